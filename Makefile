@@ -1,0 +1,49 @@
+# Each target sets up what it needs. Nothing is installed outside .venv.
+# PYTHON names the interpreter to make .venv with, ARGS is passed on to pytest or the benchmarks.
+
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python3.14; do \
+	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo "$$name" && break; done)
+IN_VENV = .venv/bin/python
+COMPILE = $(IN_VENV) -m uv pip compile --quiet --universal --generate-hashes \
+	--python-version 3.11 --no-emit-index-url
+
+.PHONY: help run test storms check check-django bench lock
+
+help: ## List the targets.
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
+
+run: .venv/.installed ## Start the service, with its own PostgreSQL and Valkey and a demonstration.
+	@exec $(IN_VENV) -m fido.launcher
+
+test: .venv/.installed ## Run the tests that a person waits for.
+	$(IN_VENV) -m pytest $(ARGS)
+
+storms: .venv/.installed ## Run the long races and faults.
+	$(IN_VENV) -m pytest -m storm $(ARGS)
+
+check: .venv/.installed ## Run the linters, the type checker and the checks of Django.
+	$(IN_VENV) -m ruff check .
+	$(IN_VENV) -m ruff format --check .
+	$(IN_VENV) -m mypy .
+	$(IN_VENV) -c 'from importlinter.cli import lint_imports_command as main; main()'
+	@# One start of the servers for all of them.
+	@$(IN_VENV) -m fido.embedded $(MAKE) --no-print-directory check-django
+
+check-django: .venv/.installed
+	$(IN_VENV) manage.py makemigrations --check --dry-run
+	HTTPS_ONLY=true $(IN_VENV) manage.py check --deploy --fail-level WARNING
+	$(IN_VENV) manage.py spectacular --validate --fail-on-warn --file /dev/null
+
+bench: .venv/.installed ## Measure the hot paths.
+	$(IN_VENV) -m benchmarks $(ARGS)
+
+lock: .venv/.installed ## Lock the newest versions that pyproject.toml allows.
+	$(COMPILE) --upgrade pyproject.toml -o requirements.txt
+	$(COMPILE) --upgrade -c requirements.txt --group pyproject.toml:dev pyproject.toml \
+		-o requirements-dev.txt
+
+.venv/.installed: requirements-dev.txt
+	@test -n "$(PYTHON)" || { \
+		echo "Fido needs Python 3.11 or newer: install it, or set PYTHON to it." >&2; exit 1; }
+	@"$(PYTHON)" .ci/install

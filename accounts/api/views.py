@@ -1,0 +1,183 @@
+"""HTTP for accounts: throttle, check shape, call one operation."""
+
+from dataclasses import asdict
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.generics import GenericAPIView
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts import operations
+from accounts.api import serializers
+from accounts.api.authentication import caller, session_id
+from accounts.models import User
+from accounts.tokens import TokenPair
+from fido.lib.client_address import client_address
+from fido.lib.pagination import ListQuery
+from fido.lib.problems import NotFound
+from fido.lib.throttling import Counter
+
+
+class AnonymousView(APIView):
+    """For those who are not logged in. A token that came along is not even looked at."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    def get_authenticate_header(self, request: Request) -> str:
+        # Without it DRF turns a 401 into a 403.
+        return "Bearer"
+
+
+class RegisterView(AnonymousView):
+    @extend_schema(
+        operation_id="register",
+        request=serializers.RegistrationSerializer,
+        responses={201: serializers.RegistrationSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        address = client_address(request)
+        Counter("register", address, settings.REGISTRATIONS_PER_ADDRESS).hit()
+        serializer = serializers.RegistrationSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        user = operations.register(**serializer.validated_data)
+        answer = serializers.RegistrationSerializer(user).data
+        return Response(answer, status=status.HTTP_201_CREATED)
+
+
+class LoginView(AnonymousView):
+    @extend_schema(
+        operation_id="log_in",
+        request=serializers.LoginSerializer,
+        responses=serializers.TokenPairSerializer,
+    )
+    def post(self, request: Request) -> Response:
+        serializer = serializers.LoginSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        name, password = serializer.validated_data.values()
+        counters = [
+            Counter("login-name", name.casefold(), settings.LOGIN_FAILURES_PER_NAME),
+            Counter("login-from", client_address(request), settings.LOGIN_FAILURES_PER_ADDRESS),
+        ]
+        for counter in counters:
+            counter.hit()
+        pair = operations.log_in(name=name, password=password)
+        for counter in counters:
+            counter.forgive()
+        return _token_answer(pair)
+
+
+class RefreshView(AnonymousView):
+    @extend_schema(
+        operation_id="refresh",
+        request=serializers.RefreshSerializer,
+        responses=serializers.TokenPairSerializer,
+    )
+    def post(self, request: Request) -> Response:
+        return _token_answer(operations.refresh(refresh_token=_refresh_token(request)))
+
+
+class LogoutView(AnonymousView):
+    @extend_schema(
+        operation_id="log_out", request=serializers.RefreshSerializer, responses={204: None}
+    )
+    def post(self, request: Request) -> Response:
+        operations.log_out(refresh_token=_refresh_token(request))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class MeView(APIView):
+    @extend_schema(operation_id="read_own_profile", responses=serializers.UserSerializer)
+    def get(self, request: Request) -> Response:
+        return Response(serializers.UserSerializer(caller(request)).data)
+
+    @extend_schema(
+        operation_id="change_own_profile",
+        request=serializers.ProfileSerializer,
+        responses=serializers.UserSerializer,
+    )
+    def patch(self, request: Request) -> Response:
+        serializer = serializers.ProfileSerializer(data=request.data, partial=True)
+        serializer.is_valid(raise_exception=True)
+        user = operations.update_profile(user=caller(request), changes=serializer.validated_data)
+        return Response(serializers.UserSerializer(user).data)
+
+
+class PasswordView(APIView):
+    @extend_schema(
+        operation_id="change_own_password",
+        request=serializers.PasswordChangeSerializer,
+        responses={204: None},
+    )
+    def post(self, request: Request) -> Response:
+        serializer = serializers.PasswordChangeSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        operations.change_password(
+            user=caller(request),
+            session_id=session_id(request),
+            **serializer.validated_data,
+        )
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class UserListView(GenericAPIView[User]):
+    serializer_class = serializers.MaskedUserSerializer
+
+    def get_ordering(self) -> tuple[str, ...]:
+        return ("id",)
+
+    def get_queryset(self) -> QuerySet[User]:
+        return User.objects.all()
+
+    @extend_schema(
+        operation_id="list_users",
+        parameters=[ListQuery],
+        responses=serializers.MaskedUserSerializer(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        """Staff only; names and addresses are masked."""
+        if not caller(request).may_for_others("accounts.view_user"):
+            raise PermissionDenied()
+        self.query = ListQuery.read(request)
+        page = self.paginate_queryset(self.get_queryset())
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+
+class UserDetailView(APIView):
+    @extend_schema(operation_id="read_user", responses=serializers.UserSerializer)
+    def get(self, request: Request, user_id: int) -> Response:
+        """One's own profile, or for staff anybody's; opening another's is logged first."""
+        actor = caller(request)
+        own = actor.pk == user_id
+        if not own and not actor.may_for_others("accounts.view_user"):
+            raise NotFound()
+        user = User.objects.filter(pk=user_id).first()
+        if user is None:
+            raise NotFound()
+        return Response(_opened(user, actor).data)
+
+
+def _opened(user: User, actor: User) -> Any:
+    if user != actor and not actor.may_for_others("accounts.view_personal_data"):
+        return serializers.MaskedUserSerializer(user)
+    operations.log_access(actor=actor, subject_id=user.pk, what=f"user {user.pk}", route="api")
+    return serializers.UserSerializer(user)
+
+
+def _refresh_token(request: Request) -> str:
+    serializer = serializers.RefreshSerializer(data=request.data)
+    serializer.is_valid(raise_exception=True)
+    return str(serializer.validated_data["refresh_token"])
+
+
+def _token_answer(pair: TokenPair) -> Response:
+    # RFC 6749, section 5.1: nothing on the way may keep a token.
+    headers = {"Cache-Control": "no-store"}
+    return Response(asdict(pair) | {"token_type": "Bearer"}, headers=headers)

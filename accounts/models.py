@@ -1,0 +1,189 @@
+"""Who there is: users, their login sessions, and the log of whose data staff have opened."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+
+from fido.lib import clock, money
+from fido.lib.crypto.fields import (
+    BlindIndexField,
+    EncryptedTextField,
+    matching,
+    normalised_email,
+    normalised_name,
+)
+from fido.lib.ids import new_id
+
+SERVICE_GROUP = "service"
+USERNAME_PATTERN = r"[A-Za-z0-9_.+-]{1,150}"
+MAX_NAME_LENGTH = 200
+
+
+def default_currency() -> str:
+    return str(settings.DEFAULT_CURRENCY)
+
+
+def require_known_currency(code: str) -> None:
+    # A validator rather than `choices`: those would ask for a migration whenever ISO 4217 grows.
+    if code not in money.CURRENCIES:
+        raise ValidationError("Not an ISO 4217 currency.", code="unknown-currency")
+
+
+class UserQuerySet(models.QuerySet["User"]):
+    def with_username(self, username: str) -> UserQuerySet:
+        """Case aside, by the index on lower(username)."""
+        return self.alias(lowered=Lower("username")).filter(lowered=username.lower())
+
+    def with_email(self, email: str) -> UserQuerySet:
+        return self.filter(matching(User, "email", email))
+
+    def with_login_name(self, name: str) -> UserQuerySet:
+        """A user name holds no @, so one name never means two users."""
+        return self.with_email(name) if "@" in name else self.with_username(name)
+
+
+class UserManager(BaseUserManager["User"]):
+    def get_queryset(self) -> UserQuerySet:
+        return UserQuerySet(self.model, using=self._db)
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get_queryset().with_login_name(username or "").get()
+
+    def create_user(
+        self, username: str, email: str | None = None, password: str | None = None, **extra: Any
+    ) -> User:
+        user = self.model(username=username, email=email, **extra)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(
+        self, username: str, email: str | None = None, password: str | None = None, **extra: Any
+    ) -> User:
+        """For `manage.py createsuperuser`."""
+        return self.create_user(
+            username, email, password, is_staff=True, is_superuser=True, **extra
+        )
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person or a service account."""
+
+    username = models.CharField(
+        max_length=150,
+        unique=True,  # Django's login asks for this one; ours below also folds the case
+        validators=[RegexValidator(rf"\A{USERNAME_PATTERN}\Z")],
+        help_text="Letters, digits and . _ + - only.",
+    )
+    email = EncryptedTextField("e-mail address", null=True, blank=True)
+    email_index = BlindIndexField(source="email", normalise=normalised_email, unique=True)
+    full_name = EncryptedTextField(null=True, blank=True)
+    full_name_index = BlindIndexField(source="full_name", normalise=normalised_name, db_index=True)
+    currency = models.CharField(
+        max_length=3,
+        default=default_currency,
+        validators=[require_known_currency],
+        help_text="Taken for a transaction that names none, and for reports.",
+    )
+    is_active = models.BooleanField(
+        default=True, help_text="Cleared, every token of this user stops working at once."
+    )
+    is_staff = models.BooleanField(default=False, help_text="May log in here.")
+    date_joined = models.DateTimeField(default=clock.now, editable=False)
+    session_epoch = models.UUIDField(
+        default=uuid.uuid4,
+        editable=False,
+        # Random rather than counted: a counter restored from a backup would revive old tokens.
+        help_text="Access tokens carry it; renewing it ends them all.",
+    )
+
+    USERNAME_FIELD = "username"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = ["email"]
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    class Meta:
+        permissions = [
+            ("view_personal_data", "Can open names, e-mail addresses and descriptions in clear"),
+        ]
+        constraints = [
+            models.UniqueConstraint(Lower("username"), name="username_unique_whatever_its_case"),
+            models.CheckConstraint(
+                name="username_is_plain", condition=Q(username__regex=rf"^{USERNAME_PATTERN}$")
+            ),
+            models.CheckConstraint(
+                name="user_currency_is_a_code", condition=Q(currency__regex="^[A-Z]{3}$")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.username
+
+    def clean(self) -> None:
+        # AbstractBaseUser.clean() normalises the user name only; an e-mail stays as written.
+        self.username = self.normalize_username(self.username)
+
+    @property
+    def is_service(self) -> bool:
+        """Another system, which may name any user. One query: ask only when it matters."""
+        return self.groups.filter(name=SERVICE_GROUP).exists()
+
+    def may_for_others(self, permission: str) -> bool:
+        """Whether this user may do to anyone's records what `permission` names."""
+        return self.is_staff and self.has_perm(permission)
+
+
+class LoginSession(models.Model):
+    """A family of refresh tokens: one login, and what was rotated out of it.
+
+    Only the id of the one refresh token that is still unspent is kept, never a token.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, db_index=False)
+    token_id = models.CharField(max_length=32)
+    created_at = models.DateTimeField(default=clock.now)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["user", "id"], name="login_session_of_user"),
+            models.Index(fields=["expires_at"], name="login_session_by_expiry"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class AccessLogEntry(models.Model):
+    """Who opened whose personal data, and when. A trigger refuses UPDATE and DELETE."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    at = models.DateTimeField(default=clock.now, editable=False)
+    actor = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    subject = models.ForeignKey(
+        User,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="Whose data it was.",
+    )
+    what = models.CharField(max_length=100, help_text="Model and id, or the question asked.")
+    route = models.CharField(max_length=10, choices=[("admin", "admin"), ("api", "api")])
+
+    class Meta:
+        verbose_name_plural = "access log"
+        indexes = [models.Index(fields=["subject", "at"], name="access_log_of_subject")]
+
+    def __str__(self) -> str:
+        return f"{self.actor} opened {self.what}"

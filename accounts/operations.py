@@ -1,0 +1,198 @@
+"""Everything that changes accounts. HTTP is not known here."""
+
+import uuid
+from functools import cache
+from typing import Any, Literal
+
+from django.contrib.auth import password_validation
+from django.contrib.auth.hashers import check_password, make_password
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from accounts import queries, tokens
+from accounts.models import AccessLogEntry, LoginSession, User
+from accounts.tokens import TokenPair
+from fido.lib import clock
+from fido.lib.crypto.fields import blind_index
+from fido.lib.problems import DomainError, InvalidInput
+
+
+class WrongCredentials(DomainError):
+    """One answer for wrong, unknown and inactive: which it was is nobody's business."""
+
+    code, title, status = "invalid-credentials", "User name or password is wrong.", 401
+
+
+class InvalidRefreshToken(DomainError):
+    code, title, status = "invalid-token", "This refresh token is not valid.", 401
+
+
+def register(*, username: str, email: str, password: str, full_name: str | None = None) -> User:
+    """Creates a user who can log in.
+
+    Raises:
+        InvalidInput: the user name or the e-mail address is taken, or the password is weak.
+    """
+    user = User(username=username, email=email, full_name=full_name)
+    _require_free(username=username, email=email)
+    _require_strong(password, user, field="password")
+    user.set_password(password)
+    try:
+        with transaction.atomic():
+            user.save(force_insert=True)
+    except IntegrityError:
+        # Somebody took it since we looked. If not, it is a bug and must be seen.
+        _require_free(username=username, email=email)
+        raise
+    return user
+
+
+def log_in(*, name: str, password: str) -> TokenPair:
+    """Starts a session for a user name or an e-mail address.
+
+    Raises:
+        WrongCredentials: in each case after the same work, so that time tells nothing either.
+    """
+    user = queries.user_by_login(name)
+    matches = check_password(password, user.password if user else _nobodys_password())
+    if user is None or not matches or not user.is_active:
+        raise WrongCredentials()
+    session = LoginSession(user=user, token_id=uuid.uuid4().hex, expires_at=tokens.refresh_expiry())
+    session.save(force_insert=True)
+    return tokens.pair_for(user, session)
+
+
+def refresh(*, refresh_token: str) -> TokenPair:
+    """Spends a refresh token for a new pair.
+
+    Raises:
+        InvalidRefreshToken: not ours, expired, of an ended session or an inactive user, or
+            spent before; a token that is used twice was stolen once, so that ends the session.
+    """
+    claims = tokens.read_refresh(refresh_token)
+    if claims is None:
+        raise InvalidRefreshToken()
+    sessions = LoginSession.objects.filter(user_id=claims.user_id, pk=claims.session_id)
+    # Compare-and-set: of two uses at once only one finds its token unspent. Without a join on
+    # the user: an UPDATE with one reads token_id in a subquery, which is not looked at again
+    # after waiting for the other's lock.
+    rotated = sessions.filter(token_id=claims.token_id).update(
+        token_id=uuid.uuid4().hex, expires_at=tokens.refresh_expiry()
+    )
+    session = sessions.select_related("user").first() if rotated else None
+    if session is None or not session.user.is_active:
+        sessions.delete()
+        raise InvalidRefreshToken()
+    return tokens.pair_for(session.user, session)
+
+
+def log_out(*, refresh_token: str) -> None:
+    """Ends the session of a refresh token. An unknown or ended one is no error."""
+    if claims := tokens.read_refresh(refresh_token):
+        LoginSession.objects.filter(user_id=claims.user_id, pk=claims.session_id).delete()
+
+
+def change_password(
+    *, user: User, current_password: str, new_password: str, session_id: uuid.UUID | None
+) -> None:
+    """Sets the password, ends all access tokens, and every session but `session_id`.
+
+    Raises:
+        InvalidInput: the current password is wrong, or the new one is weak.
+    """
+    if not check_password(current_password, user.password):
+        raise InvalidInput("current_password", "wrong-password", "This is not your password.")
+    _require_strong(new_password, user, field="new_password")
+    user.set_password(new_password)
+    with transaction.atomic():
+        user.save(update_fields=["password"])
+        end_sessions(user=user, keep=session_id)
+
+
+def set_password(*, user: User, password: str) -> None:
+    """Staff set it for somebody; every session of that user ends. The caller has checked it."""
+    user.set_password(password)
+    with transaction.atomic():
+        user.save(update_fields=["password"])
+        end_sessions(user=user)
+
+
+def set_active(*, user: User, active: bool) -> None:
+    """Lets a user in or keeps them out; kept out, their tokens stop working at once."""
+    with transaction.atomic():
+        user.is_active = active
+        user.save(update_fields=["is_active"])
+        end_sessions(user=user)
+
+
+def end_sessions(*, user: User, keep: uuid.UUID | None = None) -> None:
+    """Ends every access token, and every refresh token but those of the session `keep`."""
+    user.session_epoch = uuid.uuid4()
+    user.save(update_fields=["session_epoch"])
+    others = LoginSession.objects.filter(user_id=user.pk)
+    (others.exclude(pk=keep) if keep else others).delete()
+
+
+def update_profile(*, user: User, changes: dict[str, Any]) -> User:
+    """Sets any of `email`, `full_name`, `currency`; what is not named stays as it is.
+
+    Only these columns are written, so that a name whose token cannot be read just now is not
+    overwritten by its absence.
+
+    Raises:
+        InvalidInput: somebody else has the e-mail address.
+    """
+    if not changes:
+        return user
+    if "email" in changes:
+        _require_free(email=changes["email"], except_user_id=user.pk)
+    for field, value in changes.items():
+        setattr(user, field, value)
+    try:
+        with transaction.atomic():
+            user.save(update_fields=_with_indexes(changes))
+    except IntegrityError:
+        _require_free(email=changes.get("email"), except_user_id=user.pk)
+        raise
+    return user
+
+
+def log_access(*, actor: User, subject_id: int, what: str, route: Literal["admin", "api"]) -> None:
+    """Writes that `actor` opens the personal data of `subject_id`. Call it before showing any.
+
+    What is one's own is not logged.
+    """
+    if actor.pk != subject_id:
+        AccessLogEntry.objects.create(actor=actor, subject_id=subject_id, what=what, route=route)
+
+
+def purge_sessions() -> int:
+    """Deletes the sessions whose refresh token has expired; returns how many rows went."""
+    return LoginSession.objects.filter(expires_at__lt=clock.now()).delete()[0]
+
+
+def _with_indexes(changes: dict[str, Any]) -> list[str]:
+    indexed = [name for name in ("email", "full_name") if name in changes]
+    return [*changes, *(blind_index(User, name).attname for name in indexed)]
+
+
+def _require_free(
+    *, username: str | None = None, email: str | None = None, except_user_id: int | None = None
+) -> None:
+    if username and queries.username_taken(username):
+        raise InvalidInput("username", "taken", "This user name is taken.")
+    if email and queries.email_taken(email, except_user_id=except_user_id):
+        raise InvalidInput("email", "taken", "This e-mail address is taken.")
+
+
+def _require_strong(password: str, user: User, *, field: str) -> None:
+    try:
+        password_validation.validate_password(password, user)
+    except ValidationError as error:
+        raise InvalidInput(field, "weak-password", " ".join(error.messages)) from None
+
+
+@cache
+def _nobodys_password() -> str:
+    """A hash to check against when there is no user, so that it takes as long."""
+    return make_password(uuid.uuid4().hex)

@@ -1,0 +1,18 @@
+"""Questions about users that span rows."""
+
+from accounts.models import User
+
+
+def user_by_login(name: str) -> User | None:
+    """The user with this user name or e-mail address, case aside."""
+    return User.objects.get_queryset().with_login_name(name).first()
+
+
+def username_taken(username: str) -> bool:
+    return User.objects.get_queryset().with_username(username).exists()
+
+
+def email_taken(email: str, *, except_user_id: int | None = None) -> bool:
+    """Whether anybody else has this address."""
+    others = User.objects.get_queryset().with_email(email)
+    return others.exclude(pk=except_user_id or 0).exists()

@@ -1,0 +1,84 @@
+"""HTTP for analytics."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.api.authentication import caller
+from accounts.models import User
+from accounts.operations import log_access
+from analytics import queries
+from analytics.api.serializers import (
+    AnalyticsAnswer,
+    AnalyticsQuery,
+    SeriesAnswer,
+    SeriesQuery,
+    analytics_answer,
+    series_answer,
+)
+from fido.lib.crypto.masking import masked_name
+from fido.lib.problems import NotFound
+
+
+class AnalyticsView(APIView):
+    """What a user's transactions add up to; exact, and never older than the last write."""
+
+    @extend_schema(
+        operation_id="read_analytics", parameters=[AnalyticsQuery], responses=AnalyticsAnswer
+    )
+    def get(self, request: Request, user_id: int) -> Response:
+        subject = _subject(caller(request), user_id)
+        query = AnalyticsQuery.read(request)
+        summary = queries.summary(user_id=subject, period=query["period"])
+        if summary is None:
+            raise NotFound()
+        answer = analytics_answer(subject, summary, query["period"], query.get("currency"))
+        if not _may_read_name(caller(request), subject):
+            answer["full_name"] = masked_name(answer["full_name"])
+        return Response(answer)
+
+
+class OwnAnalyticsView(AnalyticsView):
+    @extend_schema(
+        operation_id="read_own_analytics", parameters=[AnalyticsQuery], responses=AnalyticsAnswer
+    )
+    def get(self, request: Request, user_id: None = None) -> Response:  # type: ignore[override]
+        return super().get(request, caller(request).pk)
+
+
+class SeriesView(APIView):
+    @extend_schema(operation_id="read_series", parameters=[SeriesQuery], responses=SeriesAnswer)
+    def get(self, request: Request, user_id: int) -> Response:
+        """One row for each day, week or month that has transactions."""
+        subject = _subject(caller(request), user_id)
+        query = SeriesQuery.read(request)
+        period, interval = query["period"], query["interval"]
+        rows = queries.series(user_id=subject, period=period, interval=interval)
+        return Response(series_answer(subject, rows, period, interval))
+
+
+class OwnSeriesView(SeriesView):
+    @extend_schema(operation_id="read_own_series", parameters=[SeriesQuery], responses=SeriesAnswer)
+    def get(self, request: Request, user_id: None = None) -> Response:  # type: ignore[override]
+        return super().get(request, caller(request).pk)
+
+
+def _subject(viewer: User, user_id: int) -> int:
+    """Whose numbers they are.
+
+    Raises:
+        NotFound: somebody else's, and the viewer is not staff with the permission.
+    """
+    if user_id != viewer.pk and not viewer.may_for_others("transactions.view_transaction"):
+        raise NotFound()
+    return user_id
+
+
+def _may_read_name(viewer: User, subject_id: int) -> bool:
+    """Staff who may open names are written into the access log before they read one."""
+    if viewer.pk != subject_id:
+        if not viewer.may_for_others("accounts.view_personal_data"):
+            return False
+        log_access(actor=viewer, subject_id=subject_id, what="analytics", route="api")
+    return True

@@ -1,0 +1,56 @@
+"""What the transactions of a day add up to."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from accounts.models import User
+from fido.lib import money
+from fido.lib.ids import new_id
+
+
+class DailyTotals(models.Model):
+    """Part of what one user moved on one UTC day in one currency.
+
+    All rows of a (user, day, currency) added up are the truth: at most one that is folded, and
+    the pending ones that were appended since. Signs are as the writes made them, so a pending
+    row of an edit or a delete counts below zero.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
+    day = models.DateField(help_text="In UTC.")
+    currency = models.CharField(max_length=3)
+    pending = models.BooleanField(default=True, help_text="Appended, and not folded yet.")
+    count = models.BigIntegerField()
+    credit = models.DecimalField(max_digits=money.TOTAL_DIGITS, decimal_places=money.MAX_DECIMALS)
+    debit = models.DecimalField(max_digits=money.TOTAL_DIGITS, decimal_places=money.MAX_DECIMALS)
+
+    class Meta:
+        verbose_name_plural = "daily totals"
+        indexes = [
+            models.Index(
+                fields=["user", "day", "currency"],
+                include=["count", "credit", "debit"],
+                name="totals_of_user",
+            ),
+            models.Index(
+                fields=["user", "day", "currency"],
+                condition=Q(pending=True),
+                name="totals_pending",
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "day", "currency"],
+                condition=Q(pending=False),
+                name="one_folded_row_a_day",
+            ),
+            models.CheckConstraint(
+                name="totals_currency_is_a_code", condition=Q(currency__regex="^[A-Z]{3}$")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.currency}"

@@ -1,0 +1,252 @@
+"""The questions that analytics answers, each in one statement: one statement, one snapshot."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import reduce
+from operator import or_
+from typing import Any, Literal
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db import connection
+from django.db.models import Count, Q, QuerySet, Subquery, Sum, TextField
+from django.db.models.functions import Cast, Coalesce, JSONObject, TruncDate
+
+from accounts.models import User
+from analytics.models import DailyTotals
+from fido.lib import clock, money
+from fido.lib.clock import Period
+from transactions.models import Transaction
+
+Interval = Literal["day", "week", "month"]
+
+
+@dataclass(frozen=True)
+class Line:
+    """What was moved in one currency, in its units."""
+
+    currency: str
+    count: int
+    credit: Decimal
+    debit: Decimal
+
+    def __add__(self, other: Line) -> Line:
+        return Line(
+            self.currency,
+            self.count + other.count,
+            self.credit + other.credit,
+            self.debit + other.debit,
+        )
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A user's movements in a period. `busiest` is a day and its count, None without any."""
+
+    full_name: str | None
+    currency: str
+    lines: list[Line] = field(default_factory=list)
+    busiest: tuple[date, int] | None = None
+
+    @property
+    def count(self) -> int:
+        return sum(line.count for line in self.lines)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What the totals of a (user, day, currency) lack of what the transactions say."""
+
+    user_id: int
+    day: date
+    currency: str
+    count: int
+    credit: Decimal
+    debit: Decimal
+
+
+@dataclass(frozen=True)
+class Split:
+    """A period as whole days, `first <= day < last`, and what is left over at its two ends."""
+
+    first: date | None
+    last: date | None
+    edges: tuple[Period, ...]
+
+
+def split(period: Period) -> Split:
+    """Whole days come from the totals, the ragged ends of the first and last from transactions."""
+    if period.start and period.start > clock.midnight(date.max):
+        return Split(date.max, date.max, (period,))
+    first, head = _first_whole_day(period.start)
+    last, tail = _after_last_whole_day(period.end)
+    if first and last and first > last:  # all within one day
+        return Split(first, first, (period,))
+    return Split(first, last, tuple(edge for edge in (head, tail) if edge))
+
+
+def summary(*, user_id: int, period: Period) -> Summary | None:
+    """What a user moved in a period; None: there is no such user."""
+    parts = split(period)
+    totals = _whole_days(user_id, parts)
+    answers = {"lines": ArraySubquery(_lines(totals)), "busiest": Subquery(_busiest(totals))}
+    if parts.edges:
+        answers["edges"] = ArraySubquery(_edge_lines(user_id, parts))
+    users = User.objects.filter(pk=user_id).annotate(**answers)
+    row = users.values("full_name", "currency", *answers).first()
+    return None if row is None else _summary(row)
+
+
+def series(*, user_id: int, period: Period, interval: Interval) -> dict[date, list[Line]]:
+    """What was moved in each interval that has any, by the interval's first day, in order."""
+    parts = split(period)
+    days: Any = _whole_days(user_id, parts).values_list("day", "currency").annotate(**TOTALS)
+    rows = days.filter(n__gt=0)
+    if parts.edges:
+        rows = rows.union(_by_day(_edge_rows(user_id, parts)), all=True)
+    sums: dict[date, dict[str, Line]] = defaultdict(dict)
+    for day, *values in rows:
+        _add(sums[_interval_start(day, interval)], Line(*values))
+    return {day: _in_order(sums[day]) for day in sorted(sums)}
+
+
+def users_with_pending_totals() -> list[int]:
+    rows = DailyTotals.objects.filter(pending=True).values_list("user_id", flat=True)
+    return list(rows.distinct())
+
+
+def differences(first_user_id: int, last_user_id: int) -> list[Difference]:
+    """What the totals of users `first..last` (both included) lack, from the transactions.
+
+    One statement adds up the transactions and takes away the totals: no write can come between.
+    """
+    bounds = {"first": first_user_id, "last": last_user_id}
+    with connection.cursor() as cursor:
+        cursor.execute(DIFFERENCES, bounds)
+        return [Difference(*row) for row in cursor.fetchall()]
+
+
+DIFFERENCES = """
+SELECT user_id, day, currency,
+       sum(count)::bigint AS count, sum(credit) AS credit, sum(debit) AS debit
+FROM (
+    SELECT user_id, (transaction_date AT TIME ZONE 'UTC')::date AS day, currency, 1 AS count,
+           CASE transaction_type WHEN 'credit' THEN transaction_amount ELSE 0 END AS credit,
+           CASE transaction_type WHEN 'debit' THEN transaction_amount ELSE 0 END AS debit
+    FROM transactions_transaction
+    WHERE user_id BETWEEN %(first)s AND %(last)s
+  UNION ALL
+    SELECT user_id, day, currency, -count, -credit, -debit
+    FROM analytics_dailytotals
+    WHERE user_id BETWEEN %(first)s AND %(last)s
+) AS both_sides
+GROUP BY user_id, day, currency
+HAVING sum(count) <> 0 OR sum(credit) <> 0 OR sum(debit) <> 0
+ORDER BY user_id, day, currency
+"""
+
+# Not `count`: an annotation may not have a column's name.
+TOTALS = {"n": Sum("count"), "in_": Sum("credit"), "out": Sum("debit")}
+MOVED: dict[str, Any] = {
+    "n": Count("id"),
+    "in_": Coalesce(Sum("transaction_amount", filter=Q(transaction_type="credit")), money.ZERO),
+    "out": Coalesce(Sum("transaction_amount", filter=Q(transaction_type="debit")), money.ZERO),
+}
+
+
+def _whole_days(user_id: int, parts: Split) -> QuerySet[DailyTotals]:
+    rows = DailyTotals.objects.filter(user_id=user_id)
+    if parts.first is not None:
+        rows = rows.filter(day__gte=parts.first)
+    return rows if parts.last is None else rows.filter(day__lt=parts.last)
+
+
+def _edge_rows(user_id: int, parts: Split) -> QuerySet[Transaction]:
+    rows = Transaction.objects.filter(user_id=user_id)
+    return reduce(or_, (rows.within(edge) for edge in parts.edges))
+
+
+def _by_day(rows: QuerySet[Transaction]) -> Any:
+    days = rows.annotate(on=TruncDate("transaction_date", tzinfo=UTC))
+    return days.values_list("on", "currency").annotate(**MOVED)
+
+
+def _exact(*names: str) -> dict[str, Any]:
+    # As text: psycopg reads a JSON number as a float.
+    return {name: Cast(name, TextField()) for name in names}
+
+
+def _lines(totals: QuerySet[DailyTotals]) -> Any:
+    rows: Any = totals.values("currency").annotate(**TOTALS)
+    return rows.filter(n__gt=0).values_list(
+        JSONObject(currency="currency", **_exact("n", "in_", "out"))
+    )
+
+
+def _busiest(totals: QuerySet[DailyTotals]) -> Any:
+    days: Any = totals.values("day").annotate(n=Sum("count"))
+    return days.filter(n__gt=0).order_by("-n", "-day").values_list(JSONObject(day="day", n="n"))[:1]
+
+
+def _edge_lines(user_id: int, parts: Split) -> Any:
+    rows = _by_day(_edge_rows(user_id, parts))
+    return rows.values_list(JSONObject(day="on", currency="currency", **_exact("n", "in_", "out")))
+
+
+def _summary(row: dict[str, Any]) -> Summary:
+    lines: dict[str, Line] = {}
+    busy: dict[date, int] = defaultdict(int)
+    edges = row.get("edges", [])
+    for part in [*row["lines"], *edges]:
+        _add(lines, _line(part))
+    for part in edges:
+        busy[date.fromisoformat(part["day"])] += int(part["n"])
+    if row["busiest"]:
+        busy[date.fromisoformat(row["busiest"]["day"])] += row["busiest"]["n"]
+    return Summary(
+        full_name=row["full_name"],
+        currency=row["currency"],
+        lines=_in_order(lines),
+        # Most transactions first; of equal days the latest.
+        busiest=max(busy.items(), key=lambda item: (item[1], item[0]), default=None),
+    )
+
+
+def _line(part: dict[str, Any]) -> Line:
+    credit, debit = Decimal(part["in_"]), Decimal(part["out"])
+    return Line(part["currency"], int(part["n"]), credit, debit)
+
+
+def _add(lines: dict[str, Line], line: Line) -> None:
+    present = lines.get(line.currency)
+    lines[line.currency] = present + line if present else line
+
+
+def _in_order(lines: dict[str, Line]) -> list[Line]:
+    return [lines[currency] for currency in sorted(lines)]
+
+
+def _first_whole_day(start: datetime | None) -> tuple[date | None, Period | None]:
+    if start is None or start == clock.midnight(start.date()):
+        return (start and start.date()), None
+    midnight = clock.next_midnight(start.date())
+    return (midnight and midnight.date()), Period(start, midnight)
+
+
+def _after_last_whole_day(end: datetime | None) -> tuple[date | None, Period | None]:
+    if end is None:
+        return None, None
+    day = end.date()
+    midnight = clock.midnight(day)
+    return day, (Period(midnight, end) if end > midnight else None)
+
+
+def _interval_start(day: date, interval: Interval) -> date:
+    if interval == "month":
+        return day.replace(day=1)
+    if interval == "week":
+        return day - day.weekday() * clock.ONE_DAY
+    return day

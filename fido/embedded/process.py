@@ -1,0 +1,143 @@
+"""Child processes that end with their parent, and that are not root where root is refused."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+PR_SET_PDEATHSIG = 1
+NOBODY = 65534
+# Each is tried for real, the least powerful first. They let an unprivileged server pass a closed
+# folder such as root's home; containers often withhold the first and grant the second.
+CAPABILITIES = (None, "dac_read_search", "dac_override")
+
+
+class StartRefused(Exception):
+    """The servers or the service cannot start; the text is one sentence for the person."""
+
+
+def end_with_parent(sig: signal.Signals) -> None:
+    """Have Linux send `sig` to this process when the thread that spawned it ends.
+
+    Other systems have no such thing: there a killed parent's servers stay up until the next start
+    on the same state folder ends them.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(sig), 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Account:
+    """Whom a server runs as: the caller itself, or an unprivileged user with one capability."""
+
+    uid: int | None = None
+    capability: str | None = None
+
+    def command(self, argv: Sequence[str], death_signal: signal.Signals) -> list[str]:
+        if self.capability is None:
+            return [*argv]
+        capability = f"-all,+{self.capability}"
+        # Without no_setuid_fixup, access(2) ignores the capability, and PostgreSQL looks for its
+        # own files with access(2). setpriv also has to set the death signal: changing the user
+        # clears an earlier one.
+        return [
+            *("setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups"),
+            *("--securebits=+no_setuid_fixup", f"--bounding-set={capability}"),
+            *(f"--inh-caps={capability}", f"--ambient-caps={capability}"),
+            *(f"--pdeathsig={death_signal.name.removeprefix('SIG')}", *argv),
+        ]
+
+    def take(self, *paths: Path) -> None:
+        """Give the paths to this account."""
+        if self.uid is not None:
+            for path in paths:
+                os.chown(path, self.uid, self.uid)
+
+    def check_owns(self, path: Path) -> None:
+        """Raise StartRefused where root made the state folder and a user runs this, or inversely."""
+        owner, user = path.stat().st_uid, os.geteuid() if self.uid is None else self.uid
+        if owner != user:
+            raise StartRefused(f"{path} belongs to user {owner}: run as the user who made it.")
+
+
+def spawn(
+    argv: Sequence[str],
+    *,
+    death_signal: signal.Signals,
+    account: Account | None = None,
+    environment: dict[str, str] | None = None,
+    cwd: Path | None = None,
+    output: IO[bytes] | None = None,
+    stdin: int | None = subprocess.DEVNULL,
+    keep_fds: Sequence[int] = (),
+) -> subprocess.Popen[bytes]:
+    """Start a process in a session of its own, which gets `death_signal` when this one ends.
+
+    To be called from the main thread: the signal comes when the spawning *thread* ends. The own
+    session keeps a terminal's Ctrl-C away from it, so that its parent decides when it ends.
+    """
+    account = account or Account()
+    dropped = account.uid if account.capability is None else None
+    return subprocess.Popen(
+        account.command(argv, death_signal),
+        env=environment,
+        cwd=cwd,
+        stdin=stdin,
+        stdout=output,
+        stderr=output,
+        pass_fds=keep_fds,
+        start_new_session=True,
+        user=dropped,
+        group=dropped,
+        extra_groups=None if dropped is None else [],
+        # Unsafe with threads, and called before there are any; nothing else can set the signal.
+        preexec_fn=_bind_to(os.getpid(), death_signal),  # noqa: PLW1509
+    )
+
+
+def _bind_to(parent: int, death_signal: signal.Signals) -> Callable[[], None]:
+    def bind() -> None:
+        end_with_parent(death_signal)
+        # The parent may have died before the line above.
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return bind
+
+
+def unprivileged(program: Path, folder: Path) -> Account:
+    """An account that PostgreSQL accepts, and that reaches both its program and its data."""
+    if os.geteuid() != 0:
+        return Account()
+    for capability in CAPABILITIES:
+        account = Account(NOBODY, capability)
+        if _reaches(account, program, folder):
+            return account
+    raise StartRefused(
+        f"PostgreSQL refuses to run as root, and user {NOBODY} cannot enter {folder} or "
+        f"{program.parent}: run as an ordinary user, or set FIDO_STATE to a folder open to all."
+    )
+
+
+def _reaches(account: Account, program: Path, folder: Path) -> bool:
+    test = ["/bin/sh", "-c", 'test -x "$0" && test -x "$1"', str(program), str(folder)]
+    try:
+        probe = spawn(test, death_signal=signal.SIGKILL, account=account)
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return probe.wait() == 0
+
+
+def end(process: subprocess.Popen[bytes], sig: signal.Signals, *, within_seconds: float) -> None:
+    """Ask a process to end with `sig`, and kill it when it takes longer than that."""
+    process.send_signal(sig)
+    try:
+        process.wait(within_seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

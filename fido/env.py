@@ -1,0 +1,118 @@
+"""Reads the environment, and stops the start with a sentence that says what to set."""
+
+import base64
+import binascii
+import ipaddress
+import os
+import re
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from cryptography.fernet import Fernet
+from django.core.exceptions import ImproperlyConfigured
+
+T = TypeVar("T")
+
+TRUE = {"1", "true", "yes", "on"}
+FALSE = {"0", "false", "no", "off"}
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True)
+class Rate:
+    """At most `limit` in each window of `seconds`."""
+
+    limit: int
+    seconds: int
+
+
+class Environment:
+    """Typed look-ups in environment variables.
+
+    Every look-up raises ImproperlyConfigured, with the variable's name and what it should hold,
+    when the variable is missing or malformed. A value is never repeated in the message: it may
+    be a secret.
+    """
+
+    def __init__(self, variables: Mapping[str, str] | None = None) -> None:
+        self._variables = os.environ if variables is None else variables
+
+    def text(self, name: str, meaning: str, default: str | None = None) -> str:
+        value = self._variables.get(name, "").strip() or default
+        if value is None:
+            raise ImproperlyConfigured(f"Set {name}: {meaning}.")
+        return value
+
+    def secret(self, name: str, meaning: str, minimum_bytes: int) -> str:
+        value = self.text(name, meaning)
+        if len(value.encode()) < minimum_bytes:
+            raise ImproperlyConfigured(f"{name} is too short: {meaning}.")
+        return value
+
+    def boolean(self, name: str, *, default: bool) -> bool:
+        value = self.text(name, "true or false", str(default)).lower()
+        if value not in TRUE | FALSE:
+            raise ImproperlyConfigured(f"{name} must be true or false.")
+        return value in TRUE
+
+    def integer(self, name: str, *, default: int, minimum: int = 1) -> int:
+        value = self.text(name, "a whole number", str(default))
+        if not re.fullmatch(r"\d{1,9}", value, re.ASCII) or int(value) < minimum:
+            raise ImproperlyConfigured(f"{name} must be a whole number of at least {minimum}.")
+        return int(value)
+
+    def rate(self, name: str, default: str | None) -> Rate | None:
+        value = self.text(name, "a rate such as 10/5m", default or "off")
+        if value == "off":
+            return None
+        match = re.fullmatch(r"([1-9]\d{0,8})/([1-9]\d{0,4})([smhd])", value, re.ASCII)
+        if match is None:
+            raise ImproperlyConfigured(f"{name} must be a rate such as 10/5m, or off.")
+        return Rate(int(match[1]), int(match[2]) * SECONDS[match[3]])
+
+    def currency(self, name: str, *, default: str, known: Container[str]) -> str:
+        value = self.text(name, "an ISO 4217 code", default)
+        if value not in known:
+            raise ImproperlyConfigured(f"{name} must be an ISO 4217 code such as {default}.")
+        return value
+
+    def words(self, name: str, default: str = "") -> list[str]:
+        return [word for word in re.split(r"[,\s]+", self._variables.get(name, default)) if word]
+
+    def networks(self, name: str) -> list[Network]:
+        return self._each(
+            name, self.words(name), ipaddress.ip_network, "networks such as 10.0.0.0/8"
+        )
+
+    def fernet_keys(self, name: str) -> list[str]:
+        meaning = (
+            "Fernet keys, newest first, separated by commas; `manage.py generate_key` makes one"
+        )
+        self.text(name, meaning)
+        words = self.words(name)
+        self._each(name, words, Fernet, meaning)
+        return words
+
+    def index_keys(self, name: str) -> list[bytes]:
+        meaning = "32-byte keys in base64, newest first; `manage.py generate_key` makes one"
+        self.text(name, meaning)
+        return self._each(name, self.words(name), _index_key, meaning)
+
+    def _each(
+        self, name: str, words: list[str], convert: Callable[[str], T], meaning: str
+    ) -> list[T]:
+        try:
+            return [convert(word) for word in words]
+        except (ValueError, binascii.Error):
+            # From None: the original message may quote the secret.
+            raise ImproperlyConfigured(f"{name} must hold {meaning}.") from None
+
+
+def _index_key(word: str) -> bytes:
+    key = base64.b64decode(word, altchars=b"-_", validate=True)
+    if len(key) < 32:
+        raise ValueError("too short")
+    return key

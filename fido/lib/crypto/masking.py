@@ -1,0 +1,15 @@
+"""What is shown of a name to those who may not, or need not, read it."""
+
+HIDDEN = "•••"
+
+
+def masked_name(name: str | None) -> str | None:
+    """The first letter of each word: `J••• D•••`. None, as for a damaged token, stays None."""
+    return name and " ".join(word[0] + HIDDEN for word in name.split())
+
+
+def masked_email(address: str | None) -> str | None:
+    """The first letter and the domain's last part: `j•••@•••.com`."""
+    if not address:
+        return address
+    return f"{address[0]}{HIDDEN}@{HIDDEN}.{address.rpartition('.')[2]}"

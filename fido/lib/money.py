@@ -1,0 +1,90 @@
+"""Amounts of money: Decimal throughout, with as many decimals as ISO 4217 gives the currency."""
+
+import re
+from decimal import ROUND_HALF_UP, Context, Decimal
+
+from iso4217 import Currency
+
+# What a column holds: 15 digits before the point and up to 4 after it (CLF, UYW).
+INTEGER_DIGITS = 15
+MAX_DECIMALS = 4
+ZERO = Decimal(0)
+AMOUNT_DIGITS = INTEGER_DIGITS + MAX_DECIMALS
+# A sum of 10**9 amounts of 15 digits needs 24; 34 leave room for what no ledger will reach.
+TOTAL_DIGITS = 38
+
+# Metals, testing codes and the like have no minor unit, and nobody moves them as money.
+# Babel was rejected as the source: its decimals follow CLDR, which differs from ISO 4217
+# (IQD 0 instead of 3, AFN 0 instead of 2).
+CURRENCIES: dict[str, int] = {
+    str(currency.code): currency.exponent for currency in Currency if currency.exponent is not None
+}
+
+# The default context rounds at 28 digits, fewer than a total may have.
+_EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
+_PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+
+
+class MalformedAmount(ValueError):
+    """Not an amount that can be recorded; `code` is stable, the message is for people."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def parse(value: object) -> Decimal:
+    """The positive amount that a client sent as a decimal string or as a JSON number.
+
+    Raises:
+        MalformedAmount: anything else, zero, a negative, or more than 15 digits before the point.
+    """
+    amount = _decimal(value)
+    if not amount.is_finite():
+        raise MalformedAmount("invalid", "An amount is a finite decimal number.")
+    if amount <= 0:
+        raise MalformedAmount("not-positive", "An amount is greater than zero.")
+    # Before anything is computed with it: 1e999999 is small to write and huge to print.
+    if amount.adjusted() >= INTEGER_DIGITS:
+        raise MalformedAmount("too-large", f"At most {INTEGER_DIGITS} digits before the point.")
+    return amount
+
+
+def _decimal(value: object) -> Decimal:
+    if isinstance(value, Decimal):
+        return value
+    # bool is an int; 10**400 is refused by size before it becomes a Decimal of 400 digits.
+    if isinstance(value, int) and not isinstance(value, bool):
+        if abs(value) >= 10**INTEGER_DIGITS:
+            raise MalformedAmount("too-large", f"At most {INTEGER_DIGITS} digits before the point.")
+        return Decimal(value)
+    if isinstance(value, str) and len(value) <= 64 and _PLAIN.fullmatch(value):
+        return Decimal(value)
+    raise MalformedAmount("invalid", 'An amount is a decimal number such as "100.00".')
+
+
+def require_decimals(amount: Decimal, currency: str) -> None:
+    """Refuses more decimals than the currency has: rounding somebody's money is not ours to do.
+
+    Raises:
+        MalformedAmount: the amount is written with too many decimals.
+    """
+    exponent = amount.as_tuple().exponent
+    if isinstance(exponent, int) and -exponent > CURRENCIES[currency]:
+        message = f"{currency} has {CURRENCIES[currency]} decimals."
+        raise MalformedAmount("too-many-decimals", message)
+
+
+def rounded(amount: Decimal, currency: str) -> Decimal:
+    """The amount with the currency's own number of decimals, rounded half-up."""
+    return amount.quantize(Decimal(1).scaleb(-CURRENCIES[currency]), context=_EXACT)
+
+
+def divided(amount: Decimal, count: int) -> Decimal:
+    """The quotient to 60 digits, so that rounding it half-up afterwards is right."""
+    return _EXACT.divide(amount, Decimal(count))
+
+
+def text(amount: Decimal, currency: str) -> str:
+    """The amount as answers write it: `100.00`, never an exponent, never a float."""
+    return f"{rounded(amount, currency):f}"

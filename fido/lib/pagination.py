@@ -1,0 +1,146 @@
+"""Pages by key: page 100,000 costs what the first one costs."""
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django.core.exceptions import ValidationError as InvalidValue
+from django.db.models import F, Model, QuerySet
+from django.db.models.fields.tuple_lookups import TupleGreaterThan, TupleLessThan
+from rest_framework import serializers
+from rest_framework.pagination import BasePagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from fido.lib.problems import QueryInvalid
+from fido.lib.serializers import QuerySerializer
+
+DEFAULT_LIMIT, MAX_LIMIT = 50, 200
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """Where a page starts: after the row with these key values, or before it."""
+
+    values: tuple[str, ...]
+    backwards: bool = False
+
+    def encode(self) -> str:
+        raw = json.dumps([self.backwards, *self.values], separators=(",", ":"))
+        return base64.urlsafe_b64encode(raw.encode()).decode().rstrip("=")
+
+    @classmethod
+    def decode(cls, text: str) -> "Cursor":
+        """Raises ValueError when the text is no cursor of ours."""
+        try:
+            padded = text.encode("ascii") + b"=" * (-len(text) % 4)
+            backwards, *values = json.loads(base64.b64decode(padded, b"-_", validate=True))
+        except (TypeError, binascii.Error, RecursionError) as error:
+            raise ValueError("not a cursor") from error
+        if not isinstance(backwards, bool) or not all(isinstance(v, str) for v in values):
+            raise ValueError("not a cursor")
+        return cls(tuple(values), backwards)
+
+
+class CursorField(serializers.CharField):
+    def to_internal_value(self, data: Any) -> Any:
+        try:
+            return Cursor.decode(super().to_internal_value(data))
+        except ValueError:
+            raise serializers.ValidationError("Not a cursor of this list.") from None
+
+
+class ListQuery(QuerySerializer):
+    """The two parameters of every list."""
+
+    limit = serializers.IntegerField(
+        min_value=1, max_value=MAX_LIMIT, default=DEFAULT_LIMIT, required=False
+    )
+    cursor = CursorField(max_length=500, required=False)
+
+
+class KeysetPagination(BasePagination):
+    """`{"results", "next", "previous"}` over an ordering that ends with `id`.
+
+    The view gives `query`, which a ListQuery has checked, and `get_ordering()`, such as
+    `("-transaction_date", "-id")`: all of one direction, served by an index on these columns.
+    """
+
+    def paginate_queryset(
+        self, queryset: QuerySet[Any], request: Request, view: Any = None
+    ) -> list[Any]:
+        self.request = request
+        self.ordering: Sequence[str] = view.get_ordering()
+        self.limit: int = view.query["limit"]
+        self.cursor: Cursor | None = view.query.get("cursor")
+        rows = list(self._from_cursor(queryset)[: self.limit + 1])
+        self.more = len(rows) > self.limit
+        page = rows[: self.limit]
+        self.page = page[::-1] if self.backwards else page
+        return self.page
+
+    @property
+    def backwards(self) -> bool:
+        return self.cursor is not None and self.cursor.backwards
+
+    @property
+    def fields(self) -> list[str]:
+        return [name.lstrip("-") for name in self.ordering]
+
+    def _from_cursor(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        descending = self.ordering[0].startswith("-") != self.backwards
+        if self.cursor:
+            # A row comparison: `a < x OR (a = x AND b < y)` would scan all rows with a = x.
+            compare = TupleLessThan if descending else TupleGreaterThan
+            values = self._key(queryset.model, self.cursor)
+            queryset = queryset.filter(compare([F(name) for name in self.fields], values))
+        sign = "-" if descending else ""
+        return queryset.order_by(*(sign + name for name in self.fields))
+
+    def _key(self, model: type[Model], cursor: Cursor) -> tuple[Any, ...]:
+        fields = [model._meta.get_field(name) for name in self.fields]
+        try:
+            pairs = list(zip(fields, cursor.values, strict=True))
+            return tuple(field.to_python(value) for field, value in pairs)  # type: ignore[union-attr]
+        except (ValueError, OverflowError, InvalidValue):
+            raise QueryInvalid({"cursor": "Not a cursor of this list."}) from None
+
+    def get_paginated_response(self, data: Any) -> Response:
+        forward = self.more if not self.backwards else True
+        back = self.more if self.backwards else self.cursor is not None
+        return Response(
+            {
+                "results": data,
+                "next": self._link(-1, backwards=False) if forward else None,
+                "previous": self._link(0, backwards=True) if back else None,
+            }
+        )
+
+    def _link(self, index: int, *, backwards: bool) -> str | None:
+        if not self.page:
+            return None
+        values = tuple(_text(getattr(self.page[index], name)) for name in self.fields)
+        parameters = self.request.query_params.dict()
+        parameters["cursor"] = Cursor(values, backwards).encode()
+        return self.request.build_absolute_uri(f"{self.request.path}?{urlencode(parameters)}")
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        link = {"type": "string", "format": "uri", "nullable": True}
+        return {
+            "type": "object",
+            "required": ["results", "next", "previous"],
+            "properties": {
+                "results": {"type": "array", "items": schema},
+                "next": link,
+                "previous": link,
+            },
+        }
+
+
+def _text(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

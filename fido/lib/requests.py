@@ -1,0 +1,53 @@
+"""Gives every request an id, in every log line and in the answer."""
+
+import re
+import time
+from collections.abc import Callable
+
+import structlog
+from django.http import HttpRequest, HttpResponse
+from structlog.contextvars import bound_contextvars
+
+from fido.lib.ids import new_id
+
+logger = structlog.get_logger("fido.request")
+_SANE = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+
+
+class RequestMiddleware:
+    """Request id, canonical path, and one log line for each answer.
+
+    Our own instead of django-structlog's, because that one logs the query string, and
+    `?full_name=` is a name in clear.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request_id = _request_id(request)
+        _drop_trailing_slash(request)
+        started = time.perf_counter()
+        with bound_contextvars(request_id=request_id):
+            response = self.get_response(request)
+            logger.info(
+                "request",
+                method=request.method,
+                path=request.path,
+                status=response.status_code,
+                milliseconds=round((time.perf_counter() - started) * 1000, 1),
+            )
+        response.headers["X-Request-ID"] = request_id
+        return response
+
+
+def _request_id(request: HttpRequest) -> str:
+    offered = request.META.get("HTTP_X_REQUEST_ID", "")
+    return offered if _SANE.fullmatch(offered) else str(new_id())
+
+
+def _drop_trailing_slash(request: HttpRequest) -> None:
+    # Served alike rather than redirected: a redirect loses a POST's body.
+    if request.path_info.startswith("/api/") and request.path_info.endswith("/"):
+        request.path_info = request.path_info[:-1]
+        request.path = request.path[:-1]

@@ -1,0 +1,74 @@
+"""The OpenAPI schema says which refusals each route can give."""
+
+from typing import Any
+
+from drf_spectacular.openapi import AutoSchema
+
+PROBLEM: dict[str, Any] = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "instance", "code"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string"},
+        "code": {"type": "string", "description": "Stable: branch on this."},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["code", "detail"],
+                "properties": {
+                    "pointer": {"type": "string", "description": "Where in the body (RFC 6901)."},
+                    "parameter": {"type": "string", "description": "Which query parameter."},
+                    "code": {"type": "string"},
+                    "detail": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+ANYWHERE = {"429": "Too many requests.", "503": "The database did not answer."}
+WITH_BODY = {
+    "400": "The body has errors.",
+    "413": "The body is too large.",
+    "415": "The body is not JSON.",
+}
+
+
+class ProblemAwareSchema(AutoSchema):
+    """Adds the problem answers, which follow from the route rather than from each view."""
+
+    def get_operation(self, *args: Any, **kwargs: Any) -> Any:
+        operation = super().get_operation(*args, **kwargs)
+        if operation:
+            for status, description in sorted(self._refusals(operation).items()):
+                operation["responses"].setdefault(status, _problem(description))
+        return operation
+
+    def get_tags(self) -> list[str]:
+        return [self.view.__module__.partition(".")[0]]
+
+    def _refusals(self, operation: dict[str, Any]) -> dict[str, str]:
+        refusals: dict[str, str] = ANYWHERE | {"406": "The answer is JSON only."}
+        parameters = operation.get("parameters", [])
+        if "requestBody" in operation:
+            refusals |= WITH_BODY
+        if any(parameter["in"] == "query" for parameter in parameters):
+            refusals |= {"400": "A parameter is unknown or has a bad value."}
+        if any(parameter["in"] == "path" for parameter in parameters):
+            refusals |= {"404": "There is no such record, or it is not yours."}
+        if not self._is_open() or "auth" in self.path:
+            refusals |= {"401": "No valid token, or wrong credentials."}
+        return refusals
+
+    def _is_open(self) -> bool:
+        return not self.view.get_authenticators()
+
+
+def _problem(description: str) -> dict[str, Any]:
+    return {
+        "description": description,
+        "content": {"application/problem+json": {"schema": PROBLEM}},
+    }

@@ -1,0 +1,111 @@
+"""Serializer pieces that every app uses: strict about fields, exact about money and time."""
+
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Generic, TypeVar
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from fido.lib import clock, money
+from fido.lib.problems import QueryInvalid
+
+T = TypeVar("T")
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """Refuses fields that it does not know, so that a typo is never silently lost."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        values = super().to_internal_value(data)
+        known = {name for name, field in self.fields.items() if not field.read_only}
+        if unknown := [name for name in data if name not in known]:
+            raise serializers.ValidationError(
+                {name: serializers.ErrorDetail("Unknown field.", "unknown") for name in unknown}
+            )
+        return values
+
+
+class QuerySerializer(StrictSerializer):
+    """Checks the query string; errors name the parameter."""
+
+    @classmethod
+    def read(cls, request: Request, **context: Any) -> dict[str, Any]:
+        """The checked parameters. A parameter given twice is refused: which one was meant?
+
+        Raises:
+            QueryInvalid: an unknown or repeated parameter, or a bad value.
+        """
+        for name, values in request.query_params.lists():
+            if len(values) > 1:
+                raise QueryInvalid({name: serializers.ErrorDetail("Given twice.", "repeated")})
+        serializer = cls(data=request.query_params.dict(), context=context)
+        if not serializer.is_valid():
+            raise QueryInvalid(serializer.errors)
+        return dict(serializer.validated_data)
+
+
+class ParsedField(serializers.Field[Any, Any, Any, Any], Generic[T]):
+    """A field whose rule is a function of fido.lib that raises ValueError."""
+
+    parse: Callable[[object], T]
+
+    def to_internal_value(self, data: Any) -> T:
+        try:
+            return type(self).parse(data)
+        except ValueError as error:
+            raise serializers.ValidationError(
+                str(error), code=getattr(error, "code", "invalid")
+            ) from None
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+@extend_schema_field({"type": "string", "format": "decimal", "example": "100.00"})
+class MoneyField(ParsedField[Decimal]):
+    """A positive amount; the currency's decimals are the serializer's to check."""
+
+    parse = staticmethod(money.parse)
+
+
+@extend_schema_field({"type": "string", "format": "date-time", "example": "2026-01-31T12:00:00Z"})
+class MomentField(ParsedField[datetime]):
+    """A time, or a date meaning its midnight; in UTC afterwards."""
+
+    parse = staticmethod(clock.parse_moment)
+
+
+@extend_schema_field(OpenApiTypes.DATE)
+class DayField(ParsedField[Any]):
+    parse = staticmethod(clock.parse_day)
+
+
+@extend_schema_field(OpenApiTypes.DATETIME)
+class EndField(ParsedField[Any]):
+    """The end of a period, exclusive; a date includes that whole day."""
+
+    parse = staticmethod(clock.parse_end)
+
+
+class CurrencyField(serializers.ChoiceField):
+    """An ISO 4217 code that has a minor unit, in capitals."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(choices=sorted(money.CURRENCIES), **kwargs)
+
+
+class PeriodSerializer(QuerySerializer):
+    """`start <= t < end`. A date as `end` includes that whole day."""
+
+    start = MomentField(required=False)
+    end = EndField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs["period"] = period = clock.Period(attrs.pop("start", None), attrs.pop("end", None))
+        if period.start and period.end and period.end < period.start:
+            raise serializers.ValidationError({"end": "The end is before the start."})
+        return attrs

@@ -1,0 +1,25 @@
+"""Makes a key for each ring, or the secrets of a new installation."""
+
+from typing import Any, ClassVar
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from fido.lib.crypto import keys
+
+MAKERS = {"FERNET_KEYS": keys.new_fernet_key, "BLIND_INDEX_KEYS": keys.new_index_key}
+
+
+class Command(BaseCommand):
+    help = (
+        "Prints a new key for FERNET_KEYS and one for BLIND_INDEX_KEYS. To rotate, put the new "
+        "key first, restart, run `reencrypt`, and then remove the old one."
+    )
+    # Runs before there is any configuration: it is what makes it.
+    requires_system_checks: ClassVar[list[str]] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("ring", nargs="?", choices=sorted(MAKERS), help="this one only")
+
+    def handle(self, *args: Any, ring: str | None = None, **options: Any) -> None:
+        for name in [ring] if ring else MAKERS:
+            self.stdout.write(f"{name}={MAKERS[name]()}")

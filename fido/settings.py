@@ -1,0 +1,202 @@
+"""Django's settings, all of them from the environment. `.env.example` explains each variable."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import dj_database_url
+import structlog
+
+from fido.env import Environment
+from fido.lib.logs import logging_config
+from fido.lib.money import CURRENCIES
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = Environment()
+
+# --- secrets: no defaults ---------------------------------------------------------------------
+SECRET_KEY = env.secret("SECRET_KEY", "a random string of at least 32 characters", 32)
+JWT_SIGNING_KEY = env.secret(
+    "JWT_SIGNING_KEY", "a random string of at least 32 bytes that signs login tokens", 32
+)
+FERNET_KEYS = env.fernet_keys("FERNET_KEYS")
+FERNET_USE_HKDF = False
+BLIND_INDEX_KEYS = env.index_keys("BLIND_INDEX_KEYS")
+
+# --- servers ----------------------------------------------------------------------------------
+STATEMENT_TIMEOUT_SECONDS = env.integer("STATEMENT_TIMEOUT_SECONDS", default=30)
+DATABASES = {
+    "default": dj_database_url.parse(
+        env.text("DATABASE_URL", "where PostgreSQL is, such as postgres://user:secret@host/fido"),
+        conn_max_age=60,
+        conn_health_checks=True,
+    )
+}
+DATABASES["default"].setdefault("OPTIONS", {}).update(
+    connect_timeout=3,
+    application_name="fido",
+    options=f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_SECONDS}s",
+)
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = env.text("REDIS_URL", "where Redis or Valkey is, such as redis://:secret@host:6379/0")
+CACHES = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "fido",
+        "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 0.25, "SOCKET_TIMEOUT": 0.25},
+    }
+}
+
+CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", "the queue's Redis or Valkey", REDIS_URL)
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 4
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 10}
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE = {
+    "fold totals that no job took": {
+        "task": "analytics.sweep_totals",
+        "schedule": timedelta(seconds=60),
+    },
+    "forget ended login sessions": {
+        "task": "accounts.purge_sessions",
+        "schedule": timedelta(hours=1),
+    },
+}
+
+# --- HTTP -------------------------------------------------------------------------------------
+DEBUG = False
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS")
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
+HTTPS_ONLY = env.boolean("HTTPS_ONLY", default=True)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS_ONLY
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS_ONLY else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS_ONLY
+# Inside the cluster, health checks come by plain HTTP.
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+SESSION_COOKIE_AGE = 8 * 3600
+X_FRAME_OPTIONS = "DENY"
+MAX_BODY_BYTES = 1024 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+
+ROOT_URLCONF = "fido.urls"
+WSGI_APPLICATION = "fido.wsgi.application"
+INSTALLED_APPS = [
+    "fido",
+    "accounts",
+    "transactions",
+    "analytics",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_celery_beat",
+    "django_structlog",
+]
+MIDDLEWARE = [
+    "fido.lib.requests.RequestMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "static"
+# Assets are served straight from the installed packages: nothing to collect, nothing to forget.
+WHITENOISE_USE_FINDERS = True
+
+# --- people -----------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_FAILURES_PER_NAME = env.rate("LOGIN_FAILURES_PER_NAME", "10/5m")
+LOGIN_FAILURES_PER_ADDRESS = env.rate("LOGIN_FAILURES_PER_ADDRESS", "100/5m")
+REGISTRATIONS_PER_ADDRESS = env.rate("REGISTRATIONS_PER_ADDRESS", "30/1h")
+REQUESTS_PER_USER = env.rate("REQUESTS_PER_USER", None)
+SIMPLE_JWT = {
+    "SIGNING_KEY": JWT_SIGNING_KEY,
+    "ALGORITHM": "HS256",
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=7),
+    "UPDATE_LAST_LOGIN": False,
+}
+
+# --- the API ----------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api.authentication.SessionTokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["fido.lib.parsing.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_THROTTLE_CLASSES": ["fido.lib.throttling.RequestsPerUser"],
+    "DEFAULT_PAGINATION_CLASS": "fido.lib.pagination.KeysetPagination",
+    "DEFAULT_SCHEMA_CLASS": "fido.lib.schema.ProblemAwareSchema",
+    "EXCEPTION_HANDLER": "fido.lib.problems.exception_handler",
+    "URL_FORMAT_OVERRIDE": None,
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Fido",
+    "DESCRIPTION": "Records people's money movements and answers for them exactly.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+DEFAULT_CURRENCY = env.currency("DEFAULT_CURRENCY", default="USD", known=CURRENCIES)
+
+# --- the rest ---------------------------------------------------------------------------------
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+LOGGING = logging_config(env.text("LOG_LEVEL", "a level such as INFO", "INFO").upper())
+DJANGO_STRUCTLOG_CELERY_ENABLED = True
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+    ],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    cache_logger_on_first_use=True,
+)

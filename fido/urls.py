@@ -1,0 +1,27 @@
+"""Which path leads where. Canonical API paths have no trailing slash; see RequestMiddleware."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from fido import health
+from fido.lib import paths, problems
+
+paths.register()
+
+handler400 = problems.bad_request
+handler404 = problems.not_found
+handler500 = problems.server_error
+
+urlpatterns = [
+    path("", RedirectView.as_view(url="/api/docs")),
+    path("livez", health.livez),
+    path("readyz", health.readyz),
+    path("admin/", admin.site.urls),
+    path("api/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/v1/", include("accounts.api.urls")),
+    path("api/v1/", include("transactions.api.urls")),
+    path("api/v1/", include("analytics.api.urls")),
+]

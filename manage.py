@@ -1,0 +1,37 @@
+#!/usr/bin/env python
+"""Runs a management command, on the embedded servers where no DATABASE_URL names others."""
+
+import os
+import sys
+
+from fido.embedded import StartRefused, running
+
+
+def main(argv: list[str]) -> None:
+    if argv[1:2] == ["generate_key"]:
+        # It makes what the settings ask for, so it runs without them.
+        from fido.management.commands.generate_key import Command
+
+        Command().run_from_argv(argv)
+    elif os.environ.get("DATABASE_URL") or argv[1:2] == ["--version"]:
+        run(argv)
+    else:
+        with running() as environment:
+            os.environ.update(environment)
+            run(argv)
+
+
+def run(argv: list[str]) -> None:
+    from django.core.management import execute_from_command_line
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fido.settings")
+    execute_from_command_line(argv)
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv)
+    except StartRefused as refusal:
+        sys.exit(str(refusal))
+    except KeyboardInterrupt:
+        sys.exit(130)

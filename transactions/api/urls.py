@@ -1,0 +1,8 @@
+from django.urls import path
+
+from transactions.api import views
+
+urlpatterns = [
+    path("transactions", views.TransactionListView.as_view()),
+    path("transactions/<uuid:transaction_id>", views.TransactionView.as_view()),
+]

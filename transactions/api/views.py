@@ -1,0 +1,169 @@
+"""HTTP for transactions: who may, what shape, one operation."""
+
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers as drf
+from rest_framework import status
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.api.authentication import caller
+from accounts.models import User
+from accounts.operations import log_access
+from fido.lib.problems import NotFound
+from transactions import operations, queries
+from transactions.api.serializers import (
+    HistorySerializer,
+    MaskedTransactionSerializer,
+    TransactionSerializer,
+)
+from transactions.models import Transaction
+from transactions.operations import Draft
+
+
+class TransactionListView(GenericAPIView[Transaction]):
+    serializer_class = TransactionSerializer
+
+    def get_ordering(self) -> tuple[str, ...]:
+        sign = "-" if self.query["order"].startswith("-") else ""
+        return (f"{sign}transaction_date", f"{sign}id")
+
+    @extend_schema(
+        operation_id="list_transactions",
+        parameters=[HistorySerializer],
+        responses=TransactionSerializer(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        """The history, newest first. What staff see of others has its names masked."""
+        viewer = caller(request)
+        self.query = HistorySerializer.read(request)
+        page = self.paginate_queryset(queries.history(viewer=viewer, filters=self.query))
+        return self.get_paginated_response([_in_list(row, viewer) for row in page or []])
+
+    @extend_schema(operation_id="record_transaction", responses={201: TransactionSerializer})
+    def post(self, request: Request) -> Response:
+        serializer = TransactionSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        values = serializer.validated_data
+        owner = _owner(caller(request), values.pop("user_id", None))
+        row = operations.record(owner=owner, draft=_draft(values, owner))
+        return Response(
+            TransactionSerializer(row).data,
+            status=status.HTTP_201_CREATED,
+            headers={"Location": request.build_absolute_uri(f"{request.path}/{row.pk}")},
+        )
+
+
+TRANSACTION_ID = OpenApiParameter("transaction_id", UUID, OpenApiParameter.PATH)
+
+
+@extend_schema(parameters=[TRANSACTION_ID])
+class TransactionView(APIView):
+    @extend_schema(operation_id="read_transaction", responses=TransactionSerializer)
+    def get(self, request: Request, transaction_id: UUID) -> Response:
+        row = _row(caller(request), transaction_id, "view")
+        return Response(_opened(row, caller(request)))
+
+    @extend_schema(
+        operation_id="replace_transaction",
+        request=TransactionSerializer,
+        responses=TransactionSerializer,
+    )
+    def put(self, request: Request, transaction_id: UUID) -> Response:
+        """Replaces it. Without `user_id` or `transaction_date` those stay as they are."""
+        row = _row(caller(request), transaction_id, "change")
+        owner = row.user
+        data = request.data
+        if isinstance(data, dict):
+            kept = {"transaction_date": row.transaction_date.isoformat()}
+            data = kept | {"currency": owner.currency} | data
+        values = _edit(row, data, partial=False)
+        blank = dict.fromkeys(("description", "external_id")) | {"full_name": owner.full_name}
+        return self._amend(request, row, blank | values)
+
+    @extend_schema(
+        operation_id="change_transaction",
+        request=TransactionSerializer,
+        responses=TransactionSerializer,
+    )
+    def patch(self, request: Request, transaction_id: UUID) -> Response:
+        row = _row(caller(request), transaction_id, "change")
+        return self._amend(request, row, _edit(row, request.data, partial=True))
+
+    @extend_schema(operation_id="delete_transaction", responses={204: None})
+    def delete(self, request: Request, transaction_id: UUID) -> Response:
+        operations.delete(row=_row(caller(request), transaction_id, "delete"))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def _amend(self, request: Request, row: Transaction, changes: dict[str, Any]) -> Response:
+        after = operations.amend(row=row, changes=changes) if changes else row
+        return Response(_opened(after, caller(request)))
+
+
+def _owner(caller: User, user_id: int | None) -> User:
+    """For whom the caller records.
+
+    Raises:
+        PermissionDenied: the caller may record only their own.
+        ValidationError: there is no such user.
+    """
+    if user_id is None or user_id == caller.pk:
+        return caller
+    if not (caller.may_for_others("transactions.add_transaction") or caller.is_service):
+        raise PermissionDenied("You may record your own transactions only.")
+    owner = User.objects.filter(pk=user_id).first()
+    if owner is None:
+        raise drf.ValidationError({"user_id": drf.ErrorDetail("No such user.", "unknown-user")})
+    return owner
+
+
+def _draft(values: dict[str, Any], owner: User) -> Draft:
+    values.setdefault("currency", owner.currency)
+    values.setdefault("full_name", owner.full_name)
+    return Draft(**values)
+
+
+def _row(viewer: User, transaction_id: UUID, verb: str) -> Transaction:
+    """The transaction, if it is the viewer's or the viewer is staff with the permission.
+
+    Raises:
+        NotFound: else, so that nobody learns whether it exists.
+    """
+    owner_id: int = viewer.pk
+    if viewer.may_for_others(f"transactions.{verb}_transaction"):
+        owner_id = queries.owner_of(transaction_id) or viewer.pk
+    row = Transaction.objects.filter(user_id=owner_id, id=transaction_id).first()
+    if row is None:
+        raise NotFound()
+    return row
+
+
+def _edit(row: Transaction, data: Any, *, partial: bool) -> dict[str, Any]:
+    serializer = TransactionSerializer(row, data=data, partial=partial)
+    serializer.is_valid(raise_exception=True)
+    values: dict[str, Any] = serializer.validated_data
+    if values.pop("user_id", row.user_id) != row.user_id:
+        message = "A transaction stays with its user."
+        raise drf.ValidationError({"user_id": drf.ErrorDetail(message, "immutable")})
+    return values
+
+
+def _in_list(row: Transaction, viewer: User) -> Any:
+    own = row.user_id == viewer.pk
+    serializer = TransactionSerializer if own else MaskedTransactionSerializer
+    return serializer(row).data
+
+
+def _opened(row: Transaction, viewer: User) -> Any:
+    """What the viewer may read of it; reading another's names is logged first."""
+    if row.user_id != viewer.pk:
+        if not viewer.may_for_others("accounts.view_personal_data"):
+            return MaskedTransactionSerializer(row).data
+        what = f"transaction {row.pk}"
+        log_access(actor=viewer, subject_id=row.user_id, what=what, route="api")
+    return TransactionSerializer(row).data

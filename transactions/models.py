@@ -1,0 +1,139 @@
+"""What happened: one row for each credit or debit."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Case, Q, When
+from django.db.models.functions import Round
+
+from accounts.models import User
+from fido.lib import clock, money
+from fido.lib.crypto.fields import (
+    BlindIndexField,
+    EncryptedTextField,
+    matching,
+    normalised_name,
+)
+from fido.lib.ids import new_id
+
+MAX_DESCRIPTION_LENGTH = 1000
+MAX_EXTERNAL_ID_LENGTH = 255
+UNUSUAL_DECIMALS = sorted(set(money.CURRENCIES.values()) - {2})
+
+
+def _decimals_of_currency() -> Case:
+    """ISO 4217's decimals as SQL. A currency added to the standard needs a migration if not 2."""
+    whens = [
+        When(
+            currency__in=sorted(code for code, n in money.CURRENCIES.items() if n == decimals),
+            then=Round("transaction_amount", precision=decimals),
+        )
+        for decimals in UNUSUAL_DECIMALS
+    ]
+    return Case(*whens, default=Round("transaction_amount", precision=2))
+
+
+class TransactionQuerySet(models.QuerySet["Transaction"]):
+    def of(self, user_id: int) -> TransactionQuerySet:
+        return self.filter(user_id=user_id)
+
+    def within(self, period: clock.Period) -> TransactionQuerySet:
+        """Those with `start <= transaction_date < end`."""
+        rows = self
+        if period.start is not None:
+            rows = rows.filter(transaction_date__gte=period.start)
+        if period.end is not None:
+            rows = rows.filter(transaction_date__lt=period.end)
+        return rows
+
+    def named(self, full_name: str) -> TransactionQuerySet:
+        """Those of this whole name, case, accents and spacing aside."""
+        return self.filter(matching(Transaction, "full_name", full_name))
+
+    def visible_to(self, viewer: User) -> TransactionQuerySet:
+        """The viewer's own; for staff with the permission everybody's."""
+        everybody = viewer.may_for_others("transactions.view_transaction")
+        return self.all() if everybody else self.of(viewer.pk)
+
+
+class Transaction(models.Model):
+    """A credit (money in) or a debit (money out) of one user."""
+
+    class Type(models.TextChoices):
+        CREDIT = "credit"
+        DEBIT = "debit"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.ForeignKey(
+        User, on_delete=models.PROTECT, related_name="transactions", db_index=False
+    )
+    full_name = EncryptedTextField(null=True, blank=True)
+    full_name_index = BlindIndexField(source="full_name", normalise=normalised_name)
+    description = EncryptedTextField(null=True, blank=True)
+    transaction_date = models.DateTimeField(help_text="When the money moved, in UTC.")
+    transaction_amount = models.DecimalField(
+        max_digits=money.AMOUNT_DIGITS,
+        decimal_places=money.MAX_DECIMALS,
+        help_text="Greater than zero, in the currency's units.",
+    )
+    transaction_type = models.CharField(max_length=6, choices=Type.choices)
+    currency = models.CharField(max_length=3)
+    external_id = models.CharField(  # noqa: DJ001 - NULLs may repeat where "" may not
+        max_length=MAX_EXTERNAL_ID_LENGTH,
+        null=True,
+        blank=True,
+        help_text="The client's own id, unique for its user.",
+    )
+    version = models.BigIntegerField(default=1, help_text="One more with each edit.")
+    created_at = models.DateTimeField(default=clock.now)
+    updated_at = models.DateTimeField(default=clock.now)
+
+    objects = TransactionQuerySet.as_manager()
+
+    class Meta:
+        # Every index that serves a user's history leads with the user and ends with the order.
+        indexes = [
+            models.Index(fields=["user", "transaction_date", "id"], name="history"),
+            models.Index(
+                fields=["user", "currency", "transaction_date", "id"], name="history_by_currency"
+            ),
+            models.Index(
+                fields=["user", "full_name_index", "transaction_date", "id"],
+                name="history_by_name",
+            ),
+            # For staff, who may page through everybody's.
+            models.Index(fields=["transaction_date", "id"], name="history_of_everybody"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "external_id"],
+                condition=Q(external_id__isnull=False),
+                name="external_id_unique_per_user",
+            ),
+            models.CheckConstraint(
+                name="amount_is_positive", condition=Q(transaction_amount__gt=0)
+            ),
+            models.CheckConstraint(
+                name="amount_has_the_currencys_decimals",
+                condition=Q(transaction_amount=_decimals_of_currency()),
+            ),
+            models.CheckConstraint(
+                name="type_is_credit_or_debit",
+                condition=Q(transaction_type__in=["credit", "debit"]),
+            ),
+            models.CheckConstraint(
+                name="currency_is_a_code", condition=Q(currency__regex="^[A-Z]{3}$")
+            ),
+            models.CheckConstraint(name="version_is_positive", condition=Q(version__gt=0)),
+            models.CheckConstraint(
+                name="external_id_is_not_empty",
+                condition=Q(external_id__isnull=True) | ~Q(external_id=""),
+            ),
+            models.CheckConstraint(
+                name="index_goes_with_name",
+                condition=Q(full_name__isnull=False) | Q(full_name_index__isnull=True),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)

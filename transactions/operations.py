@@ -1,0 +1,155 @@
+"""The only place that writes transactions. HTTP is not known here."""
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+
+from accounts.models import User
+from fido.lib import clock, money
+from fido.lib.crypto.fields import blind_index
+from fido.lib.problems import DomainError, InvalidInput, NotFound
+from transactions import queries
+from transactions.models import Transaction
+from transactions.signals import Change, transactions_changed
+
+
+class ExternalIdTaken(DomainError):
+    """The user has another transaction of this external id; `existing_id` says which."""
+
+    code, title = "external-id-taken", "There is a transaction with this external_id."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """A transaction as somebody means it, before it has an id.
+
+    `transaction_amount` is positive, in `currency`'s units (not cents) and with no more decimals
+    than it has; `transaction_date` is aware. `full_name` and `description` are in clear.
+    """
+
+    transaction_date: datetime
+    transaction_amount: Decimal
+    transaction_type: str
+    currency: str
+    full_name: str | None = None
+    description: str | None = None
+    external_id: str | None = None
+
+
+def record(*, owner: User, draft: Draft) -> Transaction:
+    """Records one credit or debit; its totals are exact once this commits.
+
+    Raises:
+        ExternalIdTaken: the owner has one with this `external_id`.
+        InvalidInput: the amount is written with more decimals than its currency has.
+    """
+    _require_decimals(draft.transaction_amount, draft.currency)
+    row = Transaction(user=owner, **asdict(draft))
+    with _naming_the_existing(owner.pk, draft.external_id), transaction.atomic():
+        row.save(force_insert=True)
+        _announce(before=None, after=row)
+    return row
+
+
+def amend(*, row: Transaction, changes: dict[str, Any]) -> Transaction:
+    """Changes the named fields of a transaction, and returns it as it now is.
+
+    `row` may be out of date: the update is conditional on its version and, on a miss, is tried
+    again on the row as it has become. So the old values that the totals take back are the true
+    ones. Every miss means that somebody else's write went through.
+
+    Raises:
+        NotFound: it was deleted meanwhile.
+        ExternalIdTaken: the user has another one with this `external_id`.
+        InvalidInput: the amount has more decimals than the currency, of which one is new.
+    """
+    with _naming_the_existing(row.user_id, changes.get("external_id")), transaction.atomic():
+        while True:
+            after = _changed(row, changes)
+            if _replace(before=row, after=after, fields=changes):
+                break
+            row = _present(row)
+        _announce(before=row, after=after)
+    return after
+
+
+def delete(*, row: Transaction) -> None:
+    """Deletes a transaction, of which `row` may be out of date.
+
+    Raises:
+        NotFound: somebody else has deleted it.
+    """
+    with transaction.atomic():
+        while not _same_version(row).delete()[0]:
+            row = _present(row)
+        _announce(before=row, after=None)
+
+
+def _changed(row: Transaction, changes: dict[str, Any]) -> Transaction:
+    after = copy.copy(row)
+    # The column has room for four decimals, so an amount that was read says nothing about how
+    # it was written.
+    after.transaction_amount = row.transaction_amount.normalize()
+    for field, value in changes.items():
+        setattr(after, field, value)
+    _require_decimals(after.transaction_amount, after.currency)
+    after.version = row.version + 1
+    after.updated_at = clock.now()
+    return after
+
+
+def _require_decimals(amount: Decimal, currency: str) -> None:
+    try:
+        money.require_decimals(amount, currency)
+    except money.MalformedAmount as error:
+        raise InvalidInput("transaction_amount", error.code, str(error)) from None
+
+
+def _replace(*, before: Transaction, after: Transaction, fields: dict[str, Any]) -> bool:
+    """Compare-and-set on the version; whether it was still the one we read."""
+    # Only what was named is written: a token that cannot be read just now stays as it is.
+    values = {name: getattr(after, name) for name in fields}
+    if "full_name" in values:
+        index = blind_index(Transaction, "full_name")
+        values[index.attname] = index.digest(after.full_name)
+    updated = _same_version(before).update(
+        **values, version=F("version") + 1, updated_at=after.updated_at
+    )
+    return bool(updated)
+
+
+def _same_version(row: Transaction) -> Any:
+    return Transaction.objects.filter(user_id=row.user_id, id=row.pk, version=row.version)
+
+
+def _present(row: Transaction) -> Transaction:
+    present = Transaction.objects.filter(user_id=row.user_id, id=row.pk).first()
+    if present is None:
+        raise NotFound()
+    return present
+
+
+def _announce(*, before: Transaction | None, after: Transaction | None) -> None:
+    transactions_changed.send(sender=Transaction, changes=[Change(before=before, after=after)])
+
+
+@contextmanager
+def _naming_the_existing(user_id: int, external_id: str | None) -> Iterator[None]:
+    """Turns the refusal of a second `external_id` into one that names the first.
+
+    Which constraint refused is not read from its name; that the other row is there tells it.
+    """
+    try:
+        yield
+    except IntegrityError:
+        existing = external_id and queries.id_of_external(user_id, external_id)
+        if not existing:
+            raise
+        raise ExternalIdTaken(existing_id=str(existing)) from None
