@@ -25,7 +25,7 @@ storms: .venv/.installed ## Run the long races and faults.
 check: .venv/.installed ## Run the linters, the type checker and the checks of Django.
 	$(IN_VENV) -m ruff check .
 	$(IN_VENV) -m ruff format --check .
-	$(IN_VENV) -m mypy .
+	$(IN_VENV) -m mypy
 	$(IN_VENV) -c 'from importlinter.cli import lint_imports_command as main; main()'
 	@# One start of the servers for all of them.
 	@$(IN_VENV) -m fido.embedded $(MAKE) --no-print-directory check-django

@@ -50,7 +50,7 @@ class Family:
         process = spawn(
             [sys.executable, *arguments],
             death_signal=signal.SIGTERM,
-            environment=self.environment,
+            env=self.environment,
             cwd=PROJECT,
         )
         self.children[name] = process
@@ -172,7 +172,7 @@ def load_demo(everyone: Family, state: State) -> str:
 
 def start_service(everyone: Family, port: int) -> None:
     # That it runs as root is no news here, and no danger: the queue takes JSON only.
-    quietly = ("-W", "ignore::RuntimeWarning:celery.platforms")
+    quietly = ("-W", "ignore::UserWarning:celery.platforms")
     celery = (*quietly, "-m", "celery", "--quiet", "-A", "fido")
     worker = ("worker", "--pool=prefork", "--concurrency=2", "--without-mingle", "--without-gossip")
     everyone.start("The Celery worker", *celery, *worker, "--loglevel=WARNING")

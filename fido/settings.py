@@ -94,7 +94,7 @@ INSTALLED_APPS = [
     "accounts",
     "transactions",
     "analytics",
-    "django.contrib.admin",
+    "fido.admin_config.StaffAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -132,7 +132,6 @@ TEMPLATES = [
     }
 ]
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "static"
 # Assets are served straight from the installed packages: nothing to collect, nothing to forget.
 WHITENOISE_USE_FINDERS = True
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib.auth.models import Permission
 from django.test import Client
 
 from accounts.models import LoginSession, User
@@ -16,6 +17,19 @@ class ApiClient:
         self.tokens = session_of(user) if user else None
         self.token = token or (self.tokens and self.tokens.access_token)
         self._client = Client(raise_request_exception=False)
+
+    @property
+    def user_id(self) -> int:
+        assert self.user
+        return self.user.pk
+
+    def grant(self, *permissions: str) -> None:
+        """Gives the user permissions such as `transactions.view_transaction`."""
+        assert self.user
+        for permission in permissions:
+            app, _, codename = permission.partition(".")
+            row = Permission.objects.get(content_type__app_label=app, codename=codename)
+            self.user.user_permissions.add(row)
 
     def request(self, method: str, path: str, body: Any = None, **extra: Any) -> Any:
         if self.token:

@@ -1,5 +1,7 @@
 """Fixtures for every test: real servers, one user `ada`, one staff user."""
 
+from typing import Any
+
 import pytest
 from django_redis import get_redis_connection
 
@@ -11,6 +13,11 @@ from tests.factories import StaffFactory, UserFactory
 def _empty_redis() -> None:
     """Throttles and waiting jobs of one test must not reach into the next."""
     get_redis_connection().flushdb()
+
+
+@pytest.fixture(autouse=True)
+def _quick_passwords(settings: Any) -> None:
+    settings.PASSWORD_HASHERS = ["tests.passwords.QuickArgon2"]
 
 
 @pytest.fixture

@@ -87,7 +87,9 @@ def delete(*, row: Transaction) -> None:
         NotFound: somebody else has deleted it.
     """
     with transaction.atomic():
-        while not _same_version(row).delete()[0]:
+        # Raw, so that it is one statement for good: once a row refers to transactions,
+        # QuerySet.delete() first reads and then deletes by id, whatever the version.
+        while not (rows := _same_version(row))._raw_delete(rows.db):
             row = _present(row)
         _announce(before=row, after=None)
 

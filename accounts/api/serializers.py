@@ -7,43 +7,43 @@ from rest_framework import serializers
 
 from accounts.models import MAX_NAME_LENGTH, USERNAME_PATTERN, User
 from fido.lib.crypto.masking import masked_email, masked_name
-from fido.lib.serializers import CurrencyField, StrictSerializer
+from fido.lib.serializers import CurrencyField, EmailField, StrictSerializer, Text
 
 MAX_PASSWORD_LENGTH = 1000
 
 
-class PasswordField(serializers.CharField):
+class PasswordField(Text):
     """As typed: spaces at its ends count. Bounded, for hashing costs time."""
 
     def __init__(self) -> None:
         super().__init__(write_only=True, trim_whitespace=False, max_length=MAX_PASSWORD_LENGTH)
 
 
-class FullNameField(serializers.CharField):
+class FullNameField(Text):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=MAX_NAME_LENGTH, required=False, allow_null=True, **kwargs)
 
 
 class RegistrationSerializer(StrictSerializer):
     id = serializers.IntegerField(read_only=True)
-    username = serializers.CharField(
+    username = Text(
         max_length=150,
         validators=[
             RegexValidator(rf"\A{USERNAME_PATTERN}\Z", "Letters, digits and . _ + - only.")
         ],
     )
-    email = serializers.EmailField(max_length=254)
+    email = EmailField(max_length=254)
     password = PasswordField()
     full_name = FullNameField()
 
 
 class LoginSerializer(StrictSerializer):
-    username = serializers.CharField(max_length=254, help_text="User name or e-mail address.")
+    username = Text(max_length=254, help_text="User name or e-mail address.")
     password = PasswordField()
 
 
 class RefreshSerializer(StrictSerializer):
-    refresh_token = serializers.CharField(max_length=4000)
+    refresh_token = Text(max_length=4000)
 
 
 class TokenPairSerializer(serializers.Serializer[Any]):
@@ -62,8 +62,8 @@ class UserSerializer(StrictSerializer):
     """A profile, all of it readable by its owner."""
 
     id = serializers.IntegerField(read_only=True)
-    username = serializers.CharField(read_only=True)
-    email = serializers.EmailField(max_length=254, allow_null=True)
+    username = Text(read_only=True)
+    email = Text(allow_null=True, help_text="Masked where names are.")
     full_name = FullNameField()
     currency = CurrencyField(required=False)
     is_active = serializers.BooleanField(read_only=True)
@@ -73,7 +73,7 @@ class UserSerializer(StrictSerializer):
 class ProfileSerializer(UserSerializer):
     """What a user changes about themselves; an e-mail address can be replaced, not removed."""
 
-    email = serializers.EmailField(max_length=254)
+    email = EmailField(max_length=254)
 
 
 class MaskedUserSerializer(UserSerializer):

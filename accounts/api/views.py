@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import status
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.generics import GenericAPIView
@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import operations
+from accounts import login_throttle, operations
 from accounts.api import serializers
 from accounts.api.authentication import caller, session_id
 from accounts.models import User
@@ -62,15 +62,8 @@ class LoginView(AnonymousView):
         serializer = serializers.LoginSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         name, password = serializer.validated_data.values()
-        counters = [
-            Counter("login-name", name.casefold(), settings.LOGIN_FAILURES_PER_NAME),
-            Counter("login-from", client_address(request), settings.LOGIN_FAILURES_PER_ADDRESS),
-        ]
-        for counter in counters:
-            counter.hit()
-        pair = operations.log_in(name=name, password=password)
-        for counter in counters:
-            counter.forgive()
+        with login_throttle.counted(request, name):
+            pair = operations.log_in(name=name, password=password)
         return _token_answer(pair)
 
 
@@ -139,7 +132,10 @@ class UserListView(GenericAPIView[User]):
     @extend_schema(
         operation_id="list_users",
         parameters=[ListQuery],
-        responses=serializers.MaskedUserSerializer(many=True),
+        responses={
+            200: serializers.MaskedUserSerializer(many=True),
+            403: OpenApiResponse(description="Staff only."),
+        },
     )
     def get(self, request: Request) -> Response:
         """Staff only; names and addresses are masked."""

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from analytics.queries import Interval, Line, Summary
 from fido.lib import clock, money
 from fido.lib.clock import Period
-from fido.lib.serializers import CurrencyField, DayField, PeriodSerializer
+from fido.lib.serializers import ChoiceField, CurrencyField, DayField, PeriodSerializer
 
 AMOUNTS = ("total_credit", "total_debit", "average_transaction_value")
 
@@ -29,7 +29,7 @@ class AnalyticsQuery(PeriodSerializer):
 
 
 class SeriesQuery(PeriodSerializer):
-    interval = serializers.ChoiceField(choices=["day", "week", "month"])
+    interval = ChoiceField(choices=["day", "week", "month"])
 
 
 class PeriodAnswer(serializers.Serializer[Any]):

@@ -1,6 +1,6 @@
 """HTTP for analytics."""
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -45,6 +45,11 @@ class OwnAnalyticsView(AnalyticsView):
     )
     def get(self, request: Request, user_id: None = None) -> Response:  # type: ignore[override]
         return super().get(request, caller(request).pk)
+
+
+@extend_schema_view(get=extend_schema(operation_id="read_my_analytics"))
+class MyAnalyticsView(OwnAnalyticsView):
+    """The same under `users/me`."""
 
 
 class SeriesView(APIView):

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 PR_SET_PDEATHSIG = 1
 NOBODY = 65534
@@ -59,7 +59,7 @@ class Account:
                 os.chown(path, self.uid, self.uid)
 
     def check_owns(self, path: Path) -> None:
-        """Raise StartRefused where root made the state folder and a user runs this, or inversely."""
+        """Raise StartRefused where another user has made the path."""
         owner, user = path.stat().st_uid, os.geteuid() if self.uid is None else self.uid
         if owner != user:
             raise StartRefused(f"{path} belongs to user {owner}: run as the user who made it.")
@@ -70,33 +70,25 @@ def spawn(
     *,
     death_signal: signal.Signals,
     account: Account | None = None,
-    environment: dict[str, str] | None = None,
-    cwd: Path | None = None,
-    output: IO[bytes] | None = None,
-    stdin: int | None = subprocess.DEVNULL,
-    keep_fds: Sequence[int] = (),
+    **options: Any,
 ) -> subprocess.Popen[bytes]:
     """Start a process in a session of its own, which gets `death_signal` when this one ends.
 
-    To be called from the main thread: the signal comes when the spawning *thread* ends. The own
-    session keeps a terminal's Ctrl-C away from it, so that its parent decides when it ends.
+    `options` are Popen's. To be called from the main thread: the signal comes when the spawning
+    *thread* ends. The own session keeps a terminal's Ctrl-C away from the process, so that its
+    parent decides when it ends.
     """
     account = account or Account()
     dropped = account.uid if account.capability is None else None
     return subprocess.Popen(
         account.command(argv, death_signal),
-        env=environment,
-        cwd=cwd,
-        stdin=stdin,
-        stdout=output,
-        stderr=output,
-        pass_fds=keep_fds,
         start_new_session=True,
         user=dropped,
         group=dropped,
         extra_groups=None if dropped is None else [],
         # Unsafe with threads, and called before there are any; nothing else can set the signal.
         preexec_fn=_bind_to(os.getpid(), death_signal),  # noqa: PLW1509
+        **{"stdin": subprocess.DEVNULL, **options},
     )
 
 

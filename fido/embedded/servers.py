@@ -58,11 +58,12 @@ class Host:
                 argv,
                 death_signal=death_signal,
                 account=self.account,
-                environment=ENVIRONMENT,
+                env=ENVIRONMENT,
                 cwd=cwd,
-                output=output,
                 stdin=stdin,
-                keep_fds=[self.lock],
+                stdout=output,
+                stderr=output,
+                pass_fds=[self.lock],
             )
 
 

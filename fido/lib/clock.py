@@ -47,9 +47,7 @@ def parse_moment(value: object) -> datetime:
 def parse_end(value: object) -> datetime | None:
     """The end of a period: a date includes that whole day. None: after the last day there is."""
     moment = parse_moment(value)
-    if isinstance(value, str) and _DATE.fullmatch(value):
-        return next_midnight(moment.date())
-    return moment
+    return next_midnight(moment.date()) if is_day(value) else moment
 
 
 def parse_day(value: object) -> date:
@@ -58,9 +56,14 @@ def parse_day(value: object) -> date:
     Raises:
         MalformedTime: anything else, also a date with a time.
     """
-    if isinstance(value, str) and _DATE.fullmatch(value):
+    if is_day(value):
         return parse_moment(value).date()
     raise MalformedTime("A day is a date of ISO 8601, such as 2026-01-31.")
+
+
+def is_day(value: object) -> bool:
+    """Whether it is written as a date alone."""
+    return isinstance(value, str) and _DATE.fullmatch(value) is not None
 
 
 def midnight(day: date) -> datetime:

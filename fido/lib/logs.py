@@ -15,7 +15,8 @@ def logging_config(level: str) -> dict[str, Any]:
                 "()": structlog.stdlib.ProcessorFormatter,
                 "foreign_pre_chain": [
                     structlog.contextvars.merge_contextvars,
-                    structlog.stdlib.ExtraAdder(),
+                    # Named one by one: Django adds the request, which shows its query string.
+                    structlog.stdlib.ExtraAdder(allow=["status_code"]),
                 ],
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
@@ -24,11 +25,19 @@ def logging_config(level: str) -> dict[str, Any]:
                 ],
             }
         },
+        "filters": {
+            "traceback": {
+                "()": "django.utils.log.CallbackFilter",
+                "callback": lambda record: bool(record.exc_info),
+            }
+        },
         "handlers": {"stdout": {"class": "logging.StreamHandler", "formatter": "json"}},
         "root": {"handlers": ["stdout"], "level": level},
         "loggers": {
-            # Its lines repeat ours, with the query string.
-            "django.request": {"level": "ERROR"},
+            # Its lines repeat ours, without the request's id; a bug's traceback it alone has.
+            "django.request": {"filters": ["traceback"]},
+            # Two lines for each stats job say nothing that the request's line does not.
+            "django_structlog.celery": {"level": "WARNING"},
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},
         },

@@ -1,7 +1,6 @@
 """Pages by key: page 100,000 costs what the first one costs."""
 
 import base64
-import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,15 +11,19 @@ from urllib.parse import urlencode
 from django.core.exceptions import ValidationError as InvalidValue
 from django.db.models import F, Model, QuerySet
 from django.db.models.fields.tuple_lookups import TupleGreaterThan, TupleLessThan
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from fido.lib import clock
 from fido.lib.problems import QueryInvalid
-from fido.lib.serializers import QuerySerializer
+from fido.lib.serializers import ParsedField, QuerySerializer
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200
+NO_CURSOR = "Not a cursor of this list."
 
 
 @dataclass(frozen=True)
@@ -35,24 +38,23 @@ class Cursor:
         return base64.urlsafe_b64encode(raw.encode()).decode().rstrip("=")
 
     @classmethod
-    def decode(cls, text: str) -> "Cursor":
+    def decode(cls, text: object) -> "Cursor":
         """Raises ValueError when the text is no cursor of ours."""
         try:
-            padded = text.encode("ascii") + b"=" * (-len(text) % 4)
-            backwards, *values = json.loads(base64.b64decode(padded, b"-_", validate=True))
-        except (TypeError, binascii.Error, RecursionError) as error:
-            raise ValueError("not a cursor") from error
+            raw = str(text).encode("ascii")
+            backwards, *values = json.loads(
+                base64.b64decode(raw + b"=" * (-len(raw) % 4), b"-_", validate=True)
+            )
+        except (ValueError, TypeError, RecursionError):
+            raise ValueError(NO_CURSOR) from None
         if not isinstance(backwards, bool) or not all(isinstance(v, str) for v in values):
-            raise ValueError("not a cursor")
+            raise ValueError(NO_CURSOR)
         return cls(tuple(values), backwards)
 
 
-class CursorField(serializers.CharField):
-    def to_internal_value(self, data: Any) -> Any:
-        try:
-            return Cursor.decode(super().to_internal_value(data))
-        except ValueError:
-            raise serializers.ValidationError("Not a cursor of this list.") from None
+@extend_schema_field(OpenApiTypes.STR)
+class CursorField(ParsedField[Cursor]):
+    parse = staticmethod(Cursor.decode)
 
 
 class ListQuery(QuerySerializer):
@@ -61,7 +63,7 @@ class ListQuery(QuerySerializer):
     limit = serializers.IntegerField(
         min_value=1, max_value=MAX_LIMIT, default=DEFAULT_LIMIT, required=False
     )
-    cursor = CursorField(max_length=500, required=False)
+    cursor = CursorField(required=False)
 
 
 class KeysetPagination(BasePagination):
@@ -106,9 +108,13 @@ class KeysetPagination(BasePagination):
         fields = [model._meta.get_field(name) for name in self.fields]
         try:
             pairs = list(zip(fields, cursor.values, strict=True))
-            return tuple(field.to_python(value) for field, value in pairs)  # type: ignore[union-attr]
+            values = tuple(field.clean(value, None) for field, value in pairs)  # type: ignore[union-attr]
+            # Only what we write ourselves: a time without an offset, say, is no value of a row.
+            if tuple(map(_text, values)) == cursor.values:
+                return values
         except (ValueError, OverflowError, InvalidValue):
-            raise QueryInvalid({"cursor": "Not a cursor of this list."}) from None
+            pass
+        raise QueryInvalid({"cursor": NO_CURSOR})
 
     def get_paginated_response(self, data: Any) -> Response:
         forward = self.more if not self.backwards else True
@@ -135,7 +141,7 @@ class KeysetPagination(BasePagination):
             "type": "object",
             "required": ["results", "next", "previous"],
             "properties": {
-                "results": {"type": "array", "items": schema},
+                "results": schema,
                 "next": link,
                 "previous": link,
             },
@@ -143,4 +149,4 @@ class KeysetPagination(BasePagination):
 
 
 def _text(value: Any) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+    return clock.text(value) if isinstance(value, datetime) else str(value)

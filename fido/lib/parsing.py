@@ -32,7 +32,9 @@ class JSONParser(BaseParser):
         if len(body) > settings.MAX_BODY_BYTES:
             raise BodyTooLarge()
         try:
-            return json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
+            # Decoded here: json would take UTF-16 as well, and surrogates in what is no UTF-8.
+            text = body.decode()
+            return json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
         except (ValueError, RecursionError, ArithmeticError):
             # ValueError: also bad UTF-8 and integers of over 4,300 digits.
             raise ParseError("The body is not JSON that can be read.") from None

@@ -14,7 +14,6 @@ from django.db import InterfaceError, OperationalError, connections
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
 from rest_framework import exceptions, status
-from rest_framework.response import Response
 
 logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -88,7 +87,7 @@ CODES = {
 }
 
 
-def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+def exception_handler(error: Exception, context: dict[str, Any]) -> JsonResponse | None:
     """DRF's EXCEPTION_HANDLER. None lets a bug become a 500, with its traceback in the log."""
     path = context["request"].path
     if isinstance(error, DomainError):
@@ -123,7 +122,7 @@ def _unavailable(path: str) -> Json:
     return problem(503, "database-unavailable", "The database did not answer; try again.", path)
 
 
-def _api_error(error: exceptions.APIException, path: str) -> Response:
+def _api_error(error: exceptions.APIException, path: str) -> JsonResponse:
     if isinstance(error, exceptions.ValidationError):
         body = problem(400, "validation-error", "Nothing was changed; see `errors`.", path)
         body["errors"] = list(_errors(error))
@@ -180,8 +179,12 @@ def _pointer(path: tuple[str, ...]) -> str:
     return pointer.encode("utf-8", "replace").decode()
 
 
-def _answer(body: Json, headers: dict[str, str] | None = None) -> Response:
-    return Response(body, status=body["status"], headers=headers, content_type=MEDIA_TYPE)
+def _answer(body: Json, headers: dict[str, str] | None = None) -> JsonResponse:
+    # Not DRF's Response: a view that renders YAML or HTML would make its problems of that, too.
+    answer = JsonResponse(body, status=body["status"], headers=headers, content_type=MEDIA_TYPE)
+    if body["status"] == status.HTTP_401_UNAUTHORIZED:
+        answer.headers.setdefault("WWW-Authenticate", "Bearer")  # RFC 9110 asks for one
+    return answer
 
 
 def _drop_broken_connections() -> None:

@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
+
+from fido.lib.serializers import StrictSerializer
 
 PROBLEM: dict[str, Any] = {
     "type": "object",
@@ -29,6 +32,7 @@ PROBLEM: dict[str, Any] = {
         },
     },
 }
+MEDIA_TYPE = "application/problem+json"
 ANYWHERE = {"429": "Too many requests.", "503": "The database did not answer."}
 WITH_BODY = {
     "400": "The body has errors.",
@@ -43,9 +47,19 @@ class ProblemAwareSchema(AutoSchema):
     def get_operation(self, *args: Any, **kwargs: Any) -> Any:
         operation = super().get_operation(*args, **kwargs)
         if operation:
+            answers = operation["responses"]
             for status, description in sorted(self._refusals(operation).items()):
-                operation["responses"].setdefault(status, _problem(description))
+                answers.setdefault(status, {"description": description})
+            for status in answers:
+                if status >= "400":
+                    answers[status]["content"] = {MEDIA_TYPE: {"schema": PROBLEM}}
         return operation
+
+    def _map_basic_serializer(self, serializer: Any, direction: str) -> Any:
+        schema = super()._map_basic_serializer(serializer, direction)
+        if direction == "request" and isinstance(serializer, StrictSerializer):
+            schema["additionalProperties"] = False
+        return schema
 
     def get_tags(self) -> list[str]:
         return [self.view.__module__.partition(".")[0]]
@@ -67,8 +81,26 @@ class ProblemAwareSchema(AutoSchema):
         return not self.view.get_authenticators()
 
 
-def _problem(description: str) -> dict[str, Any]:
-    return {
-        "description": description,
-        "content": {"application/problem+json": {"schema": PROBLEM}},
-    }
+class MoneySchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """A request may send a string or a number, an answer has a string."""
+
+    target_class = "fido.lib.serializers.MoneyField"
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        text = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$", "example": "100.00"}
+        if direction == "response":
+            return text
+        return {"oneOf": [text | {"maxLength": 64}, {"type": "number"}]}
+
+
+class MomentSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """A request may send a date alone, an answer has a time."""
+
+    target_class = "fido.lib.serializers.MomentField"
+    match_subclasses = True
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        time = {"type": "string", "format": "date-time", "example": "2026-01-31T12:00:00Z"}
+        if direction == "response":
+            return time
+        return {"anyOf": [time, {"type": "string", "format": "date"}]}

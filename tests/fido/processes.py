@@ -9,8 +9,8 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 # What a test run sets, and a stranger's shell does not.
-OURS = ("DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "SECRET_KEY", "JWT_SIGNING_KEY")
-OURS += ("FERNET_KEYS", "BLIND_INDEX_KEYS", "ALLOWED_HOSTS", "HTTPS_ONLY", "FIDO_DEMO_PASSWORD")
+OURS = {"DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "SECRET_KEY", "JWT_SIGNING_KEY"}
+OURS |= {"FERNET_KEYS", "BLIND_INDEX_KEYS", "ALLOWED_HOSTS", "HTTPS_ONLY", "FIDO_DEMO_PASSWORD"}
 
 
 def strangers_environment(**variables: str) -> dict[str, str]:

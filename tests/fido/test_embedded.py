@@ -1,8 +1,10 @@
 """The embedded servers: real ones, in state folders of their own, seen from other processes."""
 
+import fcntl
 import json
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -132,7 +134,7 @@ def test_passwords_are_asked_for_and_shown_to_nobody(folder: Path) -> None:
             redis.Redis(port=port).ping()
 
         secrets = json.loads((folder / "secrets.json").read_text())
-        lines = subprocess.run(["ps", "-Awwo", "args"], capture_output=True, text=True).stdout
+        lines = subprocess.check_output(["ps", "-Awwo", "args"], text=True)
         assert not [name for name, value in secrets.items() if value in lines]
     readable = [path.name for path in folder.iterdir() if path.is_file() and _open_to_others(path)]
     assert readable == []
@@ -155,7 +157,8 @@ def test_an_owner_waits_for_its_guests_and_says_so(folder: Path) -> None:
     assert owner.environment()["owner"] == "True"
     guest = Holder(folder)
     url = guest.environment()["DATABASE_URL"]
-    assert owner.process.stdin and owner.process.stdout
+    assert owner.process.stdin
+    assert owner.process.stdout
     owner.process.stdin.close()
     assert "waiting for them to end" in owner.process.stdout.readline()
 
@@ -192,9 +195,7 @@ def test_insisting_on_servers_that_another_process_has_is_refused_with_its_pid(
 
 
 @on_linux
-def test_killing_the_owner_leaves_no_process_and_the_next_start_waits_for_the_last(
-    folder: Path,
-) -> None:
+def test_killing_the_owner_leaves_no_process_and_no_data_is_lost(folder: Path) -> None:
     owner = Holder(folder)
     with psycopg.connect(owner.environment()["DATABASE_URL"], autocommit=True) as connection:
         connection.execute("CREATE TABLE kept AS SELECT generate_series(1, 1000)")
@@ -202,18 +203,37 @@ def test_killing_the_owner_leaves_no_process_and_the_next_start_waits_for_the_la
     assert len(family) >= 4
 
     owner.kill()
-    with embedded.running(folder, fast=True) as again:
-        left_at_the_start = alive(family)
-        with psycopg.connect(again["DATABASE_URL"]) as connection:
-            assert connection.execute("SELECT count(*) FROM kept").fetchone() == (1000,)
 
-    assert left_at_the_start == set()
+    eventually(lambda: not alive(family))
+    with (
+        embedded.running(folder, fast=True) as again,
+        psycopg.connect(again["DATABASE_URL"]) as connection,
+    ):
+        assert connection.execute("SELECT count(*) FROM kept").fetchone() == (1000,)
+
+
+@on_linux
+def test_nobody_can_own_the_folder_before_the_last_server_has_gone(folder: Path) -> None:
+    owner = Holder(folder)
+    owner.environment()
+    note = embedded.State(folder).note()
+    assert note
+    os.kill(note.valkey, signal.SIGSTOP)
+
+    owner.kill()
+    eventually(lambda: not alive({note.postgres}))
+    owned_while_valkey_stood_still = embedded.State(folder).lock("owner", fcntl.LOCK_EX)
+    os.kill(note.valkey, signal.SIGCONT)
+
+    assert owned_while_valkey_stood_still is None
+    with embedded.serving(folder, fast=True) as up:
+        assert up.servers
 
 
 @on_linux
 def test_killing_the_owner_while_it_starts_leaves_no_process(folder: Path) -> None:
     owner = Holder(folder)
-    eventually(lambda: (folder / "postgres.new").exists())
+    eventually((folder / "postgres.new").exists)
     family = descendants(owner.process.pid)
 
     owner.kill()
@@ -328,28 +348,29 @@ def test_a_server_that_dies_at_its_start_is_quoted_and_the_other_ended(
 ) -> None:
     monkeypatch.setitem(postgres.SETTINGS, "shared_buffers", "plenty")
 
-    with pytest.raises(embedded.StartRefused, match="PostgreSQL ended at its start: .*plenty"):
+    with pytest.raises(embedded.StartRefused, match=r"PostgreSQL ended at its start: .*plenty"):
         embedded.running(folder, fast=True).__enter__()
 
     with embedded.State(folder).refusing():
-        assert embedded.State(folder).lock("owner", 2) is not None
+        assert embedded.State(folder).lock("owner", fcntl.LOCK_EX) is not None
 
 
 def test_a_port_taken_meanwhile_is_replaced_by_another(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    free_port, taken = servers._free_port, []
+    free_port, asked = servers._free_port, []
     with embedded.serving(folder.parent / "other", fast=True) as other:
-        ports = [server.port for server in other.servers]
-        monkeypatch.setattr(
-            servers,
-            "_free_port",
-            lambda: (taken.append(1), ports and ports.pop() or free_port())[1],
-        )
+        taken = [server.port for server in other.servers]
+
+        def next_port() -> int:
+            asked.append(taken.pop() if taken else free_port())
+            return asked[-1]
+
+        monkeypatch.setattr(servers, "_free_port", next_port)
         with embedded.running(folder, fast=True) as up:
             psycopg.connect(up["DATABASE_URL"]).close()
 
-    assert len(taken) == 4
+    assert len(asked) == 4
 
 
 def test_wheels_that_are_missing_are_named_with_the_way_out(
@@ -357,5 +378,5 @@ def test_wheels_that_are_missing_are_named_with_the_way_out(
 ) -> None:
     monkeypatch.setattr(postgres, "WHEEL", "no_such_wheel")
 
-    with pytest.raises(embedded.StartRefused, match="install requirements-dev.txt"):
+    with pytest.raises(embedded.StartRefused, match=r"install requirements-dev.txt"):
         embedded.running(folder).__enter__()

@@ -10,11 +10,13 @@ from fido.lib.crypto.masking import HIDDEN, masked_name
 from fido.lib.pagination import ListQuery
 from fido.lib.paths import MAX_BIGINT
 from fido.lib.serializers import (
+    ChoiceField,
     CurrencyField,
     MomentField,
     MoneyField,
     PeriodSerializer,
     StrictSerializer,
+    Text,
 )
 from transactions.models import (
     MAX_DESCRIPTION_LENGTH,
@@ -35,15 +37,13 @@ class TransactionSerializer(StrictSerializer):
 
     id = serializers.UUIDField(read_only=True)
     user_id = UserIdField(help_text="The caller's unless staff or a service names another.")
-    full_name = serializers.CharField(
-        max_length=MAX_NAME_LENGTH, help_text="Default: the profile's.", **NULLABLE
-    )
+    full_name = Text(max_length=MAX_NAME_LENGTH, help_text="Default: the profile's.", **NULLABLE)
     transaction_date = MomentField()
     transaction_amount = MoneyField()
-    transaction_type = serializers.ChoiceField(choices=Transaction.Type.choices)
+    transaction_type = ChoiceField(choices=Transaction.Type.choices)
     currency = CurrencyField(required=False, help_text="Default: the user's.")
-    description = serializers.CharField(max_length=MAX_DESCRIPTION_LENGTH, **NULLABLE)
-    external_id = serializers.CharField(max_length=MAX_EXTERNAL_ID_LENGTH, **NULLABLE)
+    description = Text(max_length=MAX_DESCRIPTION_LENGTH, **NULLABLE)
+    external_id = Text(max_length=MAX_EXTERNAL_ID_LENGTH, **NULLABLE)
     created_at = serializers.DateTimeField(read_only=True)
     updated_at = serializers.DateTimeField(read_only=True)
 
@@ -77,14 +77,14 @@ class MaskedTransactionSerializer(TransactionSerializer):
 class HistorySerializer(ListQuery, PeriodSerializer):
     """The filters of a history."""
 
-    transaction_type = serializers.ChoiceField(choices=Transaction.Type.choices, required=False)
+    transaction_type = ChoiceField(choices=Transaction.Type.choices, required=False)
     currency = CurrencyField(required=False)
     min_amount = MoneyField(required=False)
     max_amount = MoneyField(required=False)
-    external_id = serializers.CharField(max_length=MAX_EXTERNAL_ID_LENGTH, required=False)
-    full_name = serializers.CharField(max_length=MAX_NAME_LENGTH, required=False)
+    external_id = Text(max_length=MAX_EXTERNAL_ID_LENGTH, required=False)
+    full_name = Text(max_length=MAX_NAME_LENGTH, required=False)
     user_id = UserIdField(help_text="Staff only.")
-    order = serializers.ChoiceField(
+    order = ChoiceField(
         choices=["-transaction_date", "transaction_date"],
         default="-transaction_date",
         required=False,

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers as drf
 from rest_framework import status
 from rest_framework.exceptions import PermissionDenied
@@ -25,6 +25,9 @@ from transactions.api.serializers import (
 from transactions.models import Transaction
 from transactions.operations import Draft
 
+NOT_FOR_OTHERS = OpenApiResponse(description="Only staff and services record for others.")
+TAKEN = OpenApiResponse(description="There is a transaction with this external_id.")
+
 
 class TransactionListView(GenericAPIView[Transaction]):
     serializer_class = TransactionSerializer
@@ -45,7 +48,10 @@ class TransactionListView(GenericAPIView[Transaction]):
         page = self.paginate_queryset(queries.history(viewer=viewer, filters=self.query))
         return self.get_paginated_response([_in_list(row, viewer) for row in page or []])
 
-    @extend_schema(operation_id="record_transaction", responses={201: TransactionSerializer})
+    @extend_schema(
+        operation_id="record_transaction",
+        responses={201: TransactionSerializer, 403: NOT_FOR_OTHERS, 409: TAKEN},
+    )
     def post(self, request: Request) -> Response:
         serializer = TransactionSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
@@ -72,7 +78,7 @@ class TransactionView(APIView):
     @extend_schema(
         operation_id="replace_transaction",
         request=TransactionSerializer,
-        responses=TransactionSerializer,
+        responses={200: TransactionSerializer, 409: TAKEN},
     )
     def put(self, request: Request, transaction_id: UUID) -> Response:
         """Replaces it. Without `user_id` or `transaction_date` those stay as they are."""
@@ -89,7 +95,7 @@ class TransactionView(APIView):
     @extend_schema(
         operation_id="change_transaction",
         request=TransactionSerializer,
-        responses=TransactionSerializer,
+        responses={200: TransactionSerializer, 409: TAKEN},
     )
     def patch(self, request: Request, transaction_id: UUID) -> Response:
         row = _row(caller(request), transaction_id, "change")

@@ -1,6 +1,6 @@
 """Makes a key for each ring, or the secrets of a new installation."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
@@ -15,7 +15,7 @@ class Command(BaseCommand):
         "key first, restart, run `reencrypt`, and then remove the old one."
     )
     # Runs before there is any configuration: it is what makes it.
-    requires_system_checks: ClassVar[list[str]] = []
+    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("ring", nargs="?", choices=sorted(MAKERS), help="this one only")

@@ -1,0 +1,71 @@
+"""Who may read personal data on the staff's pages, and that it is written down."""
+
+import operator
+import re
+from functools import reduce
+from typing import Any, ClassVar
+
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+
+from accounts import operations
+from accounts.models import User
+from fido.lib.admin import AnyModelAdmin
+from fido.lib.paths import MAX_BIGINT
+
+
+def may_open(request: HttpRequest) -> bool:
+    """Whether names, addresses and descriptions are shown in clear on a record's page."""
+    return request.user.has_perm("accounts.view_personal_data")
+
+
+class LoggedRecordAdmin(AnyModelAdmin):
+    """Writes each opening of a record to the access log."""
+
+    def subject_id(self, row: Any) -> int:
+        """Whose personal data the row holds."""
+        return int(row.user_id)
+
+    def render_change_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        # Django comes here whenever it is about to show a record, and only then. The page is
+        # rendered after the transaction that we are in has committed: no log entry, no page.
+        row = kwargs["obj"]
+        if row is not None and may_open(request):
+            operations.log_access(
+                actor=request.user,  # type: ignore[arg-type]
+                subject_id=self.subject_id(row),
+                what=f"{self.opts.model_name} {row.pk}",
+                route="admin",
+            )
+        return super().render_change_form(request, *args, **kwargs)
+
+
+class SearchedByUserAdmin(AnyModelAdmin):
+    """Finds the rows of a user, by the user's id or whole user name."""
+
+    search_fields = ("user",)  # only so that there is a search box
+    search_help_text = "A user's id or whole user name."
+    user_fields: ClassVar[tuple[str, ...]] = ("user",)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        term = search_term.strip()
+        return (queryset.filter(self.matching(term)) if term else queryset), False
+
+    def matching(self, term: str) -> Q:
+        users = user_ids(term)
+        return reduce(operator.or_, (Q(**{f"{name}__in": users}) for name in self.user_fields))
+
+
+def user_ids(term: str) -> list[int]:
+    """The users whose id or user name, case aside, this is."""
+    found = User.objects.get_queryset().with_username(term).values_list("pk", flat=True)
+    number = as_id(term)
+    return [*found] if number is None else [*found, number]
+
+
+def as_id(term: str) -> int | None:
+    """The number that could be a user's id."""
+    number = int(term) if re.fullmatch("[0-9]{1,19}", term) else None
+    return None if number is None or number > MAX_BIGINT else number

@@ -1,0 +1,130 @@
+"""Forms of the staff's pages about accounts. What they store goes through operations."""
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib.admin.forms import AdminAuthenticationForm, AdminPasswordChangeForm
+from django.contrib.auth import forms as auth_forms
+from django.core.exceptions import ValidationError
+from rest_framework.exceptions import Throttled
+
+from accounts import login_throttle, operations, queries
+from accounts.models import MAX_NAME_LENGTH, User
+from fido.lib.admin import unreadable
+
+if TYPE_CHECKING:
+    UserForm = forms.ModelForm[User]
+    UserCreationForm = auth_forms.BaseUserCreationForm[User]
+    PasswordOfOtherForm = auth_forms.AdminPasswordChangeForm[User]
+else:
+    UserForm = forms.ModelForm
+    UserCreationForm = auth_forms.BaseUserCreationForm
+    PasswordOfOtherForm = auth_forms.AdminPasswordChangeForm
+
+MAX_EMAIL_LENGTH = 254
+
+
+class LoginForm(AdminAuthenticationForm):
+    """By user name or e-mail address; failures count together with those of the API's login."""
+
+    wait_seconds: int | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].label = "User name or e-mail address"
+        self.fields["username"].widget.attrs["maxlength"] = MAX_EMAIL_LENGTH
+
+    def clean(self) -> dict[str, Any]:
+        name, password = (self.cleaned_data.get(field) for field in ("username", "password"))
+        if not name or not password or self.request is None:
+            return super().clean()
+        try:
+            with login_throttle.counted(self.request, name):
+                return super().clean()
+        except Throttled as refusal:
+            self.wait_seconds = max(1, int(refusal.wait))  # type: ignore[attr-defined]
+            message = f"Too many failed logins. Try again in {self.wait_seconds} seconds."
+            raise ValidationError(message, code="throttled") from None
+
+
+class StoredByOperation:
+    """Instead of the form's own `user.save()`.
+
+    That writes all columns, so a name that cannot be read just now would be lost; and it leaves
+    the user's sessions alive.
+    """
+
+    cleaned_data: dict[str, Any]
+
+    def set_password_and_save(
+        self,
+        user: User,
+        password_field_name: str = "password1",  # noqa: S107 - the name of a field
+        commit: bool = True,
+    ) -> User:
+        operations.set_password(user=user, password=self.cleaned_data[password_field_name])
+        return user
+
+
+class OwnPasswordForm(StoredByOperation, AdminPasswordChangeForm):
+    pass
+
+
+class PasswordForm(StoredByOperation, PasswordOfOtherForm):
+    """Somebody else's password."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # To keep somebody out, there is is_active.
+        self.fields.pop("usable_password", None)
+
+
+class UserAddForm(UserCreationForm):
+    email = forms.EmailField(label="E-mail address", max_length=MAX_EMAIL_LENGTH)
+    full_name = forms.CharField(max_length=MAX_NAME_LENGTH, required=False, empty_value=None)
+
+    class Meta:
+        model = User
+        fields = ("username", "email", "full_name")
+
+    def clean_username(self) -> str:
+        username: str = self.cleaned_data["username"]
+        if queries.username_taken(username):
+            raise ValidationError("This user name is taken.", code="taken")
+        return username
+
+    def clean_email(self) -> str:
+        return _free(self.cleaned_data["email"], None)
+
+    def save(self, commit: bool = True) -> User:
+        # operations.register hashes the password and stores the user.
+        user: User = forms.ModelForm.save(self, commit=False)
+        return user
+
+
+class UserChangeForm(UserForm):
+    """Declares no field: a declared one is in every form, also where a page leaves it out."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in {"email", "full_name"} & self.fields.keys():
+            if unreadable(self.instance, name):
+                self.fields[name].help_text = "What is stored cannot be read. Empty leaves it."
+        permissions: Any = self.fields.get("user_permissions")
+        if permissions:
+            # Each permission's name says its model.
+            permissions.queryset = permissions.queryset.select_related("content_type")
+
+    def clean_email(self) -> str | None:
+        email: str | None = self.cleaned_data["email"]
+        if email:
+            return _free(email, self.instance.pk)
+        if self.initial.get("email"):
+            raise ValidationError("An address can be replaced, not removed.", code="required")
+        return None
+
+
+def _free(email: str, except_user_id: int | None) -> str:
+    if queries.email_taken(email, except_user_id=except_user_id):
+        raise ValidationError("This e-mail address is taken.", code="taken")
+    return email

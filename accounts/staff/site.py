@@ -1,0 +1,41 @@
+"""The staff's site itself: its name, its login, and one's own password."""
+
+from typing import Any
+
+from django.contrib.admin import AdminSite
+from django.contrib.auth.views import PasswordChangeView
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+
+from accounts.staff.forms import LoginForm, OwnPasswordForm
+
+
+class StaffSite(AdminSite):
+    site_header = site_title = "Fido"
+    index_title = "Records"
+    site_url = None
+    login_form = LoginForm
+
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Throttled, it answers 429 with the form, as the API does with a problem."""
+        response = super().login(request, extra_context)
+        if isinstance(response, TemplateResponse) and response.context_data:
+            wait = getattr(response.context_data["form"], "wait_seconds", None)
+            if wait is not None:
+                response.status_code = 429
+                response.headers["Retry-After"] = str(wait)
+        return response
+
+    def password_change(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        request.current_app = self.name
+        view = PasswordChangeView.as_view(
+            form_class=OwnPasswordForm,
+            success_url=reverse("admin:password_change_done", current_app=self.name),
+            extra_context={**self.each_context(request), **(extra_context or {})},
+        )
+        return view(request)  # type: ignore[return-value]

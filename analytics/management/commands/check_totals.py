@@ -1,0 +1,93 @@
+"""Compares all totals with the transactions, and heals them if asked to."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
+
+from accounts.models import User
+from analytics import operations, queries
+from analytics.queries import Difference
+from fido.lib import money
+from fido.lib.progress import progress
+
+USERS_IN_A_BATCH = 500
+
+
+class Command(BaseCommand):
+    help = (
+        "Adds up all transactions anew and prints what the daily totals lack of them. Right also "
+        "while people write. Ends with status 1 if there was a difference that stays."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--repair", action="store_true", help="append to the totals what they lack"
+        )
+        parser.add_argument(
+            "--user", type=int, nargs="+", metavar="ID", help="look at these users only"
+        )
+
+    def handle(self, *args: Any, repair: bool, user: list[int] | None, **options: Any) -> None:
+        batches = _each_of(user) if user else _batches()
+        find = operations.repair if repair else _differences
+        users, found = 0, 0
+        with _time_to_read(), progress("Users", None if user else User.objects.count()) as advance:
+            for ids in batches:
+                for difference in find(first_user_id=ids[0], last_user_id=ids[-1]):
+                    self.stdout.write(_line(difference))
+                    found += 1
+                users += len(ids)
+                advance(len(ids))
+        self._conclude(users, found, repaired=repair)
+
+    def _conclude(self, users: int, found: int, *, repaired: bool) -> None:
+        if not found:
+            self.stdout.write(f"{users:,} users, no difference.")
+        elif repaired:
+            self.stdout.write(f"{users:,} users, {found:,} differences, all of them repaired.")
+        else:
+            raise CommandError(
+                f"{users:,} users, {found:,} differences: repair them with `check_totals --repair`."
+            )
+
+
+def _batches() -> Iterator[list[int]]:
+    """The ids of all users in order, some at a time."""
+    last = 0
+    ids = User.objects.order_by("pk").values_list("pk", flat=True)
+    while batch := list(ids.filter(pk__gt=last)[:USERS_IN_A_BATCH]):
+        yield batch
+        last = batch[-1]
+
+
+def _each_of(user_ids: list[int]) -> Iterator[list[int]]:
+    known = set(User.objects.filter(pk__in=user_ids).values_list("pk", flat=True))
+    if unknown := sorted(set(user_ids) - known):
+        raise CommandError(f"There is no user {', '.join(map(str, unknown))}.")
+    for user_id in sorted(known):
+        yield [user_id]
+
+
+def _differences(*, first_user_id: int, last_user_id: int) -> list[Difference]:
+    return queries.differences(first_user_id, last_user_id)
+
+
+@contextmanager
+def _time_to_read() -> Iterator[None]:
+    """Lifts the limit that requests have: one statement reads whole histories here."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 0")
+        try:
+            yield
+        finally:
+            cursor.execute("RESET statement_timeout")
+
+
+def _line(lacking: Difference) -> str:
+    """Amounts as stored, to the last decimal: rounded ones might look like no difference."""
+    credit, debit = (f"{each:.{money.MAX_DECIMALS}f}" for each in (lacking.credit, lacking.debit))
+    where = f"user {lacking.user_id}, {lacking.day}, {lacking.currency}"
+    return f"{where}: the totals lack {lacking.count} transactions, credit {credit}, debit {debit}"

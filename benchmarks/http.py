@@ -1,0 +1,56 @@
+"""Calls the WSGI application as a web server does, without a network."""
+
+import io
+import json
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.core.wsgi import get_wsgi_application
+
+
+class Caller:
+    """One logged-in user."""
+
+    def __init__(self, token: str) -> None:
+        from fido.lib.requests import Request
+
+        self.token = token
+        self.application = get_wsgi_application()
+        self.application.request_class = Request
+
+    def get(self, url: str) -> bytes:
+        return self.call("GET", url)
+
+    def post(self, url: str, body: dict[str, Any]) -> bytes:
+        return self.call("POST", url, json.dumps(body).encode())
+
+    def call(self, method: str, url: str, body: bytes = b"") -> bytes:
+        """The answer's body; an answer that is no success is a mistake of the benchmark."""
+        answer = self.application(self._environ(method, url, body), _require_success)
+        try:
+            return b"".join(answer)
+        finally:
+            answer.close()
+
+    def _environ(self, method: str, url: str, body: bytes) -> dict[str, Any]:
+        parts = urlsplit(url)
+        return {
+            "REQUEST_METHOD": method,
+            "PATH_INFO": parts.path,
+            "QUERY_STRING": parts.query,
+            "SERVER_NAME": "localhost",
+            "SERVER_PORT": "80",
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "REMOTE_ADDR": "127.0.0.1",
+            "HTTP_AUTHORIZATION": f"Bearer {self.token}",
+            "CONTENT_TYPE": "application/json",
+            "CONTENT_LENGTH": str(len(body)),
+            "wsgi.url_scheme": "http",
+            "wsgi.input": io.BytesIO(body),
+            "wsgi.errors": io.StringIO(),
+        }
+
+
+def _require_success(status: str, headers: Any) -> None:
+    if not status.startswith("2"):
+        raise RuntimeError(f"the service answered {status}")

@@ -1,0 +1,62 @@
+"""What the hot paths ask of PostgreSQL, by psycopg alone: no ORM, no checks, no decryption."""
+
+import os
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+
+USER = "SELECT * FROM accounts_user WHERE id = %s"
+INSERT = """
+INSERT INTO transactions_transaction
+    (id, user_id, full_name, full_name_index, description, transaction_date, transaction_amount,
+     transaction_type, currency, version, created_at, updated_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+"""
+APPEND = """
+INSERT INTO analytics_dailytotals (id, user_id, day, currency, pending, count, credit, debit)
+VALUES (%s, %s, %s, %s, true, 1, %s, 0)
+"""
+PAGE = """
+SELECT * FROM transactions_transaction
+WHERE user_id = %s ORDER BY transaction_date DESC, id DESC LIMIT 51
+"""
+SUMS = """
+SELECT currency, sum(count)::text, sum(credit)::text, sum(debit)::text
+FROM analytics_dailytotals WHERE user_id = %s GROUP BY currency
+"""
+BUSIEST = """
+SELECT day, sum(count) FROM analytics_dailytotals
+WHERE user_id = %s GROUP BY day ORDER BY 2 DESC, 1 DESC LIMIT 1
+"""
+
+
+class Bare:
+    """The statements of each path on a connection of its own."""
+
+    def __init__(self, database: str) -> None:
+        self.connection = psycopg.connect(
+            os.environ["DATABASE_URL"], dbname=database, autocommit=True
+        )
+
+    def create(self, user_id: int, token: bytes) -> None:
+        at, amount = datetime.now(UTC), Decimal("12.34")
+        values = (token, None, token, at, amount, "credit", "USD", 1, at, at)
+        self._all(USER, user_id)
+        with self.connection.transaction():
+            self.connection.execute(INSERT, (uuid4(), user_id, *values))
+            self.connection.execute(APPEND, (uuid4(), user_id, at.date(), "USD", amount))
+
+    def page(self, user_id: int) -> None:
+        self._all(USER, user_id)
+        self._all(PAGE, user_id)
+
+    def analytics(self, user_id: int) -> None:
+        self._all(USER, user_id)
+        self._all(SUMS, user_id)
+        self._all(BUSIEST, user_id)
+
+    def _all(self, statement: str, user_id: int) -> list[Any]:
+        return self.connection.execute(statement, (user_id,)).fetchall()

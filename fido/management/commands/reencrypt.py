@@ -1,0 +1,103 @@
+"""Moves everything encrypted to the newest keys, or counts what is not under them."""
+
+import time
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from fido.lib.crypto import reencryption
+from fido.lib.crypto.reencryption import EncryptedColumn, Tally
+from fido.lib.progress import progress
+
+BATCH_SIZE = 500
+
+
+class Pace:
+    """Sleeps so that no more than `rate` rows a second are written; None is as fast as it goes."""
+
+    def __init__(
+        self,
+        rate: int | None,
+        now: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.rate, self.now, self.sleep = rate, now, sleep
+        self.free_at = now()
+
+    def wrote(self, rows: int) -> None:
+        if self.rate:
+            # From now at the earliest: time spent on reading earns no burst of writes.
+            self.free_at = max(self.free_at, self.now()) + rows / self.rate
+            self.sleep(max(0.0, self.free_at - self.now()))
+
+
+class Command(BaseCommand):
+    help = (
+        "Moves every encrypted value to the newest key of FERNET_KEYS, and its blind index to the "
+        "newest of BLIND_INDEX_KEYS. Safe while serving, and to be interrupted and run again."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--check", action="store_true", help="count only, change nothing")
+        parser.add_argument(
+            "--rate", type=_positive, metavar="ROWS_PER_SECOND", help="write no faster than this"
+        )
+        parser.add_argument(
+            "--batch-size", type=_positive, default=BATCH_SIZE, help="rows in one statement"
+        )
+
+    def handle(
+        self, *args: Any, check: bool, rate: int | None, batch_size: int, **options: Any
+    ) -> None:
+        total, pace = Tally(), Pace(rate)
+        # A batch is the smallest step there is: a slow pace wants small ones.
+        size = min(batch_size, rate or batch_size)
+        for column in reencryption.encrypted_columns():
+            tally = _pass_over(column, size, None if check else pace)
+            self.stdout.write(_line(column, tally))
+            total.add(tally)
+        _refuse_what_is_left(total)
+        self.stdout.write("Everything is under the newest keys.")
+
+
+def _pass_over(column: EncryptedColumn, size: int, pace: Pace | None) -> Tally:
+    """Moves a column at a pace; without one, only counts."""
+    tally = Tally()
+    with progress(str(column), reencryption.estimated_rows(column)) as advance:
+        for rows in reencryption.batches(column, size):
+            if pace:
+                part = reencryption.move(column, rows)
+                pace.wrote(part.written)
+            else:
+                part = reencryption.check(column, rows)
+            tally.add(part)
+            advance(len(rows))
+    return tally
+
+
+def _line(column: EncryptedColumn, tally: Tally) -> str:
+    tokens = f"{tally.newest} newest key, {tally.older} older, {tally.unreadable} unreadable"
+    return f"{column}: {tokens}" + (f"; {tally.old_digests} old digests" if column.index else "")
+
+
+def _refuse_what_is_left(total: Tally) -> None:
+    sentences = []
+    if total.left:
+        sentences.append(
+            f"Not under the newest keys: {total.older} tokens, {total.old_digests} digests. "
+            "Keep the older keys, and run reencrypt."
+        )
+    if total.unreadable:
+        sentences.append(
+            f"Tokens that fit no key: {total.unreadable}. They were damaged, or their key is gone."
+        )
+    if sentences:
+        raise CommandError(" ".join(sentences))
+
+
+def _positive(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise ArgumentTypeError("a whole number of at least 1 is needed")
+    return int(text)

@@ -1,0 +1,259 @@
+"""Append and fold: the same sums, whatever order things happen in."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from threading import Barrier, Thread
+
+import pytest
+from django.db import IntegrityError, connection, connections, transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from accounts.models import User
+from analytics import operations, queries
+from analytics.models import DailyTotals
+from fido.lib.clock import Period
+from fido.lib.ids import new_id
+from tests.factories import UserFactory, record
+from tests.movements import (
+    FIRST_DAY,
+    FoldingThread,
+    Movements,
+    assert_exact,
+    in_threads,
+    recomputed,
+)
+from transactions import operations as writes
+from transactions.models import Transaction
+
+EVERYBODY = (0, 2**62)
+
+
+@pytest.fixture
+def user(db: None) -> User:
+    return UserFactory.create()
+
+
+def totals(user: User) -> list[tuple[bool, int, Decimal, Decimal]]:
+    rows = DailyTotals.objects.filter(user=user).order_by("id")
+    return list(rows.values_list("pending", "count", "credit", "debit"))
+
+
+def test_a_write_appends_one_pending_row(user: User) -> None:
+    record(user, transaction_amount=Decimal("19.99"), transaction_type="debit")
+
+    assert totals(user) == [(True, 1, Decimal(0), Decimal("19.99"))]
+
+
+def test_an_edit_takes_back_the_old_and_adds_the_new(user: User) -> None:
+    row = record(user, transaction_amount=Decimal("10.00"))
+
+    writes.amend(row=row, changes={"transaction_amount": Decimal("12.50")})
+
+    assert totals(user)[1:] == [(True, 0, Decimal("2.50"), Decimal(0))]
+
+
+def test_an_edit_that_moves_no_money_appends_nothing(user: User) -> None:
+    row = record(user)
+
+    writes.amend(row=row, changes={"full_name": "Somebody Else"})
+
+    assert len(totals(user)) == 1
+
+
+def test_a_delete_appends_the_opposite(user: User) -> None:
+    writes.delete(row=record(user))
+
+    assert totals(user)[1:] == [(True, -1, Decimal("-10.00"), Decimal(0))]
+    assert queries.summary(user_id=user.pk, period=Period()) == recomputed(user, [])
+
+
+def test_a_rolled_back_write_leaves_no_total(user: User) -> None:
+    with transaction.atomic():
+        record(user)
+        transaction.set_rollback(True)
+
+    assert totals(user) == []
+
+
+def test_a_write_whose_totals_cannot_be_appended_does_not_happen(user: User) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "ALTER TABLE analytics_dailytotals ADD CONSTRAINT refuse CHECK (credit < 5) NOT VALID"
+        )
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        record(user, transaction_amount=Decimal("10.00"))
+
+    assert not Transaction.objects.exists()
+
+
+def test_a_fold_leaves_one_row_a_day_and_the_same_answer(user: User) -> None:
+    for hours in (1, 2, 30):
+        record(user, transaction_date=FIRST_DAY + timedelta(hours=hours))
+    before = queries.summary(user_id=user.pk, period=Period())
+
+    operations.fold(user.pk)
+    operations.fold(user.pk)
+
+    assert [row[:2] for row in totals(user)] == [(False, 2), (False, 1)]
+    assert queries.summary(user_id=user.pk, period=Period()) == before
+
+
+def test_a_fold_adds_to_what_was_folded_before(user: User) -> None:
+    record(user)
+    operations.fold(user.pk)
+    record(user)
+
+    operations.fold(user.pk)
+
+    assert totals(user) == [(False, 2, Decimal("20.00"), Decimal(0))]
+
+
+def test_a_fold_touches_nobody_else(user: User) -> None:
+    other = UserFactory.create()
+    record(other)
+
+    operations.fold(user.pk)
+
+    assert [row[0] for row in totals(other)] == [True]
+
+
+def test_the_sweep_folds_for_everybody_with_something_pending(user: User) -> None:
+    users = [user, *UserFactory.create_batch(2)]
+    for each in users:
+        record(each)
+
+    assert operations.fold_everybody() == 3
+    assert operations.fold_everybody() == 0
+
+
+def test_a_second_folded_row_of_a_day_is_refused_by_the_database(user: User) -> None:
+    record(user)
+    operations.fold(user.pk)
+    row = DailyTotals.objects.get()
+
+    row.pk = new_id()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        row.save(force_insert=True)
+
+
+def test_a_billion_of_the_largest_amounts_fit_the_columns(user: User) -> None:
+    largest = Decimal("999999999999.99")
+    row = DailyTotals(user=user, day=FIRST_DAY.date(), currency="USD", count=10**9)
+    row.credit = row.debit = largest * 10**9
+    row.save()
+    DailyTotals(
+        user=user, day=FIRST_DAY.date(), currency="USD", count=1, credit=largest, debit=Decimal(0)
+    ).save()
+
+    operations.fold(user.pk)
+
+    line = queries.summary(user_id=user.pk, period=Period()).lines[0]  # type: ignore[union-attr]
+    assert (line.count, line.credit) == (10**9 + 1, largest * (10**9 + 1))
+
+
+moments = st.integers(0, 5 * 24 * 3600).map(lambda s: FIRST_DAY + timedelta(seconds=s))
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    dates=st.lists(moments, max_size=8),
+    bounds=st.tuples(st.none() | moments, st.none() | moments),
+    folded=st.booleans(),
+)
+def test_any_period_equals_a_recomputation(
+    user: User,
+    dates: list[datetime],
+    bounds: tuple[datetime | None, datetime | None],
+    folded: bool,
+) -> None:
+    if bounds[0] and bounds[1]:
+        bounds = (min(bounds), max(bounds))  # type: ignore[type-var]
+    period = Period(*bounds)
+    with transaction.atomic():
+        for number, date in enumerate(dates):
+            kind = "credit" if number % 2 else "debit"
+            record(user, transaction_date=date, transaction_type=kind)
+        if folded:
+            operations.fold(user.pk)
+
+        rows = list(Transaction.objects.filter(user=user).within(period))
+        expected = recomputed(user, rows)
+        summary = queries.summary(user_id=user.pk, period=period)
+        series = queries.series(user_id=user.pk, period=period, interval="day")
+        transaction.set_rollback(True)
+
+    assert summary == expected
+    assert sum(line.count for day in series.values() for line in day) == len(rows)
+
+
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(seed=st.integers(0, 10**9), folds=st.sets(st.integers(0, 24)))
+def test_any_history_of_writes_and_folds_is_exact(user: User, seed: int, folds: set[int]) -> None:
+    with transaction.atomic():
+        movements = Movements([user], seed)
+        for step in range(25):
+            movements.step()
+            if step in folds:
+                operations.fold(user.pk)
+        rows = list(Transaction.objects.filter(user=user))
+        answered = queries.summary(user_id=user.pk, period=Period())
+        differences = queries.differences(*EVERYBODY)
+        transaction.set_rollback(True)
+
+    assert answered == recomputed(user, rows)
+    assert differences == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_writers_and_folders_at_once_stay_exact() -> None:
+    users = UserFactory.create_batch(3)
+    folders = [FoldingThread(users) for _ in range(2)]
+
+    for folder in folders:
+        folder.start()
+    in_threads(users, threads=4, steps=400, seed=3)
+    for folder in folders:
+        folder.stop.set()
+        folder.join()
+
+    assert min(folder.folds for folder in folders) > 0
+    assert queries.differences(*EVERYBODY) == []
+    for user in users:
+        assert_exact(user)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_edits_of_one_row_at_once_take_back_the_true_old_value() -> None:
+    user = UserFactory.create()
+    row = record(user, transaction_amount=Decimal("1.00"))
+    start = Barrier(8)
+
+    def edit(number: int) -> None:
+        try:
+            start.wait()
+            writes.amend(row=row, changes={"transaction_amount": Decimal(10 + number)})
+        finally:
+            connections.close_all()
+
+    threads = [Thread(target=edit, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert Transaction.objects.get().version == 9
+    assert_exact(user)
+
+
+def test_a_day_is_the_utc_day_of_the_moment(user: User) -> None:
+    record(user, transaction_date=datetime(2026, 1, 31, 23, 59, 59, 999999, tzinfo=UTC))
+    record(user, transaction_date=datetime(2026, 2, 1, tzinfo=UTC))
+
+    days = DailyTotals.objects.order_by("day").values_list("day", flat=True)
+    assert [day.isoformat() for day in days] == ["2026-01-31", "2026-02-01"]

@@ -1,0 +1,189 @@
+"""`make run`'s launcher, as a person and a crash see it: real processes from start to end."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from fido import embedded, launcher
+from tests.fido.processes import (
+    PROJECT,
+    alive,
+    descendants,
+    eventually,
+    python,
+    strangers_environment,
+)
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """One state for the module, so that later tests are second starts, also after a crash."""
+    parent = Path(tempfile.mkdtemp(prefix="fido test-"))
+    parent.chmod(0o711)
+    # The demonstration has tests of its own, and takes a while to load.
+    embedded.State(parent / "state").keep_demo_password("kept from the first start")
+    yield parent / "state"
+    shutil.rmtree(parent)
+
+
+class Service:
+    """A launcher in a process of its own."""
+
+    def __init__(self, folder: Path, *prefix: str) -> None:
+        self.port = _free_port()
+        self.log = folder.parent / "output"
+        self.note = folder / "servers.json"
+        environment = strangers_environment(PORT=str(self.port), FIDO_STATE=str(folder))
+        with self.log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [*prefix, sys.executable, "-m", "fido.launcher"],
+                env=environment,
+                cwd=PROJECT,
+                stdout=output,
+                stderr=output,
+            )
+
+    def has_servers(self) -> bool:
+        return "Bringing the database" in self.said()
+
+    def wait_until_up(self) -> set[int]:
+        """Wait for the greeting; every process under the launcher, and itself."""
+        self.wait_for(lambda: "Fido is up." in self.said())
+        return {self.process.pid} | descendants(self.process.pid)
+
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        def holds() -> bool:
+            assert self.process.poll() is None, self.said()
+            return condition()
+
+        eventually(holds, within_seconds=60)
+
+    def said(self) -> str:
+        return self.log.read_text()
+
+    def named(self, word: str) -> int:
+        """The process under the launcher whose command line has `word`."""
+        return min(pid for pid in descendants(self.process.pid) if word in _command(pid))
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def service(folder: Path) -> Iterator[Service]:
+    service = Service(folder)
+    yield service
+    service.process.kill()
+    service.process.wait()
+
+
+def test_it_serves_until_it_is_asked_to_end_and_leaves_no_process(service: Service) -> None:
+    family = service.wait_until_up()
+    for word in ("postgres", "valkey-server", "gunicorn", "worker", "beat"):
+        assert service.named(word)
+    with urllib.request.urlopen(f"http://127.0.0.1:{service.port}/livez") as answer:
+        assert answer.status == 200
+    assert f"http://127.0.0.1:{service.port}/api/docs" in service.said()
+    assert "ada (a customer) or admin (staff), with the password kept from" in service.said()
+
+    service.process.send_signal(signal.SIGTERM)
+
+    assert service.process.wait(60) == 0
+    assert alive(family) == set()
+    assert not service.note.exists()
+
+
+def test_the_death_of_one_process_ends_all_and_is_named(service: Service) -> None:
+    family = service.wait_until_up()
+
+    os.kill(service.named("beat"), signal.SIGKILL)
+
+    assert service.process.wait(60) == 1
+    assert "Celery beat has ended (by SIGKILL)." in service.said()
+    assert alive(family) == set()
+
+
+def test_killing_the_launcher_leaves_no_process(service: Service) -> None:
+    family = service.wait_until_up()
+
+    service.process.kill()
+
+    eventually(lambda: not alive(family), within_seconds=30)
+
+
+def test_killing_what_started_the_launcher_ends_it(folder: Path) -> None:
+    # As `make` does, the shell waits for the launcher, and cannot pass on a kill -9.
+    service = Service(folder, "/bin/sh", "-c", '"$@"; exit 1', "sh")
+    service.wait_for(service.has_servers)
+    family = descendants(service.process.pid)
+    assert len(family) >= 4
+
+    service.process.kill()
+    service.process.wait()
+
+    eventually(lambda: not alive(family), within_seconds=30)
+    assert service.said().endswith("Stopping ...\n")
+
+
+def test_ctrl_c_while_it_starts_is_a_clean_end(service: Service) -> None:
+    service.wait_for(service.has_servers)
+    family = {service.process.pid} | descendants(service.process.pid)
+
+    service.process.send_signal(signal.SIGINT)
+
+    assert service.process.wait(30) == 0
+    assert alive(family) == set()
+    assert "Traceback" not in service.said()
+
+
+def refusal(**variables: str) -> str:
+    process = python("-m", "fido.launcher", env=strangers_environment(**variables))
+    said, _ = process.communicate(timeout=30)
+    assert process.returncode == 1
+    return said
+
+
+def test_a_used_port_is_refused_in_one_sentence_before_anything_starts(tmp_path: Path) -> None:
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as used:
+        port = str(used.getsockname()[1])
+        said = refusal(PORT=port, FIDO_STATE=str(tmp_path / "state"))
+
+    expected = f"Port {port} cannot be had (Address already in use): set PORT to another one.\n"
+    assert said == expected
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "http", "-1", "²"])
+def test_a_port_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, port: str) -> None:
+    monkeypatch.setenv("PORT", port)
+
+    with pytest.raises(embedded.StartRefused, match="PORT must be a number from 1 to 65535"):
+        launcher.chosen_port()
+
+
+def test_one_server_named_and_the_other_not_is_refused() -> None:
+    said = refusal(PORT=str(_free_port()), REDIS_URL="redis://127.0.0.1:6379/0")
+
+    assert said == "Only REDIS_URL is set: set DATABASE_URL and REDIS_URL both, or neither.\n"

@@ -1,0 +1,58 @@
+"""The OpenAPI schema is true: whatever is sent, the service answers as it says."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from django.core import signals
+from django.db import close_old_connections
+from hypothesis import HealthCheck, settings
+from schemathesis.config import GenerationConfig, ProjectConfig, ProjectsConfig, SchemathesisConfig
+
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from fido.wsgi import application
+from tests.client import ApiClient
+
+CONFIG = SchemathesisConfig(
+    projects=ProjectsConfig(
+        default=ProjectConfig(generation=GenerationConfig(deterministic=True, database="none"))
+    )
+)
+schema = schemathesis.openapi.from_wsgi(
+    "/api/schema", application, headers={"Accept": "application/json"}, config=CONFIG
+)
+# One run is like the next: a suite that a person waits for must not find something by chance.
+bounded = settings(
+    max_examples=10,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.fixture(autouse=True)
+def _one_connection() -> Iterator[None]:
+    """As Django's own client does: a request leaves the test's connection open."""
+    ends = (signals.request_started, signals.request_finished)
+    for end in ends:
+        end.disconnect(close_old_connections)
+    yield
+    for end in ends:
+        end.connect(close_old_connections)
+
+
+@pytest.mark.parametrize("who", ["ada", "staff"])
+@schema.parametrize()
+@bounded
+def test_every_answer_is_one_that_the_schema_names(
+    case: schemathesis.Case, who: str, request: pytest.FixtureRequest, db: None
+) -> None:
+    client: ApiClient = request.getfixturevalue(who)
+    case.call_and_validate(
+        headers={"Authorization": f"Bearer {client.token}"},
+        # That a shape is right does not make it acceptable: a day beside a start, a taken name.
+        excluded_checks=[positive_data_acceptance],
+    )

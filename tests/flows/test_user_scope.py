@@ -1,0 +1,107 @@
+"""Every statement about a user's rows names the user, so that one database can become many."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db import connection
+
+from analytics import operations
+from tests.client import ApiClient
+
+PER_USER_TABLES = {
+    model._meta.db_table: model
+    for model in apps.get_models()
+    if model._meta.app_label in {"accounts", "transactions", "analytics"}
+    and any(field.column == "user_id" for field in model._meta.local_fields)
+    and model._meta.db_table not in {"accounts_user_groups", "accounts_user_user_permissions"}
+}
+
+
+class Unscoped(AssertionError):
+    """A statement on a per-user table that does not say whose rows."""
+
+
+def names_the_user(sql: str) -> bool:
+    if sql.startswith("INSERT"):
+        return "user_id" in sql
+    _, _, condition = sql.partition("WHERE")
+    return bool(re.search(r'"?user_id"? (=|IN) ', condition))
+
+
+@contextmanager
+def every_statement_scoped() -> Iterator[list[str]]:
+    """Yields the statements on per-user tables; raises on one without its user."""
+    seen: list[str] = []
+
+    def check(execute: Callable[..., Any], sql: str, *args: Any) -> Any:
+        if any(table in sql for table in PER_USER_TABLES):
+            seen.append(sql)
+            if not names_the_user(sql):
+                raise Unscoped(sql)
+        return execute(sql, *args)
+
+    with connection.execute_wrapper(check):
+        yield seen
+
+
+def test_the_tables_that_grow_per_user_are_known() -> None:
+    assert sorted(PER_USER_TABLES) == [
+        "accounts_loginsession",
+        "analytics_dailytotals",
+        "transactions_transaction",
+    ]
+    for model in PER_USER_TABLES.values():
+        column = next(f for f in model._meta.local_fields if f.column == "user_id")
+        assert not column.null
+        assert model._meta.pk.get_internal_type() == "UUIDField"
+
+
+def test_unique_constraints_and_indexes_lead_with_the_user() -> None:
+    # The one for staff who page through everybody's, and the one that the purge reads.
+    across_users = {"history_of_everybody", "login_session_by_expiry"}
+    for model in PER_USER_TABLES.values():
+        for index in [*model._meta.indexes, *model._meta.constraints]:
+            fields = getattr(index, "fields", None)
+            if fields and index.name not in across_users:
+                assert fields[0] == "user", index.name
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_customers_whole_life_names_the_user_in_every_statement(
+    anybody: ApiClient, ada: ApiClient
+) -> None:
+    ada.user.set_password("correct horse battery")  # type: ignore[union-attr]
+    ada.user.save()  # type: ignore[union-attr]
+    body = {"transaction_amount": "1.00", "transaction_type": "credit", "external_id": "a"}
+    body |= {"transaction_date": "2026-01-31"}
+
+    with every_statement_scoped() as seen:
+        login = {"username": "ada", "password": "correct horse battery"}
+        pair = anybody.post("/auth/login", login).json()
+        anybody.post("/auth/refresh", {"refresh_token": pair["refresh_token"]})
+        row = ada.post("/transactions", body).json()
+        statuses = [
+            ada.post("/transactions", body).status_code,
+            ada.get(f"/transactions/{row['id']}").status_code,
+            ada.get("/transactions", full_name="ada lovelace", start="2026-01-01").status_code,
+            ada.put(f"/transactions/{row['id']}", body).status_code,
+            ada.patch(f"/transactions/{row['id']}", {"full_name": "A"}).status_code,
+            ada.get("/analytics", start="2026-01-31T01:00:00Z").status_code,
+            ada.get("/users/me/analytics/series", interval="day").status_code,
+            ada.delete(f"/transactions/{row['id']}").status_code,
+            anybody.post("/auth/logout", {"refresh_token": pair["refresh_token"]}).status_code,
+        ]
+        operations.fold(ada.user_id)
+
+    assert statuses == [409, 200, 200, 200, 200, 200, 200, 204, 204]
+    for table in PER_USER_TABLES:
+        assert any(table in sql for sql in seen), table
+
+
+def test_a_statement_without_its_user_is_noticed(db: None) -> None:
+    with every_statement_scoped(), pytest.raises(Unscoped):
+        next(iter(PER_USER_TABLES.values()))._default_manager.count()

@@ -1,0 +1,73 @@
+"""A real Celery worker on the test database."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from django.conf import settings
+from django.db import connection
+
+from fido.celery import app
+
+START_SECONDS = 60
+
+
+def url_of_test_database() -> str:
+    """`DATABASE_URL` of the database that the tests are using."""
+    parts = urlsplit(os.environ["DATABASE_URL"])
+    return urlunsplit(parts._replace(path="/" + quote(connection.settings_dict["NAME"])))
+
+
+class Worker:
+    """`celery -A fido worker` in a process group of its own."""
+
+    def __init__(self, *, concurrency: int = 2) -> None:
+        self.concurrency = concurrency
+        self.start()
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "celery", "-A", "fido", "worker", "--loglevel=WARNING"]
+        command += ["--concurrency", str(self.concurrency), "--without-gossip", "--without-mingle"]
+        environment = os.environ | {"DATABASE_URL": url_of_test_database(), "LOG_LEVEL": "WARNING"}
+        self.process = subprocess.Popen(
+            [*command, f"--hostname=test-{time.monotonic_ns()}@localhost"],
+            env=environment,
+            cwd=settings.BASE_DIR,
+            start_new_session=True,
+        )
+        self._wait_until_ready()
+
+    def kill(self) -> None:
+        """With -9, pool and all, wherever they are."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            for p in subprocess.run(["pgrep","-g",str(self.process.pid)],capture_output=True,text=True).stdout.split():
+                open("/tmp/t/hang.dump","a").write(p+"\n"+subprocess.run(["/tmp/t/v/bin/py-spy","dump","-l","-p",p],capture_output=True,text=True).stdout)
+                open("/tmp/t/hang.dump","a").write(subprocess.run(f"cat /proc/{p}/status | head -20; cat /proc/{p}/wchan; ls -la /proc/{p}/fd",shell=True,capture_output=True,text=True).stdout)
+            raise
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not app.control.ping(timeout=0.5):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("the worker did not start")
+
+
+@contextmanager
+def running_worker(*, concurrency: int = 2) -> Iterator[Worker]:
+    worker = Worker(concurrency=concurrency)
+    try:
+        yield worker
+    finally:
+        worker.stop()

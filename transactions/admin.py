@@ -1,0 +1,78 @@
+"""Transactions as staff read them; nobody changes one here."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from accounts.staff.access import LoggedRecordAdmin, SearchedByUserAdmin, may_open
+from fido.lib import clock
+from fido.lib.admin import CurrencyFilter, ReadOnlyAdmin, money_cell, shown, with_presence
+from fido.lib.crypto.fields import matching
+from fido.lib.crypto.masking import HIDDEN, masked_name
+from transactions.models import Transaction
+
+
+@admin.register(Transaction)
+class TransactionAdmin(LoggedRecordAdmin, SearchedByUserAdmin, ReadOnlyAdmin):
+    ordering = ("-transaction_date", "-id")
+    list_display = ("date", "user", "masked_name", "amount", "currency", "transaction_type")
+    list_filter = ("transaction_date", "transaction_type", CurrencyFilter)
+    list_select_related = ("user",)
+    search_help_text = (
+        "An id or external id, a user's id or whole user name, or a whole name; case aside."
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Transaction]:
+        return with_presence(super().get_queryset(request), "full_name", "description")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        names = ("clear_name", "clear_description")
+        if not may_open(request):
+            names = ("masked_name", "masked_description")
+        return (
+            *("id", "user", *names, "date", "amount", "currency", "transaction_type"),
+            *("external_id", "version", "created_at", "updated_at"),
+        )
+
+    def matching(self, term: str) -> Q:
+        if (id_ := _as_uuid(term)) is not None:
+            return Q(id=id_) | Q(external_id=term)
+        named = matching(Transaction, "full_name", term)
+        return super().matching(term) | Q(external_id=term) | named
+
+    @admin.display(description="date (UTC)")
+    def date(self, row: Transaction) -> str:
+        return clock.text(row.transaction_date)
+
+    @admin.display(description="amount")
+    def amount(self, row: Transaction) -> SafeString:
+        """Below zero for a debit."""
+        sign = -1 if row.transaction_type == Transaction.Type.DEBIT else 1
+        return money_cell(sign * row.transaction_amount, row.currency)
+
+    @admin.display(description="full name")
+    def masked_name(self, row: Transaction) -> str | None:
+        return shown(row, "full_name", masked_name)
+
+    @admin.display(description="description")
+    def masked_description(self, row: Transaction) -> str | None:
+        return shown(row, "description", lambda text: text and HIDDEN)
+
+    @admin.display(description="full name")
+    def clear_name(self, row: Transaction) -> str | None:
+        return shown(row, "full_name")
+
+    @admin.display(description="description")
+    def clear_description(self, row: Transaction) -> str | None:
+        return shown(row, "description")
+
+
+def _as_uuid(term: str) -> UUID | None:
+    try:
+        return UUID(term)
+    except ValueError:
+        return None
