@@ -137,7 +137,7 @@ class UserAdmin(LoggedRecordAdmin, BigTableAdmin, auth_admin.UserAdmin):  # type
 
     @admin.display(description="password")
     def new_password(self, user: User) -> SafeString:
-        return format_html('<a href="../password/">Set a new one</a>')
+        return format_html('<a href="{}">Set a new one</a>', "../password/")
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "email":
@@ -148,6 +148,9 @@ class UserAdmin(LoggedRecordAdmin, BigTableAdmin, auth_admin.UserAdmin):  # type
             return db_field.formfield(
                 max_length=MAX_NAME_LENGTH, widget=AdminTextInputWidget, empty_value=None
             )
+        if db_field.name == "currency":
+            # Else, for its default is a function, what was there is read from the browser.
+            kwargs["show_hidden_initial"] = False
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     # --- what is written ---

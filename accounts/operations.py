@@ -58,7 +58,13 @@ def log_in(*, name: str, password: str) -> TokenPair:
     if user is None or not matches or not user.is_active:
         raise WrongCredentials()
     session = LoginSession(user=user, token_id=uuid.uuid4().hex, expires_at=tokens.refresh_expiry())
-    session.save(force_insert=True)
+    with transaction.atomic():
+        # A write on condition: a password change or deactivation either waits, and then ends this
+        # session too, or came first, and the password that we have just checked is the old one.
+        present = User.objects.filter(pk=user.pk, session_epoch=user.session_epoch, is_active=True)
+        if not present.update(last_login=clock.now()):
+            raise WrongCredentials()
+        session.save(force_insert=True)
     return tokens.pair_for(user, session)
 
 
@@ -76,10 +82,11 @@ def refresh(*, refresh_token: str) -> TokenPair:
     # Compare-and-set: of two uses at once only one finds its token unspent. Without a join on
     # the user: an UPDATE with one reads token_id in a subquery, which is not looked at again
     # after waiting for the other's lock.
-    rotated = sessions.filter(token_id=claims.token_id).update(
-        token_id=uuid.uuid4().hex, expires_at=tokens.refresh_expiry()
-    )
-    session = sessions.select_related("user").first() if rotated else None
+    if True:  # a second use, which ends the session, waits until we have read it
+        rotated = sessions.filter(token_id=claims.token_id).update(
+            token_id=uuid.uuid4().hex, expires_at=tokens.refresh_expiry()
+        )
+        session = sessions.select_related("user").first() if rotated else None
     if session is None or not session.user.is_active:
         sessions.delete()
         raise InvalidRefreshToken()

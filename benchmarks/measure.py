@@ -17,7 +17,9 @@ class Cost:
     wall: float
 
 
-def in_turns(ways: dict[str, Way], rounds: int, after_round: Callable[[], object]) -> dict[str, Cost]:
+def in_turns(
+    ways: dict[str, Way], rounds: int, after_round: Callable[[], object]
+) -> dict[str, Cost]:
     """Calls each way once in every round, in an order that changes, and takes the medians."""
     samples: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     order, shuffle = list(ways), random.Random(1)

@@ -41,6 +41,13 @@ class Bare:
             os.environ["DATABASE_URL"], dbname=database, autocommit=True
         )
 
+    def close(self) -> None:
+        self.connection.close()
+
+    def stored_name(self, user_id: int) -> bytes:
+        """A name as it is stored, encrypted, to be inserted again."""
+        return bytes(self._all("SELECT full_name FROM accounts_user WHERE id = %s", user_id)[0][0])
+
     def create(self, user_id: int, token: bytes) -> None:
         at, amount = datetime.now(UTC), Decimal("12.34")
         values = (token, None, token, at, amount, "credit", "USD", 1, at, at)

@@ -3,13 +3,16 @@
 import contextlib
 import logging
 import os
+import sys
 from collections.abc import Iterator
-from typing import Any
 
-import django
+from django.conf import settings
+from django.db import connection
 from django.test.utils import get_runner, override_settings
 
-from tests.servers import environment
+from accounts.models import User
+from analytics import operations as totals
+from tests.factories import UserFactory, record
 
 # Copies of one transaction, spread evenly over two years: the shape is what a history page and
 # the totals care for.
@@ -26,37 +29,30 @@ WHERE user_id = %(user_id)s
 
 
 @contextlib.contextmanager
-def prepared() -> Iterator[None]:
-    """Django on a new, migrated database that is dropped afterwards."""
-    with environment() as variables:
-        os.environ.update(variables, DJANGO_SETTINGS_MODULE="fido.settings")
-        django.setup()
-        _write_log_to_nowhere()
-        from django.conf import settings
-
-        runner = get_runner(settings)(verbosity=0, interactive=False)
-        databases = runner.setup_databases()
-        try:
-            with override_settings(ROOT_URLCONF="benchmarks.urls"):
-                yield
-        finally:
-            runner.teardown_databases(databases)
+def own_database() -> Iterator[str]:
+    """The name of a new, migrated database, which is dropped afterwards."""
+    runner = get_runner(settings)(verbosity=0, interactive=False)
+    databases = runner.setup_databases()
+    try:
+        with override_settings(ROOT_URLCONF="benchmarks.urls"), _unread_log():
+            yield settings.DATABASES["default"]["NAME"]
+    finally:
+        runner.teardown_databases(databases)
 
 
-def _write_log_to_nowhere() -> None:
-    """Log lines are still made, which costs the service something, but nobody reads them."""
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler, logging.StreamHandler):
-            handler.setStream(open(os.devnull, "w"))
+@contextlib.contextmanager
+def _unread_log() -> Iterator[None]:
+    """Log lines are made as ever, which is part of the cost, and go nowhere."""
+    with open(os.devnull, "w") as nowhere:
+        handlers = [h for h in logging.getLogger().handlers if isinstance(h, logging.StreamHandler)]
+        streams = [handler.setStream(nowhere) for handler in handlers]
+        yield
+        for handler, stream in zip(handlers, streams, strict=True):
+            handler.setStream(stream or sys.stderr)
 
 
-def user_with_history(username: str, transactions: int) -> Any:
+def user_with_history(username: str, transactions: int) -> User:
     """A user with this many transactions, whose totals are folded."""
-    from django.db import connection
-
-    from analytics import operations as totals
-    from tests.factories import UserFactory, record
-
     user = UserFactory.create(username=username, full_name="Ada Lovelace")
     record(user, description="Groceries")
     with connection.cursor() as cursor:

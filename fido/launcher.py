@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import NoReturn
@@ -32,6 +32,40 @@ SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 
 class Stopped(Exception):
     """Someone asked the service to end."""
+
+
+class Stop:
+    """Whether a signal has asked for the end, looked at where it is safe to leave.
+
+    An exception straight from a signal handler may be swallowed, as inside a `__del__`, or may
+    lose a child that is just being started. Only a second signal raises one, for a start that
+    waits long for its servers.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def listen(self) -> None:
+        for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # Whoever said nohup meant it.
+            if sig != signal.SIGHUP or signal.getsignal(sig) != signal.SIG_IGN:
+                signal.signal(sig, self._hear)
+
+    def ignore_more(self) -> None:
+        for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(sig, signal.SIG_IGN)
+
+    def check(self) -> None:
+        if self.asked:
+            raise Stopped
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            raise Stopped
+        self.asked = True
+
+
+STOP = Stop()
 
 
 class ChildDied(Exception):
@@ -59,12 +93,17 @@ class Family:
     def run(self, *arguments: str) -> None:
         """Run a management command to its end."""
         name = f"manage.py {arguments[0]}"
-        if self.start(name, "manage.py", *arguments).wait() != 0:
+        process = self.start(name, "manage.py", *arguments)
+        while process.poll() is None:
+            STOP.check()
+            time.sleep(POLL_SECONDS)
+        if process.returncode != 0:
             raise ChildDied(f"{name} failed.")
         del self.children[name]
 
     def check(self) -> None:
-        """Raise ChildDied if one is gone."""
+        """Raise Stopped if someone asked for the end, and ChildDied if one is gone."""
+        STOP.check()
         for name, process in self._everyone():
             if process.poll() is not None:
                 raise ChildDied(f"{name} has ended ({_how(process.returncode)}).")
@@ -89,7 +128,7 @@ def _how(returncode: int) -> str:
 def main() -> int:
     # A `make` that is killed with -9 cannot pass that on.
     end_with_parent(signal.SIGTERM)
-    _on_stop(_stop)
+    STOP.listen()
     try:
         launch()
     except Stopped:
@@ -155,7 +194,7 @@ def family(up: Running | None) -> Iterator[Family]:
         yield everyone
     finally:
         # The rest is bounded, and a second Ctrl-C must not cut it short.
-        _on_stop(signal.SIG_IGN)
+        STOP.ignore_more()
         say("Stopping ...")
         everyone.end()
 
@@ -174,7 +213,9 @@ def start_service(everyone: Family, port: int) -> None:
     # That it runs as root is no news here, and no danger: the queue takes JSON only.
     quietly = ("-W", "ignore::UserWarning:celery.platforms")
     celery = (*quietly, "-m", "celery", "--quiet", "-A", "fido")
-    worker = ("worker", "--pool=prefork", "--concurrency=2", "--without-mingle", "--without-gossip")
+    # Threads: the jobs wait for the database rather than for the processor, and a pool of
+    # processes sometimes takes half a minute to end.
+    worker = ("worker", "--pool=threads", "--concurrency=4", "--without-mingle", "--without-gossip")
     everyone.start("The Celery worker", *celery, *worker, "--loglevel=WARNING")
     beat = ("beat", f"--scheduler={SCHEDULER}", "--loglevel=WARNING")
     everyone.start("Celery beat", *celery, *beat)
@@ -232,18 +273,6 @@ def say(text: str) -> None:
     # A terminal that has gone away must not keep the rest from ending.
     with contextlib.suppress(OSError):
         print(text, flush=True)
-
-
-def _on_stop(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
-    for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # Whoever said nohup meant it.
-        if sig != signal.SIGHUP or signal.getsignal(sig) != signal.SIG_IGN:
-            signal.signal(sig, handler)
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    _on_stop(signal.SIG_IGN)
-    raise Stopped
 
 
 if __name__ == "__main__":

@@ -59,3 +59,9 @@ def session_of(user: User) -> TokenPair:
     """A login without the password's hash, which takes most of a test's time."""
     session = LoginSession.objects.create(user=user, token_id="0" * 32, expires_at=refresh_expiry())
     return pair_for(user, session)
+
+
+def errors_of(response: Any) -> list[tuple[str, str]]:
+    """Pointer and code of each error in a 400 about the body."""
+    assert response.status_code == 400, response.content
+    return [(error["pointer"], error["code"]) for error in response.json()["errors"]]

@@ -1,13 +1,12 @@
 """Real threads on one PostgreSQL: all at once, or one held up in the middle of its write."""
 
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import TypeVar
 
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 
 T = TypeVar("T")
 DEADLINE_SECONDS = 20
@@ -20,37 +19,50 @@ def at_once(*calls: Callable[[], T]) -> list[T]:
     def run(call: Callable[[], T]) -> T:
         connection.ensure_connection()  # so that connecting does not spread them out
         barrier.wait(DEADLINE_SECONDS)
-        return _and_disconnect(call)
+        return and_disconnect(call)
 
     with ThreadPoolExecutor(len(calls)) as pool:
         return list(pool.map(run, calls))
 
 
-@contextmanager
-def meanwhile(call: Callable[[], T]) -> Iterator[Future[T]]:
-    """`call` in another thread; what it gives is ready when the block ends."""
+def overtaken(*, call: Callable[[], T], by: Callable[[], object]) -> T:
+    """What `call` gives when `by` writes the same row between its read and its write.
+
+    `by` writes in a transaction that commits only once `call`, which cannot see that write yet,
+    waits for the row.
+    """
     with ThreadPoolExecutor(1) as pool:
-        yield pool.submit(_and_disconnect, call)
+        with transaction.atomic():
+            by()
+            late = pool.submit(and_disconnect, call)
+            wait_until(lambda: late.done() or waiting_for_locks() == 1)
+            assert not late.done(), late.result()
+        return late.result()
 
 
-def wait_until_blocked() -> None:
-    """Returns once another connection waits for a lock that this one's transaction holds."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    with connection.cursor() as cursor:
-        while time.monotonic() < deadline:
-            # pg_locks and not pg_stat_activity, which stays as it was within a transaction.
-            cursor.execute(
-                "SELECT count(*) FROM pg_locks"
-                " WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
-            )
-            if cursor.fetchone() != (0,):
-                return
-            time.sleep(0.005)
-    raise TimeoutError("nobody waits for this transaction")
-
-
-def _and_disconnect(call: Callable[[], T]) -> T:
+def and_disconnect(call: Callable[[], T]) -> T:
     try:
         return call()
     finally:
         connections.close_all()
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not true():
+        if time.monotonic() > deadline:
+            raise TimeoutError("what was waited for did not happen")
+        time.sleep(0.005)
+
+
+def waiting_for_locks() -> int:
+    """How many connections to this database wait for a lock that another one holds."""
+    with connection.cursor() as cursor:
+        # Not pg_stat_activity, which within a transaction shows always the same.
+        cursor.execute(
+            "SELECT count(DISTINCT waiting.pid) FROM pg_locks AS waiting"
+            " JOIN pg_database ON datname = current_database()"
+            " WHERE NOT granted AND coalesce(waiting.database, pg_database.oid) IN (0, pg_database.oid)"
+        )
+        count: int = cursor.fetchone()[0]
+    return count

@@ -59,10 +59,14 @@ class BigTableAdmin(AnyModelAdmin):
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         try:
-            return super().get_changelist_instance(request)
+            changelist = super().get_changelist_instance(request)
         except (DataError, ValueError) as error:
             # A filter's value that only PostgreSQL refuses, such as one with a NUL.
             raise IncorrectLookupParameters() from error
+        if not (changelist.query or changelist.has_active_filters):
+            # All there is: else the page offers to show all of it.
+            changelist.full_result_count = changelist.result_count
+        return changelist
 
 
 class ReadOnlyAdmin(BigTableAdmin):

@@ -25,10 +25,10 @@ class Request(WSGIRequest):
     """
 
     def __init__(self, environ: dict[str, Any]) -> None:
-        # The server says that reading beyond the last chunk gives b"".
-        if environ.get("wsgi.input_terminated") and not environ.get("CONTENT_LENGTH"):
-            if "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower():
-                environ["CONTENT_LENGTH"] = str(sys.maxsize)
+        chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
+        # The server says that reading beyond the last chunk ends.
+        if chunked and environ.get("wsgi.input_terminated") and not environ.get("CONTENT_LENGTH"):
+            environ["CONTENT_LENGTH"] = str(sys.maxsize)
         super().__init__(environ)
 
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """Append and fold: the same sums, whatever order things happen in."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from threading import Barrier, Thread
 
@@ -249,6 +249,15 @@ def test_two_edits_of_one_row_at_once_take_back_the_true_old_value() -> None:
 
     assert Transaction.objects.get().version == 9
     assert_exact(user)
+
+
+def test_a_moment_given_with_an_offset_counts_on_its_utc_day(user: User) -> None:
+    east = timezone(timedelta(hours=5))
+    row = record(user, transaction_date=datetime(2026, 2, 1, 3, tzinfo=east))
+
+    writes.amend(row=row, changes={"transaction_date": datetime(2026, 2, 2, 3, tzinfo=east)})
+
+    assert queries.differences(*EVERYBODY) == []
 
 
 def test_a_day_is_the_utc_day_of_the_moment(user: User) -> None:

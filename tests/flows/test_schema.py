@@ -1,15 +1,15 @@
 """The OpenAPI schema is true: whatever is sent, the service answers as it says."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 import schemathesis
+import yaml
 from django.core import signals
+from django.core.management import call_command
 from django.db import close_old_connections
 from hypothesis import HealthCheck, settings
 from schemathesis.config import GenerationConfig, ProjectConfig, ProjectsConfig, SchemathesisConfig
-
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from fido.wsgi import application
@@ -56,3 +56,21 @@ def test_every_answer_is_one_that_the_schema_names(
         # That a shape is right does not make it acceptable: a day beside a start, a taken name.
         excluded_checks=[positive_data_acceptance],
     )
+
+
+def test_the_schema_is_valid_and_nothing_in_it_was_guessed(capsys: pytest.CaptureFixture) -> None:
+    call_command("spectacular", validate=True, fail_on_warn=True)
+
+    operations = [
+        operation
+        for path in yaml.safe_load(capsys.readouterr().out)["paths"].values()
+        for operation in path.values()
+    ]
+    assert len({operation["operationId"] for operation in operations}) == len(operations)
+
+
+def test_every_refusal_in_the_schema_is_a_problem() -> None:
+    for result in schema.get_all_operations():
+        for status, answer in result.ok().definition.raw["responses"].items():
+            if status >= "400":
+                assert list(answer["content"]) == ["application/problem+json"]

@@ -12,4 +12,6 @@ def masked_email(address: str | None) -> str | None:
     """The first letter and the domain's last part: `j•••@•••.com`."""
     if not address:
         return address
-    return f"{address[0]}{HIDDEN}@{HIDDEN}.{address.rpartition('.')[2]}"
+    # jane@localhost has no last part, and would be shown whole.
+    _, point, top = address.rpartition("@")[2].rpartition(".")
+    return f"{address[0]}{HIDDEN}@{HIDDEN}" + (point and point + top)

@@ -1,0 +1,46 @@
+"""Measures all paths in turns, or profiles one of them."""
+
+import contextlib
+import cProfile
+import pstats
+import sys
+
+from rich.console import Console
+
+from benchmarks import world
+from benchmarks.measure import Cost, in_turns
+from benchmarks.paths import LONG, SHORT, Contenders, Path, contenders
+from benchmarks.report import NOTES, NOTHING, statements_of, table
+from benchmarks.statements import Bare
+
+
+def run(*, rounds: int, profiled: str | None = None) -> None:
+    """Prints the table of ratios, or one path's profile."""
+    console = Console(width=110)
+    with world.own_database() as database, contextlib.closing(Bare(database)) as bare:
+        console.print(f"Making users with {SHORT:,} and {LONG:,} transactions ...")
+        what = contenders(bare)
+        if profiled:
+            profile(next(path for path in what.paths if path.name.startswith(profiled)))
+        else:
+            console.print(f"Measuring {rounds} rounds ...")
+            console.print(table(what.paths, measured(what, rounds)))
+            console.print(NOTES)
+
+
+def measured(what: Contenders, rounds: int) -> dict[str, Cost]:
+    ways = {path.name: path.service for path in what.paths}
+    statements = {statements_of(path): path.statements for path in what.paths}
+    return in_turns({NOTHING: what.nothing} | ways | statements, rounds, what.fold)
+
+
+def profile(path: Path, calls: int = 500) -> None:
+    """Where the time of one path goes."""
+    for _ in range(calls // 10):
+        path.service()
+    profiler = cProfile.Profile()
+    profiler.enable()
+    for _ in range(calls):
+        path.service()
+    profiler.disable()
+    pstats.Stats(profiler, stream=sys.stdout).sort_stats("tottime").print_stats(45)

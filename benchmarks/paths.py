@@ -1,0 +1,89 @@
+"""What is measured: each path through the service, and the least that it could be."""
+
+import json
+from dataclasses import dataclass
+from itertools import count
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from analytics.operations import fold
+from benchmarks import world
+from benchmarks.http import Caller
+from benchmarks.measure import Way
+from benchmarks.statements import Bare
+from tests.client import session_of
+
+SHORT, LONG = 1_000, 100_000
+
+
+@dataclass(frozen=True)
+class Path:
+    """A way through the service, and the statements that it cannot do without."""
+
+    name: str
+    service: Way
+    statements: Way
+
+
+@dataclass(frozen=True)
+class Contenders:
+    """The paths, a view that does nothing, and what a worker would do after each round."""
+
+    paths: list[Path]
+    nothing: Way
+    fold: Way
+
+
+def contenders(bare: Bare) -> Contenders:
+    """Makes the users, and what is to be measured on them."""
+    short, long = (world.user_with_history(f"user{n}", n) for n in (SHORT, LONG))
+    few, many = (Caller(session_of(user).access_token) for user in (short, long))
+    token = bare.stored_name(long.pk)
+    deep = _middle_of(many)
+    paths = [
+        Path("create", _recording(many), lambda: bare.create(long.pk, token)),
+        Path(
+            "history, first page of 50",
+            lambda: many.get("/api/v1/transactions"),
+            lambda: bare.page(long.pk),
+        ),
+        Path("history, page in the middle", lambda: many.get(deep), lambda: bare.page(long.pk)),
+        Path(
+            f"analytics of {SHORT:,}",
+            lambda: few.get("/api/v1/analytics"),
+            lambda: bare.analytics(short.pk),
+        ),
+        Path(
+            f"analytics of {LONG:,}",
+            lambda: many.get("/api/v1/analytics"),
+            lambda: bare.analytics(long.pk),
+        ),
+    ]
+    return Contenders(paths, lambda: many.get("/nothing"), lambda: fold(long.pk))
+
+
+def _recording(caller: Caller) -> Way:
+    numbers = count(1)
+
+    def record() -> bytes:
+        number = next(numbers)
+        return caller.post(
+            "/api/v1/transactions",
+            {
+                "transaction_amount": f"{number}.99",
+                "transaction_type": "debit",
+                "transaction_date": "2026-01-31T12:00:00Z",
+                "currency": "USD",
+            },
+        )
+
+    return record
+
+
+def _middle_of(caller: Caller) -> str:
+    """The page that begins in the middle of the history."""
+    answer = json.loads(caller.get("/api/v1/transactions?limit=1&end=2027-01-31"))
+    return "/api/v1/transactions?" + urlencode({"cursor": _cursor(answer["next"])})
+
+
+def _cursor(url: str) -> str:
+    return dict(parse_qsl(urlsplit(url).query))["cursor"]

@@ -1,0 +1,48 @@
+"""The table of ratios."""
+
+from rich.table import Table
+
+from benchmarks.measure import Cost
+from benchmarks.paths import LONG, Path
+
+NOTHING = "a view that does nothing"
+NOTES = f"""\
+Medians of one call. CPU is the calling thread's; the servers' own work shows in the wall time only.
+"Nothing" is a plain Django view behind the same middleware; "psycopg" is hand-written SQL, without
+ORM, checks or decryption. Create and both pages are on a history of {LONG:,} transactions; totals
+are folded after every round, as a worker does, outside the timing."""
+
+
+def statements_of(path: Path) -> str:
+    return f"{path.name}, by psycopg"
+
+
+def table(paths: list[Path], costs: dict[str, Cost]) -> Table:
+    """A row for each path: ratios first, and microseconds only for context."""
+    table = Table(title="In this process, without a network: times what the least would cost")
+    table.add_column("", no_wrap=True)
+    for heading in ("CPU ÷ nothing", "÷ psycopg", "wall ÷ nothing", "÷ psycopg"):
+        table.add_column(heading, justify="right")
+    for heading in ("CPU µs", "wall µs"):
+        table.add_column(heading, justify="right", style="dim")
+    nothing = costs[NOTHING]
+    for path in paths:
+        cost, statements = costs[path.name], costs[statements_of(path)]
+        table.add_row(path.name, *_ratios(cost, nothing, statements), *_microseconds(cost))
+        table.add_row("  psycopg alone", *[""] * 4, *_microseconds(statements), style="dim")
+    table.add_row(NOTHING, *[""] * 4, *_microseconds(nothing), style="dim")
+    return table
+
+
+def _ratios(cost: Cost, nothing: Cost, statements: Cost) -> list[str]:
+    ratios = (
+        cost.cpu / nothing.cpu,
+        cost.cpu / statements.cpu,
+        cost.wall / nothing.wall,
+        cost.wall / statements.wall,
+    )
+    return [f"{ratio:.1f}" for ratio in ratios]
+
+
+def _microseconds(cost: Cost) -> list[str]:
+    return [f"{cost.cpu:.0f}", f"{cost.wall:.0f}"]

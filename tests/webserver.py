@@ -1,0 +1,87 @@
+"""Fido as it is deployed: gunicorn in a process of its own, spoken to over a socket."""
+
+import contextlib
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.db import connection
+
+PROJECT = Path(__file__).resolve().parent.parent
+DEADLINE_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class WebServer:
+    port: int
+    output: Path
+
+    def request(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        """The answer, with its body read into `.content`. An iterable body is sent in chunks."""
+        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_SECONDS)
+        with contextlib.closing(client):
+            names = {name.replace("_", "-"): value for name, value in headers.items()}
+            client.request(method, path, body=body, headers=names)
+            answer: Any = client.getresponse()
+            answer.content = answer.read()
+            return answer
+
+    def raw(self, data: bytes) -> bytes:
+        """What comes back until the server closes, for bytes that no client library sends."""
+        with socket.create_connection(("127.0.0.1", self.port), DEADLINE_SECONDS) as connected:
+            connected.sendall(data)
+            connected.shutdown(socket.SHUT_WR)
+            return b"".join(iter(lambda: connected.recv(65536), b""))
+
+    def log(self) -> str:
+        return self.output.read_text()
+
+
+@contextlib.contextmanager
+def serving(**variables: str) -> Iterator[WebServer]:
+    """Gunicorn on the test's database, or on what `variables` say."""
+    with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as bound:
+        server = WebServer(bound.getsockname()[1], Path(folder) / "output")
+        options = ["--worker-class=gthread", "--threads=4", "--no-control-socket"]
+        with server.output.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "gunicorn", f"--bind=fd://{bound.fileno()}", *options]
+                + ["--log-level=warning", "fido.wsgi"],
+                cwd=PROJECT,
+                env=os.environ | {"DATABASE_URL": _test_database()} | variables,
+                stdout=output,
+                stderr=output,
+                pass_fds=[bound.fileno()],
+            )
+        try:
+            _wait_until_live(server)
+            yield server
+        finally:
+            process.terminate()
+            process.wait(DEADLINE_SECONDS)
+
+
+def _test_database() -> str:
+    url = urlsplit(os.environ["DATABASE_URL"])
+    return url._replace(path="/" + connection.settings_dict["NAME"]).geturl()
+
+
+def _wait_until_live(server: WebServer) -> None:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while True:
+        try:
+            if server.request("GET", "/livez").status == 200:
+                return
+        except OSError:
+            pass
+        assert time.monotonic() < deadline, server.log()
+        time.sleep(0.05)

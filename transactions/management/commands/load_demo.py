@@ -1,0 +1,58 @@
+"""Loads the demonstration into an empty installation."""
+
+import os
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+
+from accounts import operations as accounts
+from accounts.models import User
+from fido.lib import clock
+from fido.lib.problems import InvalidInput
+from fido.lib.progress import progress
+from transactions import operations
+from transactions.demo import PEOPLE, Person, history
+
+PASSWORD = "FIDO_DEMO_PASSWORD"  # noqa: S105 - the variable's name
+
+
+class Command(BaseCommand):
+    help = (
+        "Loads five people with two years of transactions each, and the staff login `admin`; all "
+        f"of them log in with {PASSWORD}. Does nothing where there is any user."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if User.objects.exists():
+            self.stdout.write("There are users already: nothing was loaded.")
+            return
+        password = os.environ.get(PASSWORD)
+        if not password:
+            raise CommandError(f"Set {PASSWORD}: the demonstration's logins will have it.")
+        until = clock.now()
+        histories = {person: history(person, until) for person in PEOPLE}
+        count = sum(map(len, histories.values()))
+        # All or nothing: an interrupted load leaves an installation that is still empty.
+        with progress("Transactions", count) as advance, transaction.atomic():
+            for person, drafts in histories.items():
+                owner = _user(person, password)
+                for draft in drafts:
+                    operations.record(owner=owner, draft=draft)
+                    advance(1)
+            User.objects.create_superuser("admin", "admin@example.org", password)
+        self.stdout.write(f"{len(PEOPLE)} people, {count:,} transactions. Log in as ada or admin.")
+
+
+def _user(person: Person, password: str) -> User:
+    try:
+        user = accounts.register(
+            username=person.username,
+            email=f"{person.username}@example.org",
+            password=password,
+            full_name=person.full_name,
+        )
+    except InvalidInput as refusal:
+        reasons = " ".join(error["detail"] for error in refusal.extra["errors"])
+        raise CommandError(f"{PASSWORD} will not do: {reasons}") from None
+    return accounts.update_profile(user=user, changes={"currency": person.currency})
