@@ -1,5 +1,6 @@
 """The staff's pages about users, their rights and sessions, and the access log."""
 
+from datetime import date
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -47,7 +48,7 @@ class UserAdmin(LoggedRecordAdmin, BigTableAdmin, auth_admin.UserAdmin):  # type
         "currency",
         "is_active",
         "is_staff",
-        "date_joined",
+        "joined",
     )
     list_filter = ("is_active", "is_staff", "groups")
     search_fields = ("username",)  # only so that there is a search box
@@ -134,6 +135,10 @@ class UserAdmin(LoggedRecordAdmin, BigTableAdmin, auth_admin.UserAdmin):  # type
     @admin.display(description="e-mail address")
     def clear_email(self, user: User) -> str | None:
         return shown(user, "email")
+
+    @admin.display(description="joined")
+    def joined(self, user: User) -> date:
+        return user.date_joined.date()
 
     @admin.display(description="password")
     def new_password(self, user: User) -> SafeString:

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest
+from rest_framework.exceptions import Throttled
 
 from fido.lib.client_address import client_address
 from fido.lib.crypto.fields import normalised_email
@@ -19,12 +21,23 @@ def counted(request: HttpRequest, name: str) -> Iterator[None]:
         Throttled: too many failed for this name or from this address.
     """
     counters = [
+        # The address first: one that has to wait anyway cannot lock somebody's name as well.
+        Counter("login-from", client_address(request), settings.LOGIN_FAILURES_PER_ADDRESS),
         # Normalised as the look-up does it, or each way to write an address had its own count.
         Counter("login-name", normalised_email(name), settings.LOGIN_FAILURES_PER_NAME),
-        Counter("login-from", client_address(request), settings.LOGIN_FAILURES_PER_ADDRESS),
     ]
-    for counter in counters:
-        counter.hit()
-    yield
+    hit: list[Counter] = []
+    try:
+        for counter in counters:
+            counter.hit()
+            hit.append(counter)
+        yield
+    except (Throttled, OperationalError, InterfaceError):
+        _forgive(hit)  # no password was compared, so none was wrong
+        raise
+    _forgive(hit)
+
+
+def _forgive(counters: list[Counter]) -> None:
     for counter in counters:
         counter.forgive()

@@ -54,7 +54,7 @@ def log_in(*, name: str, password: str) -> TokenPair:
         WrongCredentials: in each case after the same work, so that time tells nothing either.
     """
     user = queries.user_by_login(name)
-    matches = check_password(password, user.password if user else _nobodys_password())
+    matches = check_password(password, user.password if user else nobodys_password())
     if user is None or not matches or not user.is_active:
         raise WrongCredentials()
     session = LoginSession(user=user, token_id=uuid.uuid4().hex, expires_at=tokens.refresh_expiry())
@@ -82,7 +82,7 @@ def refresh(*, refresh_token: str) -> TokenPair:
     # Compare-and-set: of two uses at once only one finds its token unspent. Without a join on
     # the user: an UPDATE with one reads token_id in a subquery, which is not looked at again
     # after waiting for the other's lock.
-    if True:  # a second use, which ends the session, waits until we have read it
+    with transaction.atomic():  # a second use, which ends the session, waits until we have read it
         rotated = sessions.filter(token_id=claims.token_id).update(
             token_id=uuid.uuid4().hex, expires_at=tokens.refresh_expiry()
         )
@@ -99,16 +99,22 @@ def log_out(*, refresh_token: str) -> None:
         LoginSession.objects.filter(user_id=claims.user_id, pk=claims.session_id).delete()
 
 
-def change_password(
-    *, user: User, current_password: str, new_password: str, session_id: uuid.UUID | None
-) -> None:
+def require_password(*, user: User, password: str) -> None:
+    """Asks who is logged in for the password again.
+
+    Raises:
+        InvalidInput: it is another one.
+    """
+    if not check_password(password, user.password):
+        raise InvalidInput("current_password", "wrong-password", "This is not your password.")
+
+
+def change_password(*, user: User, new_password: str, session_id: uuid.UUID | None) -> None:
     """Sets the password, ends all access tokens, and every session but `session_id`.
 
     Raises:
-        InvalidInput: the current password is wrong, or the new one is weak.
+        InvalidInput: the new password is weak.
     """
-    if not check_password(current_password, user.password):
-        raise InvalidInput("current_password", "wrong-password", "This is not your password.")
     _require_strong(new_password, user, field="new_password")
     user.set_password(new_password)
     with transaction.atomic():
@@ -200,6 +206,9 @@ def _require_strong(password: str, user: User, *, field: str) -> None:
 
 
 @cache
-def _nobodys_password() -> str:
-    """A hash to check against when there is no user, so that it takes as long."""
+def nobodys_password() -> str:
+    """A hash to check against when there is no user, so that it takes as long.
+
+    Made once in a process; a server makes it before its first request.
+    """
     return make_password(uuid.uuid4().hex)

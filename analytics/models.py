@@ -9,6 +9,8 @@ from accounts.models import User
 from fido.lib import money
 from fido.lib.ids import new_id
 
+MAX_TOTAL = 10 ** (money.TOTAL_DIGITS - money.MAX_DECIMALS)
+
 
 class DailyTotals(models.Model):
     """Part of what one user moved on one UTC day in one currency.
@@ -46,6 +48,11 @@ class DailyTotals(models.Model):
                 fields=["user", "day", "currency"],
                 condition=Q(pending=False),
                 name="one_folded_row_a_day",
+            ),
+            models.CheckConstraint(
+                # PostgreSQL takes NaN for the greatest number.
+                name="totals_are_numbers",
+                condition=Q(credit__lt=MAX_TOTAL, debit__lt=MAX_TOTAL),
             ),
             models.CheckConstraint(
                 name="totals_currency_is_a_code", condition=Q(currency__regex="^[A-Z]{3}$")

@@ -1,6 +1,5 @@
 """Hears of every change to transactions, inside the database transaction that makes it."""
 
-from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -16,4 +15,5 @@ def append_totals(sender: Any, changes: list[Change], **kwargs: Any) -> None:
     # other, and the row commits or rolls back with the transaction that it counts.
     for user_id in operations.append(changes):
         # Robust: a queue that is away must not turn a committed write into an error.
-        transaction.on_commit(partial(tasks.request_fold, user_id), robust=True)
+        # No partial: to log its error, Django asks for a __qualname__.
+        transaction.on_commit(lambda id_=user_id: tasks.request_fold(id_), robust=True)  # type: ignore[misc]

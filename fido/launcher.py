@@ -140,6 +140,7 @@ def main() -> int:
 
 def launch() -> NoReturn:
     """Start everything, and stay until it ends or is asked to."""
+    started = time.monotonic()
     port = chosen_port()
     with servers() as up, family(up) as everyone:
         say("Bringing the database's tables up to date ...")
@@ -148,7 +149,7 @@ def launch() -> NoReturn:
         say("Starting the web server, the worker and the scheduler ...")
         start_service(everyone, port)
         wait_until_live(everyone, port)
-        greet(port, password)
+        greet(port, password, time.monotonic() - started)
         while True:
             everyone.check()
             time.sleep(POLL_SECONDS)
@@ -261,9 +262,9 @@ def _answers(url: str) -> bool:
         return False
 
 
-def greet(port: int, password: str | None) -> None:
+def greet(port: int, password: str | None, seconds: float) -> None:
     address = f"http://127.0.0.1:{port}"
-    say(f"\nFido is up.  API: {address}/api/docs   Admin: {address}/admin/")
+    say(f"\nFido is up after {seconds:.1f} s.  API: {address}/api/docs   Admin: {address}/admin/")
     if password is not None:
         say(f"Log in as ada (a customer) or admin (staff), with the password {password}")
     say("Ctrl-C ends it.\n")

@@ -10,3 +10,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fido.settings")
 
 application = get_wsgi_application()
 application.request_class = Request
+
+# Imported here, for the apps are ready only now.
+from accounts.operations import nobodys_password  # noqa: E402
+
+# Else the first login under an unknown name took twice as long, and told that it is unknown.
+nobodys_password()

@@ -42,6 +42,23 @@ def clerk(*permissions: str) -> Desk:
     return Desk(user)
 
 
+def page_of(user: User) -> str:
+    return f"accounts/user/{user.pk}/change/"
+
+
+def saved(desk: Desk, user: User, **form: Any) -> Any:
+    """The answer to saving the record's page with these fields changed."""
+    filled = {
+        "full_name": user.full_name or "",
+        "email": user.email or "",
+        "currency": user.currency,
+        "is_active": user.is_active,
+        "is_staff": user.is_staff,
+        "is_superuser": user.is_superuser,
+    } | form
+    return desk.post(page_of(user), **{k: v for k, v in filled.items() if v is not False})
+
+
 def damage(row: Any, column: str) -> None:
     """Overwrites an encrypted column with what is no token."""
     with connection.cursor() as cursor:

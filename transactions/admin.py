@@ -35,7 +35,7 @@ class TransactionAdmin(LoggedRecordAdmin, SearchedByUserAdmin, ReadOnlyAdmin):
         if not may_open(request):
             names = ("masked_name", "masked_description")
         return (
-            *("id", "user", *names, "date", "amount", "currency", "transaction_type"),
+            *("id", "user", *names, "exact_date", "amount", "currency", "transaction_type"),
             *("external_id", "version", "created_at", "updated_at"),
         )
 
@@ -56,6 +56,10 @@ class TransactionAdmin(LoggedRecordAdmin, SearchedByUserAdmin, ReadOnlyAdmin):
 
     @admin.display(description="date (UTC)")
     def date(self, row: Transaction) -> str:
+        return f"{row.transaction_date:%Y-%m-%d %H:%M:%S}"
+
+    @admin.display(description="transaction date")
+    def exact_date(self, row: Transaction) -> str:
         return clock.text(row.transaction_date)
 
     @admin.display(description="amount")

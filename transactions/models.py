@@ -101,6 +101,12 @@ class Transaction(models.Model):
                 fields=["user", "full_name_index", "transaction_date", "id"],
                 name="history_by_name",
             ),
+            models.Index(
+                fields=["user", "transaction_type", "transaction_date", "id"],
+                name="history_by_type",
+            ),
+            # For amounts that few have; for those that many have, the history's order is better.
+            models.Index(fields=["user", "transaction_amount"], name="history_by_amount"),
             # For staff, who may page through everybody's.
             models.Index(fields=["transaction_date", "id"], name="history_of_everybody"),
         ]
@@ -111,7 +117,19 @@ class Transaction(models.Model):
                 name="external_id_unique_per_user",
             ),
             models.CheckConstraint(
-                name="amount_is_positive", condition=Q(transaction_amount__gt=0)
+                # The upper bound keeps NaN out, which PostgreSQL takes for the greatest number.
+                name="amount_is_positive_and_finite",
+                condition=Q(
+                    transaction_amount__gt=0, transaction_amount__lt=10**money.INTEGER_DIGITS
+                ),
+            ),
+            models.CheckConstraint(
+                # What Python can read back: no infinity, no year 10000, no BC.
+                name="date_is_of_the_years_1_to_9999",
+                condition=Q(
+                    transaction_date__gte=clock.FIRST_MOMENT,
+                    transaction_date__lte=clock.LAST_MOMENT,
+                ),
             ),
             models.CheckConstraint(
                 name="amount_has_the_currencys_decimals",

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
+from psycopg.errors import UniqueViolation
 
 from accounts.models import User
 from fido.lib import clock, money
@@ -21,7 +22,10 @@ from transactions.signals import Change, transactions_changed
 
 
 class ExternalIdTaken(DomainError):
-    """The user has another transaction of this external id; `existing_id` says which."""
+    """The user has another transaction of this external id; `existing_id` says which.
+
+    None, where it was deleted at the same moment.
+    """
 
     code, title = "external-id-taken", "There is a transaction with this external_id."
 
@@ -51,7 +55,8 @@ def record(*, owner: User, draft: Draft) -> Transaction:
         InvalidInput: the amount is written with more decimals than its currency has.
     """
     _require_decimals(draft.transaction_amount, draft.currency)
-    row = Transaction(user=owner, **asdict(draft))
+    now = clock.now()
+    row = Transaction(user=owner, created_at=now, updated_at=now, **asdict(draft))
     with _naming_the_existing(owner.pk, draft.external_id), transaction.atomic():
         row.save(force_insert=True)
         _announce(before=None, after=row)
@@ -146,12 +151,13 @@ def _announce(*, before: Transaction | None, after: Transaction | None) -> None:
 def _naming_the_existing(user_id: int, external_id: str | None) -> Iterator[None]:
     """Turns the refusal of a second `external_id` into one that names the first.
 
-    Which constraint refused is not read from its name; that the other row is there tells it.
+    Which constraint refused is not read from its name: the only other unique value is the id.
     """
     try:
         yield
-    except IntegrityError:
+    except IntegrityError as error:
+        # What refused may be gone again when we look.
         existing = external_id and queries.id_of_external(user_id, external_id)
-        if not existing:
-            raise
-        raise ExternalIdTaken(existing_id=str(existing)) from None
+        if existing or (external_id and isinstance(error.__cause__, UniqueViolation)):
+            raise ExternalIdTaken(existing_id=existing and str(existing)) from None
+        raise

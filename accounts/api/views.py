@@ -112,10 +112,13 @@ class PasswordView(APIView):
     def post(self, request: Request) -> Response:
         serializer = serializers.PasswordChangeSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
+        current_password, new_password = serializer.validated_data.values()
+        user = caller(request)
+        # Whoever found an open session may not try passwords without end either.
+        with login_throttle.counted(request, user.username):
+            operations.require_password(user=user, password=current_password)
         operations.change_password(
-            user=caller(request),
-            session_id=session_id(request),
-            **serializer.validated_data,
+            user=user, new_password=new_password, session_id=session_id(request)
         )
         return Response(status=status.HTTP_204_NO_CONTENT)
 

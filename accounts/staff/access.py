@@ -28,7 +28,7 @@ class LoggedRecordAdmin(AnyModelAdmin):
 
     def render_change_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         # Django comes here whenever it is about to show a record, and only then. The page is
-        # rendered after the transaction that we are in has committed: no log entry, no page.
+        # rendered when the view has returned and what it wrote is committed: no entry, no page.
         row = kwargs["obj"]
         if row is not None and may_open(request):
             operations.log_access(

@@ -1,11 +1,14 @@
 """Forms of the staff's pages about accounts. What they store goes through operations."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib.admin.forms import AdminAuthenticationForm, AdminPasswordChangeForm
 from django.contrib.auth import forms as auth_forms
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 from rest_framework.exceptions import Throttled
 
 from accounts import login_throttle, operations, queries
@@ -24,27 +27,40 @@ else:
 MAX_EMAIL_LENGTH = 254
 
 
+@contextmanager
+def counted(request: HttpRequest, name: str) -> Iterator[None]:
+    """As login_throttle's, but refusing as a form does; `params["wait"]` is in seconds."""
+    try:
+        with login_throttle.counted(request, name):
+            yield
+    except Throttled as refusal:
+        wait = max(1, int(refusal.wait))  # type: ignore[attr-defined]
+        message = "Too many failed logins. Try again in %(wait)d seconds."
+        raise ValidationError(message, code="throttled", params={"wait": wait}) from None
+
+
 class LoginForm(AdminAuthenticationForm):
     """By user name or e-mail address; failures count together with those of the API's login."""
-
-    wait_seconds: int | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["username"].label = "User name or e-mail address"
         self.fields["username"].widget.attrs["maxlength"] = MAX_EMAIL_LENGTH
 
+    @property
+    def wait_seconds(self) -> int | None:
+        """For how long another attempt is refused."""
+        for error in self.non_field_errors().as_data():
+            if error.code == "throttled" and error.params:
+                return int(error.params["wait"])
+        return None
+
     def clean(self) -> dict[str, Any]:
         name, password = (self.cleaned_data.get(field) for field in ("username", "password"))
         if not name or not password or self.request is None:
             return super().clean()
-        try:
-            with login_throttle.counted(self.request, name):
-                return super().clean()
-        except Throttled as refusal:
-            self.wait_seconds = max(1, int(refusal.wait))  # type: ignore[attr-defined]
-            message = f"Too many failed logins. Try again in {self.wait_seconds} seconds."
-            raise ValidationError(message, code="throttled") from None
+        with counted(self.request, name):
+            return super().clean()
 
 
 class StoredByOperation:
@@ -67,7 +83,15 @@ class StoredByOperation:
 
 
 class OwnPasswordForm(StoredByOperation, AdminPasswordChangeForm):
-    pass
+    """Whoever finds a browser logged in cannot try passwords here without end."""
+
+    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.request = request
+
+    def clean_old_password(self) -> str:
+        with counted(self.request, self.user.get_username()):
+            return super().clean_old_password()
 
 
 class PasswordForm(StoredByOperation, PasswordOfOtherForm):

@@ -1,5 +1,6 @@
 """The staff's site itself: its name, its login, and one's own password."""
 
+from functools import partial
 from typing import Any
 
 from django.contrib.admin import AdminSite
@@ -23,7 +24,7 @@ class StaffSite(AdminSite):
         """Throttled, it answers 429 with the form, as the API does with a problem."""
         response = super().login(request, extra_context)
         if isinstance(response, TemplateResponse) and response.context_data:
-            wait = getattr(response.context_data["form"], "wait_seconds", None)
+            wait = response.context_data["form"].wait_seconds
             if wait is not None:
                 response.status_code = 429
                 response.headers["Retry-After"] = str(wait)
@@ -34,7 +35,7 @@ class StaffSite(AdminSite):
     ) -> TemplateResponse:
         request.current_app = self.name
         view = PasswordChangeView.as_view(
-            form_class=OwnPasswordForm,
+            form_class=partial(OwnPasswordForm, request=request),
             success_url=reverse("admin:password_change_done", current_app=self.name),
             extra_context={**self.each_context(request), **(extra_context or {})},
         )

@@ -14,7 +14,7 @@ def client_address(request: HttpRequest) -> str:
     """
     address: str = request.META.get("REMOTE_ADDR", "")
     hops: list[str] = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
-    while hops and _trusted(address):
+    while hops and is_trusted_proxy(address):
         candidate = hops.pop().strip()
         if not _valid(candidate):
             break
@@ -22,7 +22,8 @@ def client_address(request: HttpRequest) -> str:
     return address
 
 
-def _trusted(address: str) -> bool:
+def is_trusted_proxy(address: str) -> bool:
+    """Whether an address is one of `TRUSTED_PROXIES`, whose forwarding headers are believed."""
     return _valid(address) and any(
         ipaddress.ip_address(address) in network for network in settings.TRUSTED_PROXIES
     )

@@ -4,6 +4,24 @@ from typing import Any
 
 import structlog
 
+# What every line tells besides its event, whoever wrote it.
+SHARED: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+]
+
+
+def configure_structlog() -> None:
+    """Has structlog write through `logging`, whose handler formats every line alike."""
+    structlog.configure(
+        processors=[*SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+
 
 def logging_config(level: str) -> dict[str, Any]:
     """`LOGGING` for Django and Celery: one JSON object a line, with the request's id."""
@@ -14,7 +32,7 @@ def logging_config(level: str) -> dict[str, Any]:
             "json": {
                 "()": structlog.stdlib.ProcessorFormatter,
                 "foreign_pre_chain": [
-                    structlog.contextvars.merge_contextvars,
+                    *SHARED,
                     # Named one by one: Django adds the request, which shows its query string.
                     structlog.stdlib.ExtraAdder(allow=["status_code"]),
                 ],
@@ -31,7 +49,13 @@ def logging_config(level: str) -> dict[str, Any]:
                 "callback": lambda record: bool(record.exc_info),
             }
         },
-        "handlers": {"stdout": {"class": "logging.StreamHandler", "formatter": "json"}},
+        "handlers": {
+            "stdout": {
+                "class": "logging.StreamHandler",
+                "stream": "ext://sys.stdout",
+                "formatter": "json",
+            }
+        },
         "root": {"handlers": ["stdout"], "level": level},
         "loggers": {
             # Its lines repeat ours, without the request's id; a bug's traceback it alone has.

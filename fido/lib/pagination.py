@@ -101,6 +101,10 @@ class KeysetPagination(BasePagination):
             compare = TupleLessThan if descending else TupleGreaterThan
             values = self._key(queryset.model, self.cursor)
             queryset = queryset.filter(compare([F(name) for name in self.fields], values))
+            # First in the WHERE: of two bounds that it cannot compare, PostgreSQL starts its scan
+            # at the first one, and from a filter's bound it is a long way to a deep page.
+            clauses = queryset.query.where.children
+            clauses.insert(0, clauses.pop())
         sign = "-" if descending else ""
         return queryset.order_by(*(sign + name for name in self.fields))
 

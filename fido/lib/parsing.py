@@ -28,7 +28,11 @@ class JSONParser(BaseParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         # Read one byte past the limit: a length that the client states may be wrong.
-        body = stream.read(settings.MAX_BODY_BYTES + 1)
+        try:
+            body = stream.read(settings.MAX_BODY_BYTES + 1)
+        except OSError:
+            # Malformed chunks, or a client that has gone.
+            raise ParseError("The body broke off.") from None
         if len(body) > settings.MAX_BODY_BYTES:
             raise BodyTooLarge()
         try:

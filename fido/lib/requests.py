@@ -8,9 +8,11 @@ from typing import Any
 
 import structlog
 from django.core.handlers.wsgi import WSGIRequest
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from gunicorn.http.errors import ParseException
 from structlog.contextvars import bound_contextvars
 
+from fido.lib.client_address import is_trusted_proxy
 from fido.lib.ids import new_id
 
 logger = structlog.get_logger("fido.request")
@@ -31,6 +33,12 @@ class Request(WSGIRequest):
             environ["CONTENT_LENGTH"] = str(sys.maxsize)
         super().__init__(environ)
 
+    def read(self, *args: Any, **kwargs: Any) -> bytes:
+        try:
+            return super().read(*args, **kwargs)
+        except ParseException as error:  # malformed chunks
+            raise UnreadablePostError(*error.args) from error
+
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:
         self.content_type = meta.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
         self.content_params = {}
@@ -49,6 +57,7 @@ class RequestMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request_id = _request_id(request)
         _drop_trailing_slash(request)
+        _drop_unproven_scheme(request)
         started = time.perf_counter()
         with bound_contextvars(request_id=request_id):
             response = self.get_response(request)
@@ -73,3 +82,11 @@ def _drop_trailing_slash(request: HttpRequest) -> None:
     if request.path_info.startswith("/api/") and request.path_info.endswith("/"):
         request.path_info = request.path_info[:-1]
         request.path = request.path[:-1]
+
+
+def _drop_unproven_scheme(request: HttpRequest) -> None:
+    # Whether it was HTTPS is for our own proxies to say, not for whoever connects past them.
+    if "HTTP_X_FORWARDED_PROTO" in request.META and not is_trusted_proxy(
+        request.META.get("REMOTE_ADDR", "")
+    ):
+        del request.META["HTTP_X_FORWARDED_PROTO"]

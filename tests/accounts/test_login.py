@@ -2,11 +2,12 @@
 
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django_redis import get_redis_connection
 
@@ -16,7 +17,7 @@ from fido.env import Rate
 from tests.client import ApiClient
 from tests.factories import PASSWORD, UserFactory
 from tests.passwords import QuickArgon2
-from tests.races import at_once
+from tests.races import and_disconnect, at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -147,6 +148,26 @@ def test_a_malformed_login_counts_as_no_failure(jane: User, settings: Any) -> No
     assert log_in("jane").status_code == 200
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_login_that_the_database_did_not_answer_counts_as_no_failure(
+    jane: User, settings: Any
+) -> None:
+    settings.LOGIN_FAILURES_PER_NAME = Rate(1, 300)
+
+    def impatient() -> Any:
+        with connection.cursor() as cursor:
+            cursor.execute("SET statement_timeout = '50ms'")
+        return log_in("jane")
+
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE accounts_user IN ACCESS EXCLUSIVE MODE")
+        answer = pool.submit(and_disconnect, impatient).result()
+
+    assert answer.status_code == 503
+    assert log_in("jane").status_code == 200
+
+
 def test_an_address_that_has_to_wait_cannot_lock_a_name(jane: User, settings: Any) -> None:
     settings.LOGIN_FAILURES_PER_ADDRESS = Rate(1, 300)
     settings.LOGIN_FAILURES_PER_NAME = Rate(3, 300)
@@ -155,6 +176,17 @@ def test_an_address_that_has_to_wait_cannot_lock_a_name(jane: User, settings: An
 
     assert storm == [401] + [429] * 4
     assert log_in("jane").status_code == 200
+
+
+def test_a_name_that_has_to_wait_cannot_lock_an_address(jane: User, settings: Any) -> None:
+    settings.LOGIN_FAILURES_PER_NAME = Rate(1, 300)
+    settings.LOGIN_FAILURES_PER_ADDRESS = Rate(3, 300)
+    UserFactory.create(username="june")
+
+    storm = [log_in("jane", "wrong").status_code for _ in range(5)]
+
+    assert storm == [401] + [429] * 4
+    assert log_in("june").status_code == 200
 
 
 def test_the_wait_ends_with_the_window(jane: User, settings: Any) -> None:

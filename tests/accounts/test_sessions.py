@@ -123,9 +123,9 @@ def test_an_expired_refresh_token_is_refused(ada: ApiClient) -> None:
 
 
 def test_an_access_token_does_not_refresh_and_a_refresh_token_opens_nothing(ada: ApiClient) -> None:
-    assert ada.token
+    assert ada.tokens
 
-    assert refresh(ada.token).status_code == 401
+    assert refresh(ada.tokens.access_token).status_code == 401
     assert ApiClient(token=first_refresh_token(ada)).get("/users/me").status_code == 401
     assert refresh(first_refresh_token(ada)).status_code == 200
 

@@ -162,7 +162,7 @@ def test_without_its_permission_a_list_is_refused_and_without_staff_there_is_non
     path: str, ada: ApiClient
 ) -> None:
     customer = Client(raise_request_exception=False)
-    customer.force_login(ada.user)
+    customer.force_login(User.objects.get(pk=ada.user_id))
 
     assert clerk().get(path).status_code == 403
     assert clerk("accounts.view_personal_data").get(path).status_code == 403
@@ -207,3 +207,17 @@ def test_changing_ones_password_ends_ones_api_tokens_and_keeps_what_cannot_be_re
     assert phone.get("/users/me").status_code == 401
     assert stored(sam, "full_name") == b"no token"
     assert log_in("sam", new).status_code == 302
+
+
+def test_the_present_password_cannot_be_guessed_without_end(sam: User, settings: Any) -> None:
+    settings.LOGIN_FAILURES_PER_NAME = Rate(2, 60)
+    desk, new = Desk(sam), "another horse battery"
+
+    def change(old: str) -> str:
+        form = {"old_password": old, "new_password1": new, "new_password2": new}
+        return str(desk.post("password_change/", **form).content.decode())
+
+    assert "Your old password was entered incorrectly." in change("one")
+    assert "Your old password was entered incorrectly." in change("two")
+    assert "Too many failed logins." in change(PASSWORD)
+    assert User.objects.get(pk=sam.pk).check_password(PASSWORD)

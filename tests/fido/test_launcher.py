@@ -60,7 +60,7 @@ class Service:
 
     def wait_until_up(self) -> set[int]:
         """Wait for the greeting; every process under the launcher, and itself."""
-        self.wait_for(lambda: "Fido is up." in self.said())
+        self.wait_for(lambda: "Fido is up" in self.said())
         return {self.process.pid} | descendants(self.process.pid)
 
     def wait_for(self, condition: Callable[[], bool]) -> None:

@@ -12,8 +12,8 @@ from fido.lib import clock
 
 offsets = st.integers(-14 * 60, 14 * 60).map(lambda m: timezone(timedelta(minutes=m)))
 moments = st.datetimes(
-    datetime(2, 1, 1),
-    datetime(9998, 12, 31),
+    datetime(2, 1, 1),  # noqa: DTZ001 - hypothesis takes naive bounds
+    datetime(9998, 12, 31),  # noqa: DTZ001
     timezones=offsets,
 )
 

@@ -6,10 +6,11 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fido.lib import money
+from tests.client import ApiClient, errors_of
 
 ISO_DECIMALS = {"JPY": 0, "KRW": 0, "USD": 2, "EUR": 2, "IQD": 3, "KWD": 3, "TND": 3, "CLF": 4}
 
@@ -19,14 +20,12 @@ cents = st.integers(min_value=1, max_value=10**19 - 1)
 
 @given(currencies, cents)
 def test_what_is_written_is_read_back_the_same(currency: str, units: int) -> None:
-    amount = Decimal(units).scaleb(-4)
-    if amount.adjusted() >= money.INTEGER_DIGITS:
-        return
+    amount = money.rounded(Decimal(units).scaleb(-4), currency)
+    assume(0 < amount < 10**money.INTEGER_DIGITS)
     written = money.text(amount, currency)
 
-    if money.rounded(amount, currency):
-        assert money.parse(written) == money.rounded(amount, currency)
-        assert money.text(money.parse(written), currency) == written
+    assert money.parse(written) == amount
+    assert money.text(money.parse(written), currency) == written
 
 
 @given(currencies, st.decimals(allow_nan=False, allow_infinity=False, places=8, max_value=10**15))
@@ -118,7 +117,7 @@ def test_zero_and_negatives_are_not_positive(value: Any) -> None:
 NOT_NUMBERS = ["", " ", "abc", "1e2", "1E2", "+1", "1,00", "1.", ".5", "1 ", " 1", "1\n", "0x1"]
 NOT_NUMBERS += ["NaN", "Infinity", "-Infinity", "sNaN", "١", "１", "1_0", "1\0", "9" * 400]
 NOT_NUMBERS += ["\ud800", "½"]
-NOT_AMOUNTS = [None, True, False, [], {}, [1], b"1", 1.5, float("nan"), Decimal("NaN")]
+NOT_AMOUNTS: list[Any] = [None, True, False, [], {}, [1], b"1", 1.5, float("nan"), Decimal("NaN")]
 NOT_AMOUNTS += [Decimal("Infinity"), Decimal("sNaN")]
 
 
@@ -143,3 +142,37 @@ def test_a_sum_of_a_billion_of_the_largest_keeps_every_cent() -> None:
     total = Decimal("999999999999999.99") * 10**9
     assert money.text(total, "USD") == "999999999999999990000000.00"
     assert json.dumps(money.text(total, "USD")) == '"999999999999999990000000.00"'
+
+
+@pytest.mark.parametrize(
+    ("currency", "sent", "answered"),
+    [
+        ("JPY", 100, "100"),
+        ("EUR", "1.5", "1.50"),
+        ("KWD", 0.1, "0.100"),
+        ("CLF", "0.0001", "0.0001"),
+        ("EUR", "999999999999999.99", "999999999999999.99"),
+    ],
+)
+def test_answers_have_the_currencys_own_decimals(
+    ada: ApiClient, currency: str, sent: Any, answered: str
+) -> None:
+    row = {"transaction_date": "2026-01-31", "transaction_type": "debit", "currency": currency}
+    created = ada.post("/transactions", row | {"transaction_amount": sent})
+
+    assert created.json()["transaction_amount"] == answered
+    assert ada.get("/transactions").json()["results"][0]["transaction_amount"] == answered
+    (line,) = ada.get("/analytics").json()["by_currency"]
+    assert (line["total_debit"], line["average_transaction_value"]) == (answered, answered)
+
+
+@pytest.mark.parametrize(
+    ("currency", "amount"),
+    [("JPY", "1.0"), ("EUR", "0.001"), ("KWD", "0.0001"), ("CLF", "0.00001")],
+)
+def test_one_decimal_more_is_refused(ada: ApiClient, currency: str, amount: str) -> None:
+    row = {"transaction_date": "2026-01-31", "transaction_type": "debit", "currency": currency}
+    answer = ada.post("/transactions", row | {"transaction_amount": amount})
+
+    assert errors_of(answer) == [("#/transaction_amount", "too-many-decimals")]
+    assert ada.get("/transactions").json()["results"] == []

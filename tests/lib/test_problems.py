@@ -2,9 +2,11 @@
 
 import json
 import re
+from typing import Any
 
 import pytest
 from django.db import InterfaceError, OperationalError
+from django.http import JsonResponse
 from django.test import RequestFactory
 from rest_framework import exceptions
 
@@ -16,7 +18,7 @@ from tests.client import ApiClient
 PATH = "/api/v1/transactions"
 
 
-def handled(error: Exception) -> problems.JsonResponse:
+def handled(error: Exception) -> JsonResponse:
     request = RequestFactory().get(PATH, {"full_name": "Jane Doe"})
     answer = exception_handler(error, {"request": request})
     assert answer is not None
@@ -41,7 +43,7 @@ def test_a_problem_has_every_member_and_no_query_string() -> None:
 
 
 def test_an_error_of_a_field_points_into_the_body() -> None:
-    nested = {"a/b~c": {"0": ["x"]}, "non_field_errors": ["y"]}
+    nested: Any = {"a/b~c": {"0": ["x"]}, "non_field_errors": ["y"]}
     errors = body_of(exceptions.ValidationError(nested))["errors"]
 
     assert [error["pointer"] for error in errors] == ["#/a~1b~0c/0", "#"]
@@ -68,7 +70,7 @@ def test_what_only_the_domain_can_tell_looks_like_any_other_error() -> None:
 
 
 @pytest.mark.parametrize("error", [OperationalError("secret"), InterfaceError("secret")])
-def test_the_database_away_is_a_503_that_says_when_to_come_back(error: Exception) -> None:
+def test_the_database_away_is_a_503_that_says_when_to_come_back(db: None, error: Exception) -> None:
     answer = handled(error)
 
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")

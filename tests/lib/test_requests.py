@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import re
 from typing import Any
 
@@ -42,10 +43,15 @@ def test_an_id_that_is_not_sane_is_replaced(anybody: ApiClient, offered: str) ->
     assert re.fullmatch(UUID7, answer.headers["X-Request-ID"])
 
 
-def test_the_id_is_in_the_log_line(anybody: ApiClient, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_id_is_in_the_log_line(anybody: ApiClient) -> None:
+    (handler,) = (h for h in logging.getLogger().handlers if h.name == "stdout")
+    assert isinstance(handler, logging.StreamHandler)
+    output = io.StringIO()
+    before = handler.setStream(output)
     anybody.request("get", "/users/me", HTTP_X_REQUEST_ID="mine-7", QUERY_STRING="full_name=Jane")
 
-    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    handler.setStream(before)
+    lines = [json.loads(line) for line in output.getvalue().splitlines()]
     assert [line["request_id"] for line in lines] == ["mine-7"]
     assert (lines[0]["path"], lines[0]["status"]) == ("/api/v1/users/me", 401)
 

@@ -19,8 +19,9 @@ from fido.lib.problems import NotFound
 from transactions import operations, queries
 from transactions.api.serializers import (
     HistorySerializer,
-    MaskedTransactionSerializer,
     TransactionSerializer,
+    shown,
+    shown_masked,
 )
 from transactions.models import Transaction
 from transactions.operations import Draft
@@ -45,6 +46,7 @@ class TransactionListView(GenericAPIView[Transaction]):
         """The history, newest first. What staff see of others has its names masked."""
         viewer = caller(request)
         self.query = HistorySerializer.read(request)
+        _require_name_search(viewer, self.query)
         page = self.paginate_queryset(queries.history(viewer=viewer, filters=self.query))
         return self.get_paginated_response([_in_list(row, viewer) for row in page or []])
 
@@ -57,9 +59,12 @@ class TransactionListView(GenericAPIView[Transaction]):
         serializer.is_valid(raise_exception=True)
         values = serializer.validated_data
         owner = _owner(caller(request), values.pop("user_id", None))
+        # What the caller sent may be read back; a name from somebody's profile may not.
+        sent_name = "full_name" in values
         row = operations.record(owner=owner, draft=_draft(values, owner))
+        answer = shown(row) if sent_name else _opened(row, caller(request))
         return Response(
-            TransactionSerializer(row).data,
+            answer,
             status=status.HTTP_201_CREATED,
             headers={"Location": request.build_absolute_uri(f"{request.path}/{row.pk}")},
         )
@@ -89,6 +94,8 @@ class TransactionView(APIView):
             kept = {"transaction_date": row.transaction_date.isoformat()}
             data = kept | {"currency": owner.currency} | data
         values = _edit(row, data, partial=False)
+        if "transaction_date" not in request.data:
+            del values["transaction_date"]  # kept by not writing it: an edit may have come since
         blank = dict.fromkeys(("description", "external_id")) | {"full_name": owner.full_name}
         return self._amend(request, row, blank | values)
 
@@ -109,6 +116,18 @@ class TransactionView(APIView):
     def _amend(self, request: Request, row: Transaction, changes: dict[str, Any]) -> Response:
         after = operations.amend(row=row, changes=changes) if changes else row
         return Response(_opened(after, caller(request)))
+
+
+def _require_name_search(viewer: User, filters: dict[str, Any]) -> None:
+    """Finding a name among other people's records is as good as reading it there.
+
+    Raises:
+        PermissionDenied: staff who see others' records, but may not open their names.
+    """
+    if "full_name" not in filters or not viewer.may_for_others("transactions.view_transaction"):
+        return
+    if not viewer.may_for_others("accounts.view_personal_data"):
+        raise PermissionDenied("You may not look for names of others.")
 
 
 def _owner(caller: User, user_id: int | None) -> User:
@@ -159,17 +178,15 @@ def _edit(row: Transaction, data: Any, *, partial: bool) -> dict[str, Any]:
     return values
 
 
-def _in_list(row: Transaction, viewer: User) -> Any:
-    own = row.user_id == viewer.pk
-    serializer = TransactionSerializer if own else MaskedTransactionSerializer
-    return serializer(row).data
+def _in_list(row: Transaction, viewer: User) -> dict[str, Any]:
+    return shown(row) if row.user_id == viewer.pk else shown_masked(row)
 
 
-def _opened(row: Transaction, viewer: User) -> Any:
+def _opened(row: Transaction, viewer: User) -> dict[str, Any]:
     """What the viewer may read of it; reading another's names is logged first."""
     if row.user_id != viewer.pk:
         if not viewer.may_for_others("accounts.view_personal_data"):
-            return MaskedTransactionSerializer(row).data
+            return shown_masked(row)
         what = f"transaction {row.pk}"
         log_access(actor=viewer, subject_id=row.user_id, what=what, route="api")
-    return TransactionSerializer(row).data
+    return shown(row)

@@ -1,9 +1,10 @@
 """Loads the demonstration into an empty installation."""
 
 import os
+from datetime import datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from accounts import operations as accounts
@@ -23,15 +24,23 @@ class Command(BaseCommand):
         f"of them log in with {PASSWORD}. Does nothing where there is any user."
     )
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--until",
+            type=clock.parse_moment,
+            default=None,
+            help="where the two years end; the same moment loads the same transactions",
+        )
+
+    def handle(self, *args: Any, until: datetime | None, **options: Any) -> None:
         if User.objects.exists():
             self.stdout.write("There are users already: nothing was loaded.")
             return
         password = os.environ.get(PASSWORD)
         if not password:
             raise CommandError(f"Set {PASSWORD}: the demonstration's logins will have it.")
-        until = clock.now()
-        histories = {person: history(person, until) for person in PEOPLE}
+        end = until or clock.now()
+        histories = {person: history(person, end) for person in PEOPLE}
         count = sum(map(len, histories.values()))
         # All or nothing: an interrupted load leaves an installation that is still empty.
         with progress("Transactions", count) as advance, transaction.atomic():

@@ -1,0 +1,55 @@
+"""What a refusal looks like, and that it wrote nothing."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from accounts.models import LoginSession, User
+from analytics.models import DailyTotals
+from tests.client import ApiClient
+from tests.factories import record
+from transactions.models import Transaction
+
+ROW = {
+    "transaction_amount": "1.00",
+    "transaction_type": "credit",
+    "transaction_date": "2026-01-31",
+}
+
+
+def rows() -> list[list[Any]]:
+    models = (User, LoginSession, Transaction, DailyTotals)
+    return [list(model.objects.order_by("pk").values()) for model in models]
+
+
+@pytest.fixture
+def mine(ada: ApiClient) -> Transaction:
+    return record(ada.user)  # type: ignore[arg-type]
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_written(ada: ApiClient, staff: ApiClient, mine: Transaction) -> Iterator[None]:
+    before = rows()
+    yield
+    assert rows() == before
+
+
+def refused(answer: Any, status: int, code: str) -> Any:
+    """The problem, after checking that it is one."""
+    assert (answer.status_code, answer.headers["Content-Type"]) == (
+        status,
+        "application/problem+json",
+    ), answer.content
+    body = answer.json()
+    assert (body["status"], body["code"]) == (status, code)
+    assert body["type"] == f"urn:fido:problem:{code}"
+    assert body["instance"] == answer.wsgi_request.path
+    assert answer.headers["X-Request-ID"]
+    return body
+
+
+def invalid(answer: Any) -> list[tuple[str, str]]:
+    """Where and why, of a validation error."""
+    errors = refused(answer, 400, "validation-error")["errors"]
+    return [(e.get("pointer") or e["parameter"], e["code"]) for e in errors]

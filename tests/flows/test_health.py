@@ -1,0 +1,103 @@
+"""Whether a process lives, and whether it can serve: with everything there, and without."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.db import connection
+from django.test import Client
+
+from tests.client import ApiClient
+from tests.webserver import WebServer, serving
+
+# Nobody listens on port 1.
+NO_DATABASE = "postgres://nobody:secret-word@127.0.0.1:1/nothing"
+NO_REDIS = "redis://:secret-word@127.0.0.1:1/0"
+
+# Without a test that asks for it there would be no test database.
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module")
+def without_database(django_db_setup: None) -> Iterator[WebServer]:
+    with serving(DATABASE_URL=NO_DATABASE) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def without_redis(django_db_setup: None) -> Iterator[WebServer]:
+    with serving(REDIS_URL=NO_REDIS) as server:
+        yield server
+
+
+def test_with_everything_there_it_is_ready(db: None) -> None:
+    answer = Client().get("/readyz")
+
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "status": "ok",
+        "checks": {"database": "ok", "redis": "ok", "migrations": "ok"},
+    }
+
+
+def test_it_lives_without_asking_anybody(
+    without_database: WebServer, without_redis: WebServer
+) -> None:
+    for server in (without_database, without_redis):
+        assert server.request("GET", "/livez").status == 200
+
+
+def test_with_the_database_away_it_is_not_ready(without_database: WebServer) -> None:
+    answer = without_database.request("GET", "/readyz")
+
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
+    assert b'"database": "OperationalError", "redis": "ok"' in answer.content
+    assert b"secret-word" not in answer.content
+
+
+def test_with_redis_away_it_is_not_ready(without_redis: WebServer) -> None:
+    answer = without_redis.request("GET", "/readyz")
+
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
+    assert b'"database": "ok", "redis": "ConnectionError"' in answer.content
+    assert b"secret-word" not in answer.content
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_health_is_only_read(method: str) -> None:
+    for path in ("/livez", "/readyz"):
+        assert Client().generic(method, path).status_code == 405
+
+
+def test_with_the_database_away_a_request_is_told_to_come_back(
+    ada: ApiClient, without_database: WebServer
+) -> None:
+    token = f"Bearer {ada.token}"
+    for path in ("/api/v1/users/me", "/api/v1/transactions", "/api/v1/analytics"):
+        answer = without_database.request("GET", path, Authorization=token)
+
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert b'"code": "database-unavailable"' in answer.content
+
+
+def test_with_redis_away_requests_are_served(without_redis: WebServer) -> None:
+    body = b'{"username": "nobody", "password": "x"}'
+    answer = without_redis.request(
+        "POST", "/api/v1/auth/login", body, Content_Type="application/json"
+    )
+
+    assert answer.status == 401
+    assert b'"code": "invalid-credentials"' in answer.content
+
+
+def test_a_connection_that_was_cut_is_replaced(db: None) -> None:
+    with serving() as server:
+        for _ in range(2):
+            assert server.request("GET", "/readyz").status == 200
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                    " WHERE application_name = 'fido' AND pid <> pg_backend_pid()"
+                    " AND datname = current_database()"
+                )
+                assert cursor.fetchone()[0] >= 1

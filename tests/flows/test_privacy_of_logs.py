@@ -1,0 +1,113 @@
+"""No name, address or password that a client sends is in a line of the web process's log."""
+
+import json
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.client import ApiClient
+from tests.webserver import WebServer, serving
+
+NAME, ADDRESS, PASSWORD = "Rosalind Planted", "planted@secret.example", "planted-battery-horse"
+DESCRIPTION = "planted diagnosis"
+PLANTED = ("Rosalind", "Planted", "planted", "secret.example")
+QUERY = "?" + urlencode({"full_name": NAME})
+REGISTRATION = {"username": "rosa", "email": ADDRESS, "password": PASSWORD, "full_name": NAME}
+LOGIN = {"username": ADDRESS, "password": PASSWORD}
+ROW = {
+    "transaction_amount": "1.00",
+    "transaction_type": "credit",
+    "transaction_date": "2026-01-31",
+    "full_name": NAME,
+    "description": DESCRIPTION,
+}
+
+
+# What the test writes, the web process has to see.
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Visitor:
+    """Sends JSON to the web server and gathers what comes back."""
+
+    def __init__(self, server: WebServer) -> None:
+        self.server, self.token, self.answers = server, "", [b""]
+
+    def send(self, method: str, path: str, body: Any = None) -> Any:
+        headers = {"Content_Type": "application/json", "Authorization": f"Bearer {self.token}"}
+        data = None if body is None else json.dumps(body).encode()
+        answer = self.server.request(method, f"/api/v1{path}", data, **headers)
+        if answer.status >= 400:
+            self.answers.append(answer.content)
+        return answer
+
+
+def assert_unspoken(server: WebServer, visitor: Visitor, *, lines: int) -> None:
+    log = server.log()
+    events = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    assert sum(event["event"] == "request" for event in events) >= lines
+    for text in (log, b"".join(visitor.answers).decode()):
+        assert [word for word in PLANTED if word in text] == []
+
+
+def test_what_is_served_leaves_no_name_in_the_log() -> None:
+    with serving() as server:
+        visitor = Visitor(server)
+        assert visitor.send("POST", "/auth/register", REGISTRATION).status == 201
+        visitor.token = json.loads(visitor.send("POST", "/auth/login", LOGIN).content)[
+            "access_token"
+        ]
+        assert visitor.send("POST", "/transactions", ROW).status == 201
+        found = visitor.send("GET", f"/transactions{QUERY}")
+        assert len(json.loads(found.content)["results"]) == 1
+
+        assert_unspoken(server, visitor, lines=4)
+
+
+def test_what_is_refused_leaves_no_name_in_log_or_problem() -> None:
+    with serving() as server:
+        visitor = Visitor(server)
+        visitor.send("POST", "/auth/register", REGISTRATION)
+        pair = json.loads(visitor.send("POST", "/auth/login", LOGIN).content)
+        statuses = [
+            visitor.send("POST", "/auth/register", REGISTRATION).status,
+            visitor.send("POST", "/auth/login", LOGIN | {"password": "planted"}).status,
+            visitor.send("GET", f"/users/me{QUERY}").status,
+        ]
+        visitor.token = pair["access_token"]
+        statuses += [
+            visitor.send("GET", f"/transactions{QUERY}&limit=0").status,
+            visitor.send("GET", f"/nope{QUERY}").status,
+            visitor.send("POST", "/transactions", ROW | {"currency": NAME}).status,
+            visitor.send("POST", "/transactions", ROW | {"transaction_type": NAME}).status,
+            visitor.send("POST", "/transactions", ROW | {"transaction_date": NAME}).status,
+            visitor.send("POST", "/transactions", ROW | {"transaction_amount": NAME}).status,
+            visitor.send("PATCH", "/users/me", {"email": NAME}).status,
+            visitor.send("PATCH", "/users/me", {"username": NAME}).status,
+        ]
+        assert statuses == [400, 401, 401, 400, 404, 400, 400, 400, 400, 400, 400]
+
+        assert_unspoken(server, visitor, lines=13)
+
+
+def test_with_the_database_away_no_name_is_in_the_log(ada: ApiClient) -> None:
+    with serving(DATABASE_URL="postgres://nobody@127.0.0.1:1/nothing") as server:
+        visitor = Visitor(server)
+        visitor.token = str(ada.token)
+        assert visitor.send("GET", f"/transactions{QUERY}").status == 503
+        assert visitor.send("POST", "/transactions", ROW).status == 503
+        visitor.token = ""
+        assert visitor.send("POST", "/auth/login", LOGIN).status == 503
+        assert visitor.send("POST", "/auth/register", REGISTRATION).status == 503
+
+        assert_unspoken(server, visitor, lines=4)
+
+
+def test_a_host_that_is_refused_leaves_no_query_in_the_log() -> None:
+    with serving(ALLOWED_HOSTS="127.0.0.1") as server:
+        answer = server.request("GET", f"/api/v1/transactions{QUERY}", Host="evil.example")
+
+        assert answer.status == 400
+        assert "Planted" not in server.log()
+        assert "evil.example" in server.log()
