@@ -80,10 +80,12 @@ class Family:
     servers: tuple[Server, ...] = ()
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
-    def start(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
+    def start(
+        self, name: str, *arguments: str, death_signal: signal.Signals = signal.SIGTERM
+    ) -> subprocess.Popen[bytes]:
         process = spawn(
             [sys.executable, *arguments],
-            death_signal=signal.SIGTERM,
+            death_signal=death_signal,
             env=self.environment,
             cwd=PROJECT,
         )
@@ -217,9 +219,11 @@ def start_service(everyone: Family, port: int) -> None:
     # Threads: the jobs wait for the database rather than for the processor, and a pool of
     # processes sometimes takes half a minute to end.
     worker = ("worker", "--pool=threads", "--concurrency=4", "--without-mingle", "--without-gossip")
-    everyone.start("The Celery worker", *celery, *worker, "--loglevel=WARNING")
-    beat = ("beat", f"--scheduler={SCHEDULER}", "--loglevel=WARNING")
-    everyone.start("Celery beat", *celery, *beat)
+    beat = ("beat", f"--scheduler={SCHEDULER}")
+    for name, role in (("The Celery worker", worker), ("Celery beat", beat)):
+        # With the launcher killed, the queue is going too, and a worker that is asked to end
+        # waits for it. Any job may be cut short and repeated.
+        everyone.start(name, *celery, *role, "--loglevel=WARNING", death_signal=signal.SIGKILL)
     everyone.start("The web server", "-m", "gunicorn", *web_options(port), "fido.wsgi")
 
 

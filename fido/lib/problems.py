@@ -75,15 +75,8 @@ TITLES = {
 CODES = {
     "invalid": "validation-error",
     "parse_error": "malformed-body",
-    "not_authenticated": "not-authenticated",
     "authentication_failed": "invalid-token",
     "token_not_valid": "invalid-token",
-    "permission_denied": "permission-denied",
-    "not_found": "not-found",
-    "method_not_allowed": "method-not-allowed",
-    "not_acceptable": "not-acceptable",
-    "unsupported_media_type": "unsupported-media-type",
-    "throttled": "throttled",
 }
 
 
@@ -135,7 +128,12 @@ def _api_error(error: exceptions.APIException, path: str) -> JsonResponse:
 def _code(error: exceptions.APIException) -> str:
     codes = error.get_codes()
     code = codes if isinstance(codes, str) else error.default_code
-    return CODES.get(code, code)
+    return CODES.get(code, _kebab(code))
+
+
+def _kebab(code: str) -> str:
+    """DRF's `max_length` as this API writes codes: `max-length`."""
+    return code.replace("_", "-")
 
 
 def _detail(error: exceptions.APIException) -> str:
@@ -156,7 +154,7 @@ def _errors(error: exceptions.ValidationError) -> Iterator[Json]:
     in_query = isinstance(error, QueryInvalid)
     for path, detail in _leaves(error.get_full_details(), ()):
         where = {"parameter": path[0]} if in_query and path else {"pointer": _pointer(path)}
-        yield where | {"code": detail["code"], "detail": detail["message"]}
+        yield where | {"code": _kebab(detail["code"]), "detail": detail["message"]}
 
 
 def _leaves(details: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Json]]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from gunicorn.http.errors import ParseException
@@ -58,6 +59,7 @@ class RequestMiddleware:
         request_id = _request_id(request)
         _drop_trailing_slash(request)
         _drop_unproven_scheme(request)
+        _drop_malformed_session(request)
         started = time.perf_counter()
         with bound_contextvars(request_id=request_id):
             response = self.get_response(request)
@@ -90,3 +92,10 @@ def _drop_unproven_scheme(request: HttpRequest) -> None:
         request.META.get("REMOTE_ADDR", "")
     ):
         del request.META["HTTP_X_FORWARDED_PROTO"]
+
+
+def _drop_malformed_session(request: HttpRequest) -> None:
+    # Django looks up whatever the cookie holds, and PostgreSQL refuses a NUL.
+    key = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+    if key is not None and not (key.isascii() and key.isalnum()):
+        del request.COOKIES[settings.SESSION_COOKIE_NAME]

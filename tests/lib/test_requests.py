@@ -1,12 +1,14 @@
 """Every request has an id; a trailing slash changes nothing; odd headers harm nothing."""
 
 import io
+import ipaddress
 import json
 import logging
 import re
 from typing import Any
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from fido.lib.requests import Request
 from tests.client import ApiClient
@@ -100,3 +102,25 @@ def test_a_body_in_chunks_is_read_where_the_server_tells_its_end() -> None:
     assert Request(environ(**chunked, **{"wsgi.input_terminated": True})).read() == b"body"
     # A server that does not would be waited for without end.
     assert Request(environ(**chunked)).read() == b""
+
+
+@pytest.mark.parametrize(("proxy", "secure"), [("127.0.0.1", True), ("203.0.113.9", False)])
+def test_only_our_own_proxies_say_that_it_was_https(
+    ada: ApiClient, settings: Settings, proxy: str, secure: bool
+) -> None:
+    settings.TRUSTED_PROXIES = [ipaddress.ip_network("127.0.0.0/8")]
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+    answer = ada.request(
+        "post", "/transactions", ROW, HTTP_X_FORWARDED_PROTO="https", REMOTE_ADDR=proxy
+    )
+
+    assert answer.headers["Location"].startswith("https:") == secure
+
+
+@pytest.mark.parametrize("key", ["\\000aaaaaaaaaaaa", "é", "../../x", "a b"], ids=ascii)
+def test_a_session_that_cannot_be_is_nobodys(db: None, anybody: ApiClient, key: str) -> None:
+    answer = anybody.request("get", "/admin/", HTTP_COOKIE=f'sessionid="{key}"')
+
+    assert answer.status_code == 302
+    assert answer.headers["Location"].startswith("/admin/login/")
