@@ -12,7 +12,8 @@ MAKERS = {"FERNET_KEYS": keys.new_fernet_key, "BLIND_INDEX_KEYS": keys.new_index
 class Command(BaseCommand):
     help = (
         "Prints a new key for FERNET_KEYS and one for BLIND_INDEX_KEYS. To rotate, put the new "
-        "key first, restart, run `reencrypt`, and then remove the old one."
+        "key last and restart everything, so that all can read it; then put it first, restart, "
+        "run `reencrypt`, and remove the old one."
     )
     # Runs before there is any configuration: it is what makes it.
     requires_system_checks = []
