@@ -7,6 +7,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.widgets import AdminEmailInputWidget, AdminTextInputWidget
 from django.contrib.auth import admin as auth_admin
 from django.contrib.auth.models import Group
+from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 from django.forms import EmailField
@@ -79,7 +80,7 @@ class UserAdmin(LoggedRecordAdmin, BigTableAdmin, auth_admin.UserAdmin):  # type
         term = search_term.strip()
         if not term:
             return queryset, False
-        return queryset.alias(lowered=Lower("username")).filter(_found_by(term)), False
+        return queryset.alias(lowered=Lower("username")).filter(_found_by(request, term)), False
 
     # --- who may do what ---
 
@@ -103,8 +104,9 @@ class UserAdmin(LoggedRecordAdmin, BigTableAdmin, auth_admin.UserAdmin):  # type
             return self.add_fieldsets
         may_change = self.has_change_permission(request, obj)
         rights = (*RIGHTS, "groups", "user_permissions")
+        password = ("new_password",) if may_change and may_open(request) else ()
         return (
-            (None, {"fields": ("id", "username", *(["new_password"] if may_change else []))}),
+            (None, {"fields": ("id", "username", *password)}),
             ("Personal data", {"fields": (*_names(request, may_change=may_change), "currency")}),
             (
                 "Access",
@@ -117,6 +119,12 @@ class UserAdmin(LoggedRecordAdmin, BigTableAdmin, auth_admin.UserAdmin):  # type
         if obj is None:
             return ()
         return self.always_read_only + (() if _is_superuser(request) else RIGHTS)
+
+    def user_change_password(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        # Whoever sets a password can log in with it, and read.
+        if not may_open(request):
+            raise PermissionDenied
+        return super().user_change_password(request, *args, **kwargs)
 
     # --- how it is shown ---
 
@@ -189,10 +197,10 @@ def _save_changes(user: User, changes: dict[str, Any]) -> None:
     user.save(update_fields=[name for name in RIGHTS if name in changes])
 
 
-def _found_by(term: str) -> Q:
-    if "@" in term:
-        return matching(User, "email", term)
-    found = Q(lowered__startswith=term.lower()) | matching(User, "full_name", term)
+def _found_by(request: HttpRequest, term: str) -> Q:
+    found = Q(lowered__startswith=term.lower())
+    if may_open(request):  # to find a name or an address is as good as to read it
+        found |= matching(User, "email", term) | matching(User, "full_name", term)
     number = as_id(term)
     return found if number is None else found | Q(pk=number)
 

@@ -8,7 +8,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest
 from rest_framework.exceptions import Throttled
 
-from fido.lib.client_address import client_address
+from fido.lib.client_address import client_network
 from fido.lib.crypto.fields import normalised_email
 from fido.lib.throttling import Counter
 
@@ -22,7 +22,7 @@ def counted(request: HttpRequest, name: str) -> Iterator[None]:
     """
     counters = [
         # The address first: one that has to wait anyway cannot lock somebody's name as well.
-        Counter("login-from", client_address(request), settings.LOGIN_FAILURES_PER_ADDRESS),
+        Counter("login-from", client_network(request), settings.LOGIN_FAILURES_PER_ADDRESS),
         # Normalised as the look-up does it, or each way to write an address had its own count.
         Counter("login-name", normalised_email(name), settings.LOGIN_FAILURES_PER_NAME),
     ]

@@ -23,6 +23,10 @@ class WrongCredentials(DomainError):
     code, title, status = "invalid-credentials", "User name or password is wrong.", 401
 
 
+class SessionEnded(DomainError):
+    code, title, status = "invalid-token", "This session has ended.", 401
+
+
 class InvalidRefreshToken(DomainError):
     code, title, status = "invalid-token", "This refresh token is not valid.", 401
 
@@ -114,12 +118,19 @@ def change_password(*, user: User, new_password: str, session_id: uuid.UUID | No
 
     Raises:
         InvalidInput: the new password is weak.
+        SessionEnded: the password was changed, or the user deactivated, at this very moment.
     """
     _require_strong(new_password, user, field="new_password")
     user.set_password(new_password)
+    epoch = uuid.uuid4()
     with transaction.atomic():
-        user.save(update_fields=["password"])
-        end_sessions(user=user, keep=session_id)
+        # On condition, as in log_in(): who was put out meanwhile sets nothing any more.
+        present = User.objects.filter(pk=user.pk, session_epoch=user.session_epoch, is_active=True)
+        if not present.update(password=user.password, session_epoch=epoch):
+            raise SessionEnded()
+        others = LoginSession.objects.filter(user_id=user.pk)
+        (others.exclude(pk=session_id) if session_id else others).delete()
+    user.session_epoch = epoch
 
 
 def set_password(*, user: User, password: str) -> None:
@@ -138,12 +149,11 @@ def set_active(*, user: User, active: bool) -> None:
         end_sessions(user=user)
 
 
-def end_sessions(*, user: User, keep: uuid.UUID | None = None) -> None:
-    """Ends every access token, and every refresh token but those of the session `keep`."""
+def end_sessions(*, user: User) -> None:
+    """Ends every access token, every refresh token, and every login in the admin."""
     user.session_epoch = uuid.uuid4()
     user.save(update_fields=["session_epoch"])
-    others = LoginSession.objects.filter(user_id=user.pk)
-    (others.exclude(pk=keep) if keep else others).delete()
+    LoginSession.objects.filter(user_id=user.pk).delete()
 
 
 def update_profile(*, user: User, changes: dict[str, Any]) -> User:

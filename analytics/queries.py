@@ -19,9 +19,16 @@ from accounts.models import User
 from analytics.models import DailyTotals
 from fido.lib import clock, money
 from fido.lib.clock import Period
+from fido.lib.problems import DomainError
 from transactions.models import Transaction
 
 Interval = Literal["day", "week", "month"]
+# 27 years of days in two currencies; a second's work.
+MAX_SERIES_ROWS = 20_000
+
+
+class SeriesTooLong(DomainError):
+    code, title, status = "series-too-long", "The period holds too many days: ask for less.", 400
 
 
 @dataclass(frozen=True)
@@ -37,8 +44,8 @@ class Line:
         return Line(
             self.currency,
             self.count + other.count,
-            self.credit + other.credit,
-            self.debit + other.debit,
+            money.added(self.credit, other.credit),
+            money.added(self.debit, other.debit),
         )
 
 
@@ -101,14 +108,21 @@ def summary(*, user_id: int, period: Period) -> Summary | None:
 
 
 def series(*, user_id: int, period: Period, interval: Interval) -> dict[date, list[Line]]:
-    """What was moved in each interval that has any, by the interval's first day, in order."""
+    """What was moved in each interval that has any, by the interval's first day, in order.
+
+    Raises:
+        SeriesTooLong: more than MAX_SERIES_ROWS days, times currencies, in the period.
+    """
     parts = split(period)
     days: Any = _whole_days(user_id, parts).values_list("day", "currency").annotate(**TOTALS)
     rows = days.filter(n__gt=0)
     if parts.edges:
         rows = rows.union(_by_day(_edge_rows(user_id, parts)), all=True)
+    found = list(rows[: MAX_SERIES_ROWS + 1])
+    if len(found) > MAX_SERIES_ROWS:
+        raise SeriesTooLong()
     sums: dict[date, dict[str, Line]] = defaultdict(dict)
-    for day, *values in rows:
+    for day, *values in found:
         _add(sums[_interval_start(day, interval)], Line(*values))
     return {day: _in_order(sums[day]) for day in sorted(sums)}
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import dj_database_url
+from psycopg import IsolationLevel
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -35,6 +36,8 @@ DATABASES = {
 DATABASES["default"].setdefault("OPTIONS", {}).update(
     connect_timeout=3,
     application_name="fido",
+    # Whatever the server's default is: compare-and-set reads again what it has lost.
+    isolation_level=IsolationLevel.READ_COMMITTED,
     options=f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_SECONDS}s",
 )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -93,6 +96,8 @@ SESSION_COOKIE_AGE = 8 * 3600
 X_FRAME_OPTIONS = "DENY"
 MAX_BODY_BYTES = 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+# Never to a file in /tmp: that fills the disk, and holds in clear what was sent.
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 
 ROOT_URLCONF = "fido.urls"
 WSGI_APPLICATION = "fido.wsgi.application"

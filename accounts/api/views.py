@@ -19,7 +19,7 @@ from accounts.api import serializers
 from accounts.api.authentication import caller, session_id
 from accounts.models import User
 from accounts.tokens import TokenPair
-from fido.lib.client_address import client_address
+from fido.lib.client_address import client_network
 from fido.lib.pagination import ListQuery
 from fido.lib.problems import NotFound
 from fido.lib.throttling import Counter
@@ -43,7 +43,7 @@ class RegisterView(AnonymousView):
         responses={201: serializers.RegistrationSerializer},
     )
     def post(self, request: Request) -> Response:
-        address = client_address(request)
+        address = client_network(request)
         Counter("register", address, settings.REGISTRATIONS_PER_ADDRESS).hit()
         serializer = serializers.RegistrationSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)

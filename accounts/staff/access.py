@@ -51,9 +51,9 @@ class SearchedByUserAdmin(AnyModelAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         term = search_term.strip()
-        return (queryset.filter(self.matching(term)) if term else queryset), False
+        return (queryset.filter(self.matching(request, term)) if term else queryset), False
 
-    def matching(self, term: str) -> Q:
+    def matching(self, request: HttpRequest, term: str) -> Q:
         users = user_ids(term)
         return reduce(operator.or_, (Q(**{f"{name}__in": users}) for name in self.user_fields))
 

@@ -144,5 +144,5 @@ def _totals_answer(line: Line) -> dict[str, Any]:
 
 
 def _line_answer(line: Line) -> dict[str, Any]:
-    average = money.divided(line.credit + line.debit, line.count)
+    average = money.divided(money.added(line.credit, line.debit), line.count)
     return _totals_answer(line) | {"average_transaction_value": money.text(average, line.currency)}

@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters, ShowFacets
 from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
-from django.db import DataError
+from django.db import DataError, ProgrammingError
 from django.db.models import BooleanField, ExpressionWrapper, Model, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
@@ -25,6 +25,8 @@ else:
 
 MAX_ROWS = 1000
 CANNOT_BE_READ = "cannot be read"
+# What Django and PostgreSQL make of filters that somebody has written into the address.
+MALFORMED = (DataError, ProgrammingError, ValueError, TypeError, IndexError, OverflowError)
 
 
 class BoundedPaginator(AnyPaginator):
@@ -60,8 +62,8 @@ class BigTableAdmin(AnyModelAdmin):
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         try:
             changelist = super().get_changelist_instance(request)
-        except (DataError, ValueError) as error:
-            # A filter's value that only PostgreSQL refuses, such as one with a NUL.
+        except MALFORMED as error:
+            # A filter that is none of ours, or a value that only PostgreSQL refuses.
             raise IncorrectLookupParameters() from error
         if not (changelist.query or changelist.has_active_filters):
             # All there is: else the page offers to show all of it.

@@ -63,6 +63,11 @@ def _decimal(value: object) -> Decimal:
     raise MalformedAmount("invalid", 'An amount is a decimal number such as "100.00".')
 
 
+def decimals(currency: str) -> int:
+    """The currency's decimals; 2 for one that ISO 4217 has withdrawn since it was recorded."""
+    return CURRENCIES.get(currency, 2)
+
+
 def require_decimals(amount: Decimal, currency: str) -> None:
     """Refuses more decimals than the currency has: rounding somebody's money is not ours to do.
 
@@ -70,14 +75,19 @@ def require_decimals(amount: Decimal, currency: str) -> None:
         MalformedAmount: the amount is written with too many decimals.
     """
     exponent = amount.as_tuple().exponent
-    if isinstance(exponent, int) and -exponent > CURRENCIES[currency]:
-        message = f"{currency} has {CURRENCIES[currency]} decimals."
+    if isinstance(exponent, int) and -exponent > decimals(currency):
+        message = f"{currency} has {decimals(currency)} decimals."
         raise MalformedAmount("too-many-decimals", message)
 
 
 def rounded(amount: Decimal, currency: str) -> Decimal:
     """The amount with the currency's own number of decimals, rounded half-up."""
-    return amount.quantize(Decimal(1).scaleb(-CURRENCIES[currency]), context=_EXACT)
+    return amount.quantize(Decimal(1).scaleb(-decimals(currency)), context=_EXACT)
+
+
+def added(one: Decimal, other: Decimal) -> Decimal:
+    """The exact sum: `+` would round it at 28 digits."""
+    return _EXACT.add(one, other)
 
 
 def divided(amount: Decimal, count: int) -> Decimal:

@@ -38,7 +38,12 @@ class JSONParser(BaseParser):
         try:
             # Decoded here: json would take UTF-16 as well, and surrogates in what is no UTF-8.
             text = body.decode()
-            return json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
+            return json.loads(
+                text,
+                parse_float=Decimal,
+                parse_constant=_refuse_constant,
+                object_pairs_hook=_without_repeats,
+            )
         except (ValueError, RecursionError, ArithmeticError):
             # ValueError: also bad UTF-8 and integers of over 4,300 digits.
             raise ParseError("The body is not JSON that can be read.") from None
@@ -46,3 +51,11 @@ class JSONParser(BaseParser):
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Of two amounts, which was meant?
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a name stands twice")
+    return members

@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.db import InterfaceError, OperationalError, connections
+from django.db import InterfaceError, InternalError, OperationalError, connections
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
 from rest_framework import exceptions, status
+from rest_framework.request import Request
 
 logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 
 Json = dict[str, Any]
+# More than anybody reads. A small body can hold a hundred thousand unknown fields.
+MAX_ERRORS = 100
+INVALID_TRANSACTION_STATE = "25"  # SQLSTATE's class
 
 
 class DomainError(Exception):
@@ -86,10 +91,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> JsonResponse
     if isinstance(error, DomainError):
         body = problem(error.status, error.code, error.detail, path, title=error.title)
         return _answer(body | error.extra)
-    if isinstance(error, OperationalError | InterfaceError):
-        logger.error("The database did not answer: %s", type(error).__name__)
-        _drop_broken_connections()
-        return _answer(_unavailable(path), {"Retry-After": "2"})
+    if is_database_away(error):
+        return unavailable(context["request"])
     if isinstance(error, RequestDataTooBig):
         error = BodyTooLarge()
     elif isinstance(error, Http404):
@@ -111,8 +114,24 @@ def problem(status: int, code: str, detail: str, path: str, title: str | None = 
     }
 
 
-def _unavailable(path: str) -> Json:
-    return problem(503, "database-unavailable", "The database did not answer; try again.", path)
+def is_database_away(error: Exception) -> bool:
+    """Whether PostgreSQL did not answer, or only reads, as while another server takes over."""
+    sqlstate = getattr(error.__cause__, "sqlstate", None) or ""
+    read_only = isinstance(error, InternalError) and sqlstate.startswith(INVALID_TRANSACTION_STATE)
+    return read_only or isinstance(error, OperationalError | InterfaceError)
+
+
+def unavailable(request: HttpRequest | Request) -> JsonResponse:
+    """503, with the time after which to try again."""
+    logger.error("The database did not answer.")
+    _drop_broken_connections()
+    detail = "The database did not answer; try again."
+    body = problem(503, "database-unavailable", detail, request.path)
+    return _answer(body, {"Retry-After": "2"})
+
+
+def body_too_large(request: HttpRequest) -> HttpResponse:
+    return plain_problem(request, 413, BodyTooLarge.default_code, BodyTooLarge.default_detail)
 
 
 def _api_error(error: exceptions.APIException, path: str) -> JsonResponse:
@@ -152,7 +171,7 @@ def _headers(error: exceptions.APIException) -> dict[str, str]:
 
 def _errors(error: exceptions.ValidationError) -> Iterator[Json]:
     in_query = isinstance(error, QueryInvalid)
-    for path, detail in _leaves(error.get_full_details(), ()):
+    for path, detail in islice(_leaves(error.get_full_details(), ()), MAX_ERRORS):
         where = {"parameter": path[0]} if in_query and path else {"pointer": _pointer(path)}
         yield where | {"code": _kebab(detail["code"]), "detail": detail["message"]}
 

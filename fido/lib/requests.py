@@ -10,14 +10,16 @@ import structlog
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
 from gunicorn.http.errors import ParseException
 from structlog.contextvars import bound_contextvars
 
 from fido.lib.client_address import is_trusted_proxy
 from fido.lib.ids import new_id
+from fido.lib.problems import body_too_large, is_database_away, unavailable
 
 logger = structlog.get_logger("fido.request")
-_SANE = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+_SANE = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
 
 class Request(WSGIRequest):
@@ -39,6 +41,12 @@ class Request(WSGIRequest):
             return super().read(*args, **kwargs)
         except ParseException as error:  # malformed chunks
             raise UnreadablePostError(*error.args) from error
+
+    def _load_post_and_files(self) -> None:
+        try:
+            super()._load_post_and_files()
+        except (LookupError, UnicodeError) as error:  # a boundary in an encoding that is none
+            raise MultiPartParserError("The form cannot be read.") from error
 
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:
         self.content_type = meta.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
@@ -62,7 +70,7 @@ class RequestMiddleware:
         _drop_malformed_session(request)
         started = time.perf_counter()
         with bound_contextvars(request_id=request_id):
-            response = self.get_response(request)
+            response = _too_large(request) or self.get_response(request)
             logger.info(
                 "request",
                 method=request.method,
@@ -72,6 +80,18 @@ class RequestMiddleware:
             )
         response.headers["X-Request-ID"] = request_id
         return response
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """The database's absence outside the API; inside, DRF has answered it already."""
+        return unavailable(request) if is_database_away(error) else None
+
+
+def _too_large(request: HttpRequest) -> HttpResponse | None:
+    # For what is not the API, whose parser counts for itself: a form is read before any view.
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if request.path.startswith("/api/") or not length.isdigit():
+        return None
+    return body_too_large(request) if int(length) > settings.MAX_BODY_BYTES else None
 
 
 def _request_id(request: HttpRequest) -> str:

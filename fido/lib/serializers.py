@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from drf_spectacular.types import OpenApiTypes
@@ -11,7 +12,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from fido.lib import clock, money
-from fido.lib.problems import QueryInvalid
+from fido.lib.problems import MAX_ERRORS, QueryInvalid
 
 T = TypeVar("T")
 
@@ -22,7 +23,7 @@ class StrictSerializer(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> Any:
         values = super().to_internal_value(data)
         known = {name for name, field in self.fields.items() if not field.read_only}
-        if unknown := [name for name in data if name not in known]:
+        if unknown := list(islice((name for name in data if name not in known), MAX_ERRORS)):
             raise serializers.ValidationError(
                 {name: serializers.ErrorDetail("Unknown field.", "unknown") for name in unknown}
             )

@@ -20,7 +20,19 @@ ROW = {
     "transaction_date": "2026-01-31",
 }
 UUID7 = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
-INSANE = ["", " ", "a b", "x" * 129, "é", 'a"b', "a\tb", "<script>", "a,b", "a\x00"]
+INSANE = [
+    "a@b.org",
+    "",
+    " ",
+    "a b",
+    "x" * 129,
+    "é",
+    'a"b',
+    "a\tb",
+    "<script>",
+    "a,b",
+    "a\x00",
+]
 
 
 @pytest.mark.parametrize("path", ["/users/me", "/nope", "/livez", "/api/schema"])
@@ -31,7 +43,7 @@ def test_every_answer_has_a_fresh_id(ada: ApiClient, path: str) -> None:
     assert all(re.fullmatch(UUID7, request_id) for request_id in ids)
 
 
-@pytest.mark.parametrize("offered", ["a", "Root=1-67891233-abcdef", "x" * 128, "A.b:c/d+e=f@g-h_i"])
+@pytest.mark.parametrize("offered", ["a", "Root=1-67891233-abcdef", "x" * 128, "A.b:c/d+e=f-g_h"])
 def test_the_clients_own_id_is_kept(anybody: ApiClient, offered: str) -> None:
     answer = anybody.request("get", "/users/me", HTTP_X_REQUEST_ID=offered)
 

@@ -96,7 +96,10 @@ class TransactionView(APIView):
         values = _edit(row, data, partial=False)
         if "transaction_date" not in request.data:
             del values["transaction_date"]  # kept by not writing it: an edit may have come since
-        blank = dict.fromkeys(("description", "external_id")) | {"full_name": owner.full_name}
+        blank = dict.fromkeys(("description", "external_id"))
+        if owner.full_name or owner.full_name_index is None:
+            blank["full_name"] = owner.full_name
+        # Else the profile's name cannot be read just now, and the row keeps what it has.
         return self._amend(request, row, blank | values)
 
     @extend_schema(
