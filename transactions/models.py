@@ -91,7 +91,8 @@ class Transaction(models.Model):
     objects = TransactionQuerySet.as_manager()
 
     class Meta:
-        # Every index that serves a user's history leads with the user and ends with the order.
+        # Every index that serves a user's history leads with the user, and all but the one on
+        # amounts end with the order.
         indexes = [
             models.Index(fields=["user", "transaction_date", "id"], name="history"),
             models.Index(
