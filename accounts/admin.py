@@ -194,7 +194,8 @@ def _save_changes(user: User, changes: dict[str, Any]) -> None:
     operations.update_profile(user=user, changes=profile)
     if "is_active" in changes:
         operations.set_active(user=user, active=changes["is_active"])
-    user.save(update_fields=[name for name in RIGHTS if name in changes])
+    if rights := {name: changes[name] for name in RIGHTS if name in changes}:
+        operations.set_rights(user=user, rights=rights)
 
 
 def _found_by(request: HttpRequest, term: str) -> Q:

@@ -15,6 +15,7 @@ from accounts.tokens import TokenPair
 from fido.lib import clock
 from fido.lib.crypto.fields import blind_index
 from fido.lib.problems import DomainError, InvalidInput
+from fido.lib.versioned_cache import write_fence
 
 
 class WrongCredentials(DomainError):
@@ -123,7 +124,7 @@ def change_password(*, user: User, new_password: str, session_id: uuid.UUID | No
     _require_strong(new_password, user, field="new_password")
     user.set_password(new_password)
     epoch = uuid.uuid4()
-    with transaction.atomic():
+    with write_fence(user.pk), transaction.atomic():
         # On condition, as in log_in(): who was put out meanwhile sets nothing any more.
         present = User.objects.filter(pk=user.pk, session_epoch=user.session_epoch, is_active=True)
         if not present.update(password=user.password, session_epoch=epoch):
@@ -136,21 +137,34 @@ def change_password(*, user: User, new_password: str, session_id: uuid.UUID | No
 def set_password(*, user: User, password: str) -> None:
     """Staff set it for somebody; every session of that user ends. The caller has checked it."""
     user.set_password(password)
-    with transaction.atomic():
+    with write_fence(user.pk), transaction.atomic():
         user.save(update_fields=["password"])
-        end_sessions(user=user)
+        _end_sessions(user)
 
 
 def set_active(*, user: User, active: bool) -> None:
     """Lets a user in or keeps them out; kept out, their tokens stop working at once."""
-    with transaction.atomic():
+    with write_fence(user.pk), transaction.atomic():
         user.is_active = active
         user.save(update_fields=["is_active"])
-        end_sessions(user=user)
+        _end_sessions(user)
+
+
+def set_rights(*, user: User, rights: dict[str, bool]) -> None:
+    """Sets any of `is_staff` and `is_superuser`."""
+    for name, value in rights.items():
+        setattr(user, name, value)
+    with write_fence(user.pk):
+        user.save(update_fields=rights)
 
 
 def end_sessions(*, user: User) -> None:
     """Ends every access token, every refresh token, and every login in the admin."""
+    with write_fence(user.pk), transaction.atomic():
+        _end_sessions(user)
+
+
+def _end_sessions(user: User) -> None:
     user.session_epoch = uuid.uuid4()
     user.save(update_fields=["session_epoch"])
     LoginSession.objects.filter(user_id=user.pk).delete()
@@ -172,7 +186,7 @@ def update_profile(*, user: User, changes: dict[str, Any]) -> User:
     for field, value in changes.items():
         setattr(user, field, value)
     try:
-        with transaction.atomic():
+        with write_fence(user.pk), transaction.atomic():
             user.save(update_fields=_with_indexes(changes))
     except IntegrityError:
         _require_free(email=changes.get("email"), except_user_id=user.pk)

@@ -4,8 +4,10 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_init
 from django_structlog.celery.steps import DjangoStructLogInitStep
+
+from fido.lib.database import bound_transactions
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fido.settings")
 
@@ -19,3 +21,8 @@ app.steps["worker"].add(DjangoStructLogInitStep)
 @setup_logging.connect
 def keep_our_logging(**kwargs: Any) -> None:
     """Connected, so that Celery does not set up logging of its own."""
+
+
+@worker_init.connect
+def bound_its_transactions(**kwargs: Any) -> None:
+    bound_transactions()

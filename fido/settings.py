@@ -58,6 +58,12 @@ CACHES = {
     }
 }
 
+# How long an answer is kept at the most, so that everything is refreshed from time to time.
+CACHE_SECONDS = env.integer("CACHE_SECONDS", default=300)
+# PostgreSQL ends a longer transaction of the service; a writer that died lapses only after that.
+TRANSACTION_TIMEOUT_SECONDS = 30
+WRITER_LAPSE_SECONDS = 2 * TRANSACTION_TIMEOUT_SECONDS
+
 CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", "the queue's Redis or Valkey", REDIS_URL)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True

@@ -4,12 +4,14 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from fido.lib.database import bound_transactions
 from fido.lib.requests import Request
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fido.settings")
 
 application = get_wsgi_application()
 application.request_class = Request
+bound_transactions()
 
 # Imported here, for the apps are ready only now.
 from accounts.operations import nobodys_password  # noqa: E402

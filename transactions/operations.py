@@ -16,6 +16,7 @@ from accounts.models import User
 from fido.lib import clock, money
 from fido.lib.crypto.fields import blind_index
 from fido.lib.problems import DomainError, InvalidInput, NotFound
+from fido.lib.versioned_cache import write_fence
 from transactions import queries
 from transactions.models import Transaction
 from transactions.signals import Change, transactions_changed
@@ -57,7 +58,8 @@ def record(*, owner: User, draft: Draft) -> Transaction:
     _require_decimals(draft.transaction_amount, draft.currency)
     now = clock.now()
     row = Transaction(user=owner, created_at=now, updated_at=now, **asdict(draft))
-    with _naming_the_existing(owner.pk, draft.external_id), transaction.atomic():
+    taken = _naming_the_existing(owner.pk, draft.external_id)
+    with taken, write_fence(owner.pk), transaction.atomic():
         row.save(force_insert=True)
         _announce(before=None, after=row)
     return row
@@ -75,7 +77,8 @@ def amend(*, row: Transaction, changes: dict[str, Any]) -> Transaction:
         ExternalIdTaken: the user has another one with this `external_id`.
         InvalidInput: the amount has more decimals than the currency, of which one is new.
     """
-    with _naming_the_existing(row.user_id, changes.get("external_id")), transaction.atomic():
+    taken = _naming_the_existing(row.user_id, changes.get("external_id"))
+    with taken, write_fence(row.user_id), transaction.atomic():
         while True:
             after = _changed(row, changes)
             if _replace(before=row, after=after, fields=changes):
@@ -91,7 +94,7 @@ def delete(*, row: Transaction) -> None:
     Raises:
         NotFound: somebody else has deleted it.
     """
-    with transaction.atomic():
+    with write_fence(row.user_id), transaction.atomic():
         # Raw, so that it is one statement for good: once a row refers to transactions,
         # QuerySet.delete() first reads and then deletes by id, whatever the version.
         while not (rows := _same_version(row))._raw_delete(rows.db):

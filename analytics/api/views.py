@@ -1,8 +1,10 @@
 """HTTP for analytics."""
 
+from typing import Any
+
+from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api.authentication import caller
@@ -17,6 +19,7 @@ from analytics.api.serializers import (
     analytics_answer,
     series_answer,
 )
+from fido.lib.answers import answered
 from fido.lib.crypto.masking import masked_name
 from fido.lib.problems import NotFound
 
@@ -27,23 +30,31 @@ class AnalyticsView(APIView):
     @extend_schema(
         operation_id="read_analytics", parameters=[AnalyticsQuery], responses=AnalyticsAnswer
     )
-    def get(self, request: Request, user_id: int) -> Response:
+    def get(self, request: Request, user_id: int) -> HttpResponse:
         subject = _subject(caller(request), user_id)
         query = AnalyticsQuery.read(request)
-        summary = queries.summary(user_id=subject, period=query["period"])
-        if summary is None:
-            raise NotFound()
-        answer = analytics_answer(subject, summary, query["period"], query.get("currency"))
-        if not _may_read_name(caller(request), subject):
-            answer["full_name"] = masked_name(answer["full_name"])
-        return Response(answer)
+        period, currency = query["period"], query.get("currency")
+
+        def answer() -> dict[str, Any]:
+            summary = queries.summary(user_id=subject, period=period)
+            if summary is None:
+                raise NotFound()
+            body = analytics_answer(subject, summary, period, currency)
+            if not _may_read_name(caller(request), subject):
+                body["full_name"] = masked_name(body["full_name"])
+            return body
+
+        # Only one's own: to read another's is written into the access log each time.
+        own = subject == caller(request).pk
+        question = f"analytics {period} {currency}" if own else None
+        return answered(request, question, answer)
 
 
 class OwnAnalyticsView(AnalyticsView):
     @extend_schema(
         operation_id="read_own_analytics", parameters=[AnalyticsQuery], responses=AnalyticsAnswer
     )
-    def get(self, request: Request, user_id: None = None) -> Response:  # type: ignore[override]
+    def get(self, request: Request, user_id: None = None) -> HttpResponse:  # type: ignore[override]
         return super().get(request, caller(request).pk)
 
 
@@ -54,18 +65,23 @@ class MyAnalyticsView(OwnAnalyticsView):
 
 class SeriesView(APIView):
     @extend_schema(operation_id="read_series", parameters=[SeriesQuery], responses=SeriesAnswer)
-    def get(self, request: Request, user_id: int) -> Response:
+    def get(self, request: Request, user_id: int) -> HttpResponse:
         """One row for each day, week or month that has transactions."""
         subject = _subject(caller(request), user_id)
         query = SeriesQuery.read(request)
         period, interval = query["period"], query["interval"]
-        rows = queries.series(user_id=subject, period=period, interval=interval)
-        return Response(series_answer(subject, rows, period, interval))
+
+        def answer() -> dict[str, Any]:
+            rows = queries.series(user_id=subject, period=period, interval=interval)
+            return series_answer(subject, rows, period, interval)
+
+        own = subject == caller(request).pk
+        return answered(request, f"series {period} {interval}" if own else None, answer)
 
 
 class OwnSeriesView(SeriesView):
     @extend_schema(operation_id="read_own_series", parameters=[SeriesQuery], responses=SeriesAnswer)
-    def get(self, request: Request, user_id: None = None) -> Response:  # type: ignore[override]
+    def get(self, request: Request, user_id: None = None) -> HttpResponse:  # type: ignore[override]
         return super().get(request, caller(request).pk)
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers as drf
 from rest_framework import status
@@ -15,6 +16,7 @@ from rest_framework.views import APIView
 from accounts.api.authentication import caller
 from accounts.models import User
 from accounts.operations import log_access
+from fido.lib.answers import answered
 from fido.lib.problems import NotFound
 from transactions import operations, queries
 from transactions.api.serializers import (
@@ -42,13 +44,20 @@ class TransactionListView(GenericAPIView[Transaction]):
         parameters=[HistorySerializer],
         responses=TransactionSerializer(many=True),
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponse:
         """The history, newest first. What staff see of others has its names masked."""
         viewer = caller(request)
         self.query = HistorySerializer.read(request)
         _require_name_search(viewer, self.query)
-        page = self.paginate_queryset(queries.history(viewer=viewer, filters=self.query))
-        return self.get_paginated_response([_in_list(row, viewer) for row in page or []])
+
+        def answer() -> Any:
+            page = self.paginate_queryset(queries.history(viewer=viewer, filters=self.query))
+            rows = [_in_list(row, viewer) for row in page or []]
+            return self.get_paginated_response(rows).data
+
+        # Not for staff, who see everybody's. The links in it begin with how we were addressed.
+        question = f"history {request.build_absolute_uri()}"
+        return answered(request, None if viewer.is_staff else question, answer)
 
     @extend_schema(
         operation_id="record_transaction",

@@ -1,0 +1,278 @@
+"""Answers kept in Redis that cannot be stale. docs/adr/0008-versioned-cache.md has the proof.
+
+A user's answers are kept under a version, a random token. A write renews it before it begins and
+after it has committed, and stands as a *writer* in between; while one stands, nothing is read
+from the cache or kept in it. Versions count only within a *generation*, which ends when Redis
+restarts and when nobody could reach it for LEASE_SECONDS; a write that cannot reach Redis is
+acknowledged only when that must have happened.
+"""
+
+import hashlib
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from cryptography.fernet import InvalidToken
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django_redis import get_redis_connection
+from redis.exceptions import RedisError
+
+from fido.lib.crypto.keys import fernet_ring
+
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
+
+GENERATION_KEY = "fido:generation"
+LEASE_SECONDS = 2.0
+RETRY_SECONDS = 0.05
+PROBE_SECONDS = 0.1
+
+# The generation in force, made when there is none. A restarted server has another run_id, so that
+# what its disk had not yet forgotten, or had not yet learned, is never asked for again.
+OPEN = """
+local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
+local generation = redis.call('GET', KEYS[1])
+if not generation then generation = ARGV[1] end
+redis.call('SET', KEYS[1], generation, 'PX', ARGV[2])
+return run .. generation
+"""
+# Version, login and whether a writer stands. Writers whose time has lapsed are dropped.
+LOOK = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local fields = redis.call('HGETALL', KEYS[1])
+local version, login, standing = false, false, 0
+for i = 1, #fields, 2 do
+    local name, value = fields[i], fields[i + 1]
+    if name == 'version' then version = value
+    elseif name == 'login' then login = value
+    elseif tonumber(value) <= now then redis.call('HDEL', KEYS[1], name)
+    else standing = 1 end
+end
+if not version then
+    version = ARGV[1]
+    redis.call('HSET', KEYS[1], 'version', version)
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return {version, login, standing}
+"""
+ENTER = """
+local time = redis.call('TIME')
+local lapses = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[4]
+redis.call('HSET', KEYS[1], 'version', ARGV[1], ARGV[3], string.format('%.0f', lapses))
+redis.call('HDEL', KEYS[1], 'login')
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+"""
+LEAVE = """
+redis.call('HSET', KEYS[1], 'version', ARGV[1])
+redis.call('HDEL', KEYS[1], 'login', ARGV[3])
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+"""
+# Compare-and-set: a writer that came since has renewed the version.
+KEEP_LOGIN = """
+if redis.call('HGET', KEYS[1], 'version') == ARGV[1] then
+    redis.call('HSET', KEYS[1], 'login', ARGV[2])
+end
+"""
+
+
+class Away(Exception):
+    """Redis cannot be asked just now."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What one look at a user's state has shown. Answers are found and kept under it."""
+
+    user_id: int
+    generation: str
+    version: str
+    login: str | None
+    writer_stands: bool
+
+    def key(self, question: str) -> str:
+        digest = hashlib.sha256(question.encode()).hexdigest()[:32]
+        return f"fido:{{{self.user_id}}}:{self.generation}{self.version}:{digest}"
+
+
+class Link:
+    """This process's way to Redis: asked at once, or known to be away.
+
+    After a failure nobody waits for time-outs: a thread tries on, and ends the generation when
+    it gets through, because this process may have written while it was cut off.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._down_since: float | None = None
+
+    @property
+    def down_seconds(self) -> float:
+        """For how long every attempt has failed; 0 when the last one did not."""
+        since = self._down_since
+        return 0.0 if since is None else time.monotonic() - since
+
+    def ask(self, work: Callable[[Any], T]) -> T:
+        """Raises Away, without an attempt where the last one failed."""
+        if self._down_since is not None:
+            raise Away
+        return self.insist(work)
+
+    def insist(self, work: Callable[[Any], T]) -> T:
+        """Raises Away, after an attempt."""
+        try:
+            return work(get_redis_connection())
+        except RedisError as error:
+            self._went_down(type(error).__name__)
+            raise Away from error
+
+    def _went_down(self, error: str) -> None:
+        with self._lock:
+            if self._down_since is not None:
+                return
+            self._down_since = time.monotonic()
+        logger.error("Redis is away, answers come from the database: %s", error)
+        threading.Thread(target=self._probe, daemon=True, name="fido-redis-probe").start()
+
+    def _probe(self) -> None:
+        while True:
+            time.sleep(PROBE_SECONDS)
+            try:
+                get_redis_connection().set(GENERATION_KEY, _token(), px=_lease())
+            except RedisError:
+                continue
+            self._down_since = None
+            logger.warning("Redis is back.")
+            return
+
+
+link = Link()
+
+
+def look(user_id: int) -> View | None:
+    """The user's state, in one round trip. None: Redis is away, ask the database."""
+
+    def ask(client: Any) -> list[Any]:
+        pipeline = client.pipeline(transaction=False)
+        pipeline.eval(OPEN, 1, GENERATION_KEY, _token(), _lease())
+        pipeline.eval(LOOK, 1, _state_key(user_id), _token(), _state_ms())
+        found: list[Any] = pipeline.execute()
+        return found
+
+    try:
+        generation, (version, login, standing) = link.ask(ask)
+    except Away:
+        return None
+    return View(
+        user_id,
+        generation.decode(),
+        version.decode(),
+        _present_login((login or b"").decode(), generation.decode()),
+        bool(standing),
+    )
+
+
+def _present_login(kept: str, generation: str) -> str | None:
+    """What was kept under this generation, and not so long ago that it wants refreshing."""
+    # An older generation's may come back from the disk of a restarted server.
+    of, _, rest = kept.partition(":")
+    until, _, login = rest.partition(":")
+    return login if of == generation and float(until) > time.time() else None
+
+
+def keep_login(view: View, login: str) -> None:
+    """Keeps what authentication asks for, unless a write has begun since the look."""
+    if view.writer_stands:
+        return
+    value = f"{view.generation}:{time.time() + settings.CACHE_SECONDS}:{login}"
+    arguments = (_state_key(view.user_id), view.version, value)
+    with suppress(Away):
+        link.ask(lambda client: client.eval(KEEP_LOGIN, 1, *arguments))
+
+
+def find(view: View, question: str) -> bytes | None:
+    """The kept answer to a question, None if there is none."""
+    if view.writer_stands:
+        return None
+    try:
+        token = link.ask(lambda client: client.get(view.key(question)))
+        return fernet_ring().decrypt(token) if token else None
+    except (Away, InvalidToken):
+        return None
+
+
+def keep(view: View, question: str, answer: bytes) -> None:
+    """Keeps an answer that was computed after the look. Encrypted: most hold a name."""
+    if view.writer_stands:
+        return
+    token, seconds = fernet_ring().encrypt(answer), settings.CACHE_SECONDS
+    with suppress(Away):
+        link.ask(lambda client: client.set(view.key(question), token, ex=seconds))
+
+
+@contextmanager
+def write_fence(user_id: int) -> Iterator[None]:
+    """Around a write to what a user's answers are made of, with its commit inside.
+
+    Inside somebody's transaction it ends with that one's commit; if that rolls back, the writer
+    stands until it lapses, and the user's answers come from the database for a minute.
+    """
+    writer = f"writer:{_token()}"
+    _enter(user_id, writer)
+    if connection.in_atomic_block:
+        transaction.on_commit(lambda: _leave(user_id, writer))
+        yield
+        return
+    try:
+        yield
+    except (OperationalError, InterfaceError):
+        # The commit may have been sent, and may yet happen after whatever we say now.
+        raise
+    except BaseException:
+        _leave(user_id, writer)
+        raise
+    _leave(user_id, writer)
+
+
+def _enter(user_id: int, writer: str) -> None:
+    arguments = (_token(), _state_ms(), writer, settings.WRITER_LAPSE_SECONDS * 1000)
+    with suppress(Away):  # then the version is renewed after the commit, and waited for
+        link.ask(lambda client: client.eval(ENTER, 1, _state_key(user_id), *arguments))
+
+
+def _leave(user_id: int, writer: str) -> None:
+    """Returns once no answer from before the commit can be read any more."""
+    arguments = (_token(), _state_ms(), writer)
+    deadline = time.monotonic() + LEASE_SECONDS
+    while True:
+        try:
+            link.insist(lambda client: client.eval(LEAVE, 1, _state_key(user_id), *arguments))
+            return
+        except Away:
+            # Nobody could prolong the generation for that long, so it has ended.
+            if link.down_seconds > LEASE_SECONDS or time.monotonic() > deadline:
+                return
+            time.sleep(RETRY_SECONDS)
+
+
+def _state_key(user_id: int) -> str:
+    return f"fido:{{{user_id}}}:state"
+
+
+def _state_ms() -> int:
+    # Beyond the answers', so that under memory pressure those go first.
+    return int(settings.CACHE_SECONDS * 4 * 1000)
+
+
+def _lease() -> int:
+    return int(LEASE_SECONDS * 1000)
+
+
+def _token() -> str:
+    return secrets.token_hex(8)

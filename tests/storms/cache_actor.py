@@ -1,0 +1,102 @@
+"""One process of the cache's storm: a writer or a reader of some users, until it is killed.
+
+Run as `python -m tests.storms.cache_actor ROLE LEDGER USER_ID…`. It pauses where the cache would
+be hurt most, and a writer sometimes kills itself there.
+"""
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+import django
+
+django.setup()
+
+from accounts.models import User  # noqa: E402
+from fido.lib import versioned_cache  # noqa: E402
+from tests.client import ApiClient  # noqa: E402
+from tests.storms.ledger import Ledger  # noqa: E402
+from transactions import operations  # noqa: E402
+
+BODY = {"transaction_amount": "1.00", "transaction_type": "credit", "currency": "USD"}
+# What each question answers, as the number of the user's transactions. All of them count all.
+QUESTIONS: dict[str, Callable[[Any], int]] = {
+    "/analytics": lambda body: int(body["total_transactions"]),
+    "/analytics?start=1990-01-01": lambda body: int(body["total_transactions"]),
+    "/analytics?end=2100-01-01T12:00:00Z": lambda body: int(body["total_transactions"]),
+    "/users/me/analytics/series?interval=month": lambda body: sum(
+        row["total_transactions"] for row in body["results"]
+    ),
+}
+
+
+def pausing(function: Callable[..., Any], *, may_die: bool) -> Callable[..., Any]:
+    """The function, after a pause that is long at times, or after the end of this process."""
+
+    def paused(*args: Any, **kwargs: Any) -> Any:
+        chance = random.random()
+        if may_die and chance < 0.01:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if chance > 0.7:
+            time.sleep(random.expovariate(1 / 0.03))
+        return function(*args, **kwargs)
+
+    return paused
+
+
+def hurt(module: Any, name: str, *, may_die: bool) -> None:
+    setattr(module, name, pausing(getattr(module, name), may_die=may_die))
+
+
+def write(clients: list[ApiClient], ledger: Ledger) -> None:
+    number = random.randrange(len(clients))
+    date = f"2026-01-{random.randrange(1, 28):02}"
+    answer = clients[number].post("/transactions", BODY | {"transaction_date": date})
+    if answer.status_code == 201:
+        ledger.acknowledge(number)
+    else:
+        report(status=answer.status_code, body=answer.content.decode()[:500])
+
+
+def read(clients: list[ApiClient], ledger: Ledger) -> None:
+    number = random.randrange(len(clients))
+    path, count = random.choice(list(QUESTIONS.items()))
+    floor = ledger.floor(number)
+    answer = clients[number].get(path)
+    if answer.status_code != 200:
+        report(status=answer.status_code, body=answer.content.decode()[:500])
+        return
+    seen, source = count(answer.json()), answer.headers["X-Cache"]
+    if seen < floor:
+        report(stale=path, seen=seen, floor=floor, source=source)
+    ledger.see(number, seen)
+    ledger.count(source)
+
+
+def report(**what: Any) -> None:
+    # One write each, so that the processes' lines do not mix.
+    os.write(sys.stdout.fileno(), (json.dumps(what) + "\n").encode())
+
+
+def main(role: str, path: str, *user_ids: str) -> None:
+    if os.environ.get("STORM_WITHOUT_FENCE"):
+        setattr(operations, "write_fence", nullcontext)  # noqa: B010 - mypy knows better
+    hurt(operations, "_announce", may_die=True)  # before the commit
+    hurt(versioned_cache, "_leave", may_die=True)  # between the commit and the renewal
+    hurt(versioned_cache, "keep", may_die=False)  # between a reader's query and its store
+    ledger = Ledger(path)
+    users = User.objects.in_bulk([int(user_id) for user_id in user_ids])
+    clients = [ApiClient(users[int(user_id)]) for user_id in user_ids]
+    work = write if role == "writer" else read
+    while True:
+        work(clients, ledger)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,68 @@
+"""What the storm's processes tell each other, in a file that they all have mapped."""
+
+import fcntl
+import mmap
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+MAX_USERS = 8
+SOURCES = ("hit", "miss", "bypass")
+# For each user what was acknowledged and what was seen, then how often each source answered.
+SLOTS = 2 * MAX_USERS + len(SOURCES)
+
+
+class Ledger:
+    """Counters that only grow."""
+
+    def __init__(self, path: str | Path) -> None:
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT)
+        os.ftruncate(self._file, 8 * SLOTS)
+        self._map = mmap.mmap(self._file, 8 * SLOTS)
+
+    def acknowledge(self, user: int) -> None:
+        self._add(user)
+
+    def see(self, user: int, seen: int) -> None:
+        with self._locked():
+            slot = MAX_USERS + user
+            self._set(slot, max(self._get(slot), seen))
+
+    def floor(self, user: int) -> int:
+        """What a read that begins now must at least see."""
+        monotonic = not os.environ.get("STORM_EVICTS")
+        return max(self._get(user), self._get(MAX_USERS + user) if monotonic else 0)
+
+    def acknowledged(self, user: int) -> int:
+        return self._get(user)
+
+    def all_acknowledged(self) -> int:
+        return sum(self._get(user) for user in range(MAX_USERS))
+
+    def count(self, source: str) -> None:
+        self._add(2 * MAX_USERS + SOURCES.index(source))
+
+    def sources(self) -> dict[str, int]:
+        return {name: self._get(2 * MAX_USERS + n) for n, name in enumerate(SOURCES)}
+
+    def _add(self, slot: int) -> None:
+        with self._locked():
+            self._set(slot, self._get(slot) + 1)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        # Held for no longer than the process lives, so a killed one blocks nobody.
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def _get(self, slot: int) -> int:
+        value: int = struct.unpack_from("q", self._map, 8 * slot)[0]
+        return value
+
+    def _set(self, slot: int, value: int) -> None:
+        struct.pack_into("q", self._map, 8 * slot, value)

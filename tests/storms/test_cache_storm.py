@@ -1,0 +1,240 @@
+"""No stale read, whatever is paused, killed, restarted or evicted."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from django.conf import settings
+
+from fido.embedded import valkey
+from fido.embedded.process import spawn
+from tests.factories import UserFactory
+from tests.storms.ledger import Ledger
+from tests.worker import url_of_test_database
+from transactions.models import Transaction
+
+USERS, WRITERS, READERS, SECONDS = 5, 4, 8, 60
+LONGEST_SECONDS = 400
+
+pytestmark = [pytest.mark.storm, pytest.mark.django_db(transaction=True)]
+
+
+class Valkey:
+    """A server of the storm's own, that can be paused, restarted and emptied."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.folder, self.options = folder, options
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        command = [str(valkey.program()), "--port", str(self.port), "--bind", "127.0.0.1"]
+        command += ["--save", "", "--appendonly", "yes", "--dir", str(self.folder)]
+        with (self.folder / "log").open("ab") as log:
+            self.process = spawn([*command, *self.options], death_signal=signal.SIGKILL, stdout=log)
+        client = redis.Redis.from_url(self.url)
+        while not self._answers(client):
+            time.sleep(0.02)
+
+    def pause(self, seconds: float) -> None:
+        self.process.send_signal(signal.SIGSTOP)
+        time.sleep(seconds)
+        self.process.send_signal(signal.SIGCONT)
+
+    def refuse(self, seconds: float) -> None:
+        """Nobody gets in, and what was sent is lost: a cut network, with the data kept."""
+        control = redis.Redis.from_url(self.url)
+        control.config_set("maxclients", 1)
+        control.client_kill_filter(_type="normal", skipme=True)
+        time.sleep(seconds)
+        control.config_set("maxclients", 1000)
+
+    def restart(self, *, keep: bool, sig: signal.Signals = signal.SIGTERM) -> None:
+        self.stop(sig)
+        if not keep:
+            shutil.rmtree(self.folder / "appendonlydir")
+        self.start()
+
+    def lose(self, seconds: float) -> None:
+        """A crash of the machine: the disk has not learned what came in the last seconds."""
+        disk, copy = self.folder / "appendonlydir", self.folder / "before"
+        shutil.copytree(disk, copy)
+        time.sleep(seconds)
+        self.stop(signal.SIGKILL)
+        shutil.rmtree(disk)
+        copy.rename(disk)
+        self.start()
+
+    def stop(self, sig: signal.Signals = signal.SIGTERM) -> None:
+        self.process.send_signal(sig)
+        self.process.wait()
+
+    def crowd(self) -> None:
+        """Fills a good part of a small server's memory with other things."""
+        client = redis.Redis.from_url(self.url)
+        with suppress(redis.RedisError), client.pipeline(transaction=False) as pipeline:
+            for _ in range(300):
+                pipeline.set(f"other:{random.random()}", os.urandom(1000), ex=60)
+            pipeline.execute()
+
+    @property
+    def evicted(self) -> int:
+        """How many keys it has dropped for want of memory since its start."""
+        count: int = redis.Redis.from_url(self.url).info("stats")["evicted_keys"]
+        return count
+
+    def _answers(self, client: Any) -> bool:
+        try:
+            return bool(client.ping())
+        except redis.RedisError:
+            return False
+
+
+class Actors:
+    """The storm's processes. Whoever was killed is replaced."""
+
+    kill_at = 20
+
+    def __init__(self, ledger: Path, user_ids: list[int], environment: dict[str, str]) -> None:
+        self.arguments = [str(ledger), *map(str, user_ids)]
+        self.environment, self.ledger = environment, Ledger(ledger)
+        self.reports, self.log = ledger.with_suffix(".reports"), ledger.with_suffix(".log")
+        self.roles = ["writer"] * WRITERS + ["reader"] * READERS
+        self.processes = [self._start(role) for role in self.roles]
+        self.killed = 0
+
+    def _start(self, role: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "tests.storms.cache_actor", role, *self.arguments]
+        with self.reports.open("ab") as reports, self.log.open("ab") as log:
+            return spawn(
+                command,
+                death_signal=signal.SIGKILL,
+                env=self.environment,
+                cwd=settings.BASE_DIR,
+                stdout=reports,
+                stderr=log,
+            )
+
+    def kill_a_writer_at_times(self) -> None:
+        # By what was written and not by time: on a busy machine nobody would get to write.
+        if self.ledger.all_acknowledged() > self.kill_at:
+            self.processes[random.randrange(WRITERS)].kill()
+            self.kill_at = self.ledger.all_acknowledged() + random.randrange(10, 60)
+
+    def saw_enough(self) -> bool:
+        if "STORM_WITHOUT_FENCE" in self.environment:
+            return True
+        return min(self.ledger.sources().values()) > 50 and self.ledger.all_acknowledged() > 300
+
+    def replace_the_dead(self) -> None:
+        for number, process in enumerate(self.processes):
+            if process.poll() is not None:
+                assert process.returncode == -signal.SIGKILL, self.log.read_text()[-2000:]
+                self.killed += 1
+                self.processes[number] = self._start(self.roles[number])
+
+    def end(self) -> list[dict[str, Any]]:
+        """What went wrong, as the actors have reported it."""
+        for process in self.processes:
+            process.kill()
+            process.wait()
+        lines = [json.loads(line) for line in self.reports.read_text().splitlines()]
+        return [line for line in lines if "event" not in line]  # those are the service's log
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """Runs a storm: `events` are called at even distances, in order."""
+    servers: list[Valkey] = []
+
+    def go(
+        *events: Callable[[Valkey], None],
+        options: tuple[str, ...] = (),
+        seconds: float = SECONDS,
+        **environment: str,
+    ) -> tuple[list[dict[str, Any]], Valkey]:
+        server = Valkey(tmp_path, *options)
+        servers.append(server)
+        users = UserFactory.create_batch(USERS)
+        ledger = Ledger(tmp_path / "ledger")
+        surroundings = os.environ | environment | {"LOG_LEVEL": "ERROR"}
+        surroundings |= {"DATABASE_URL": url_of_test_database(), "REDIS_URL": server.url}
+        surroundings |= {"DJANGO_SETTINGS_MODULE": "fido.settings", "ALLOWED_HOSTS": "testserver"}
+        actors = Actors(tmp_path / "ledger", [user.pk for user in users], surroundings)
+        try:
+            _storm(server, actors, events, seconds)
+        finally:
+            reports = actors.end()
+        for number, user in enumerate(users):
+            written = Transaction.objects.filter(user=user).count()
+            assert written >= ledger.acknowledged(number) > 0
+        return reports, server
+
+    yield go
+    for server in servers:
+        server.stop(signal.SIGKILL)
+
+
+def _storm(
+    server: Valkey, actors: Actors, events: tuple[Callable[[Valkey], None], ...], seconds: float
+) -> None:
+    """At least so long, and on a busy machine until there was enough to see."""
+    started = time.monotonic()
+    waiting = [(seconds * (n + 1) / (len(events) + 1), event) for n, event in enumerate(events)]
+    while (elapsed := time.monotonic() - started) < seconds or not actors.saw_enough():
+        assert elapsed < LONGEST_SECONDS, "too little happened"
+        time.sleep(0.2)
+        actors.kill_a_writer_at_times()
+        actors.replace_the_dead()
+        if server.options:
+            server.crowd()
+        if waiting and elapsed > waiting[0][0]:
+            waiting.pop(0)[1](server)
+
+
+def test_no_read_is_stale_while_everything_goes_wrong(run: Callable[..., Any]) -> None:
+    reports, _ = run(
+        lambda server: server.pause(5),
+        lambda server: server.refuse(1),
+        lambda server: server.restart(keep=True),
+        lambda server: server.refuse(1.5),
+        lambda server: server.pause(0.5),
+        lambda server: server.lose(1),
+        lambda server: server.restart(keep=False),
+        lambda server: server.pause(1.5),
+        lambda server: server.refuse(3),
+    )
+
+    assert reports == []
+
+
+def test_no_read_is_stale_under_memory_pressure(run: Callable[..., Any]) -> None:
+    pressure = ("--maxmemory", "2mb", "--maxmemory-policy", "allkeys-lru")
+    reports, server = run(options=pressure, STORM_EVICTS="yes")
+
+    assert reports == []
+    assert server.evicted > 100
+
+
+def test_without_the_fence_the_storm_finds_stale_reads(run: Callable[..., Any]) -> None:
+    reports, _ = run(seconds=15, STORM_WITHOUT_FENCE="yes")
+
+    assert any("stale" in report for report in reports)
