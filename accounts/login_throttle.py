@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest
 from rest_framework.exceptions import Throttled
 
 from fido.lib.client_address import client_network
 from fido.lib.crypto.fields import normalised_email
+from fido.lib.problems import is_database_away
 from fido.lib.throttling import Counter
 
 
@@ -32,8 +32,9 @@ def counted(request: HttpRequest, name: str) -> Iterator[None]:
             counter.hit()
             hit.append(counter)
         yield
-    except (Throttled, OperationalError, InterfaceError):
-        _forgive(hit)  # no password was compared, so none was wrong
+    except Exception as error:
+        if isinstance(error, Throttled) or is_database_away(error):
+            _forgive(hit)  # no password was compared, so none was wrong
         raise
     _forgive(hit)
 

@@ -45,7 +45,7 @@ class Request(WSGIRequest):
     def _load_post_and_files(self) -> None:
         try:
             super()._load_post_and_files()
-        except (LookupError, UnicodeError) as error:  # a boundary in an encoding that is none
+        except (LookupError, ValueError) as error:  # a boundary in an encoding that is none
             raise MultiPartParserError("The form cannot be read.") from error
 
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:

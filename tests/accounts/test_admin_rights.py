@@ -129,3 +129,27 @@ def test_ending_sessions_takes_its_permission(jane: User) -> None:
     assert "jane" in page
     assert "Log the users" not in page
     assert phone.get("/users/me").status_code == 200
+
+
+@pytest.mark.parametrize("term", ["jd@mail.example", "Jane Doe", " jane  DOE "])
+def test_only_who_may_read_personal_data_finds_by_it(jane: User, term: str) -> None:
+    def found(desk: Desk, q: str) -> list[User]:
+        return list(desk.get(USERS, q=q).context["cl"].result_list)
+
+    blind, sighted = clerk("accounts.view_user"), clerk("accounts.view_user", CLEAR)
+
+    assert (found(blind, term), found(sighted, term)) == ([], [jane])
+    assert found(blind, "jane") == found(blind, str(jane.pk)) == [jane]
+
+
+def test_only_who_may_read_personal_data_sets_passwords(jane: User) -> None:
+    rights = ("accounts.view_user", "accounts.change_user")
+    blind, sighted = clerk(*rights), clerk(*rights, CLEAR)
+    path, new = f"{USERS}{jane.pk}/password/", "another horse battery"
+
+    assert "password/" not in blind.text(page_of(jane))
+    assert "password/" in sighted.text(page_of(jane))
+    assert blind.get(path).status_code == 403
+    assert blind.post(path, password1=new, password2=new).status_code == 403
+    assert User.objects.get(pk=jane.pk).check_password(PASSWORD)
+    assert sighted.get(path).status_code == 200

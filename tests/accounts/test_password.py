@@ -10,6 +10,8 @@ from accounts import operations
 from accounts.models import LoginSession, User
 from tests.client import ApiClient, errors_of
 from tests.factories import PASSWORD
+from tests.races import overtaken
+from tests.staff import Desk
 
 NEW_PASSWORD = "staple battery horse"
 CHANGE = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
@@ -96,3 +98,42 @@ def test_a_password_set_by_staff_ends_every_session(ada: ApiClient) -> None:
 
 def test_nobody_changes_a_password_without_logging_in(db: None, anybody: ApiClient) -> None:
     assert anybody.post("/users/me/password", CHANGE).status_code == 401
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_is_put_out_meanwhile_sets_no_password_any_more(ada: ApiClient) -> None:
+    by_staff = "set by the staff here"
+
+    response = overtaken(
+        call=lambda: ada.post("/users/me/password", CHANGE),
+        by=lambda: operations.set_password(
+            user=User.objects.get(pk=ada.user_id), password=by_staff
+        ),
+    )
+
+    assert (response.status_code, response.json()["code"]) == (401, "invalid-token")
+    assert [logs_in_with(p) for p in (by_staff, NEW_PASSWORD, PASSWORD)] == [200, 401, 401]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_is_deactivated_meanwhile_sets_no_password_any_more(ada: ApiClient) -> None:
+    response = overtaken(
+        call=lambda: ada.post("/users/me/password", CHANGE),
+        by=lambda: operations.set_active(user=User.objects.get(pk=ada.user_id), active=False),
+    )
+
+    assert (response.status_code, response.json()["code"]) == (401, "invalid-token")
+    operations.set_active(user=User.objects.get(pk=ada.user_id), active=True)
+    assert (logs_in_with(NEW_PASSWORD), logs_in_with(PASSWORD)) == (401, 200)
+
+
+def test_the_end_of_all_sessions_ends_the_login_in_the_admin_too(staff: ApiClient) -> None:
+    assert staff.user
+    desk = Desk(staff.user)
+    assert desk.get("").status_code == 200
+
+    operations.end_sessions(user=User.objects.get(pk=staff.user_id))
+
+    response = desk.get("")
+    assert response.status_code == 302
+    assert response.headers["Location"].startswith("/admin/login/")

@@ -1,11 +1,14 @@
 """The analytics answer, to the letter."""
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from accounts.models import AccessLogEntry
+from analytics.models import DailyTotals
 from tests.client import ApiClient
 from tests.factories import StaffFactory, record
 from tests.movements import FIRST_DAY
@@ -251,3 +254,56 @@ def test_sums_beyond_any_amount_are_exact(ada: ApiClient) -> None:
 
     assert answer["total_credit"] == str(Decimal("999999999999999.99") * record_many)
     assert answer["average_transaction_value"] == "999999999999999.99"
+
+
+def withdraw_currency() -> None:
+    """Renames what was recorded to a currency that ISO 4217 has no more."""
+    with connection.cursor() as cursor:
+        for table in ("transactions_transaction", "analytics_dailytotals"):
+            cursor.execute(f"UPDATE {table} SET currency = 'HRK'")
+
+
+def test_what_was_moved_in_a_withdrawn_currency_stays_readable(ada: ApiClient) -> None:
+    credit(ada, "19.90")
+    withdraw_currency()
+
+    (row,) = ada.get("/transactions").json()["results"]
+    totals = ada.get("/analytics").json()["by_currency"]
+
+    assert (row["transaction_amount"], row["currency"]) == ("19.90", "HRK")
+    assert ada.get(f"/transactions/{row['id']}").json() == row
+    assert totals == [
+        {
+            "currency": "HRK",
+            "total_transactions": 1,
+            "total_credit": "19.90",
+            "total_debit": "0.00",
+            "average_transaction_value": "19.90",
+        }
+    ]
+
+
+HUGE = Decimal("123456789012345678901234567890.11")
+
+
+def test_sums_are_exact_beyond_the_digits_that_decimal_keeps_by_itself(ada: ApiClient) -> None:
+    assert ada.user
+    DailyTotals.objects.create(
+        user=ada.user, day=date(2026, 2, 1), currency="USD", count=2, credit=HUGE, debit=HUGE
+    )
+    credit(ada, "0.01", "2026-01-31T12:00:00Z")
+    start = "2026-01-31T06:00:00Z"  # cuts the day, so that the two are added up here
+
+    answer = ada.get("/analytics", start=start).json()
+    (week,) = ada.get("/users/me/analytics/series", interval="week", start=start).json()["results"]
+
+    (line,) = answer["by_currency"]
+    assert line.pop("average_transaction_value") == "82304526008230452600823045260.08"
+    assert line == {
+        "currency": "USD",
+        "total_transactions": 3,
+        "total_credit": "123456789012345678901234567890.12",
+        "total_debit": "123456789012345678901234567890.11",
+    }
+    assert week["by_currency"] == [line]
+    assert answer["total_credit"] == line["total_credit"]

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.analytics.test_analytics_api import credit, debit
+from analytics import queries
+from tests.analytics.test_analytics_api import credit, debit, withdraw_currency
 from tests.client import ApiClient
 
 
@@ -73,3 +74,27 @@ def test_nothing_gives_an_empty_list(ada: ApiClient) -> None:
 )
 def test_an_interval_is_asked_for(ada: ApiClient, query: dict[str, str]) -> None:
     assert ada.get("/users/me/analytics/series", **query).status_code == 400
+
+
+@pytest.mark.parametrize("interval", ["day", "week", "month"])
+def test_a_series_over_too_many_days_is_refused(
+    history: ApiClient, interval: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "MAX_SERIES_ROWS", 3)
+
+    def series(**period: str) -> Any:
+        return history.get("/users/me/analytics/series", interval=interval, **period)
+
+    for too_long in (series(), series(end="2026-02-02T09:00:01Z")):
+        assert (too_long.status_code, too_long.json()["code"]) == (400, "series-too-long")
+    assert series(start="2026-02-01").status_code == 200
+
+
+def test_a_withdrawn_currency_stays_readable(ada: ApiClient) -> None:
+    credit(ada, "19.90")
+    withdraw_currency()
+
+    (row,) = ada.get("/users/me/analytics/series", interval="day").json()["results"]
+
+    (line,) = row["by_currency"]
+    assert (line["currency"], line["total_credit"], line["total_debit"]) == ("HRK", "19.90", "0.00")

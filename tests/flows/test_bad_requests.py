@@ -10,7 +10,7 @@ from django.conf import settings
 from rest_framework_simplejwt.tokens import AccessToken
 
 from tests.client import ApiClient
-from tests.flows.refusals import ROW, mine, nothing_is_written, refused
+from tests.flows.refusals import ROW, invalid, mine, nothing_is_written, refused
 
 __all__ = ["mine", "nothing_is_written"]  # fixtures
 
@@ -147,3 +147,21 @@ def test_a_body_of_another_media_type(ada: ApiClient, media_type: str) -> None:
 def test_an_unknown_host(ada: ApiClient) -> None:
     for host in ("evil.example/", "a b", "evil.example:x"):
         refused(ada.request("get", "/users/me", HTTP_HOST=host), 400, "bad-request")
+
+
+def test_of_very_many_errors_a_hundred_are_named(anybody: ApiClient) -> None:
+    unknown = {f"k{number}": 1 for number in range(20_000)}
+
+    answer = anybody.post("/auth/login", {"username": "ada", "password": "x"} | unknown)
+
+    assert invalid(answer) == [(f"#/k{number}", "unknown") for number in range(100)]
+
+
+@pytest.mark.parametrize(
+    "again",
+    ['"transaction_amount": "2.00"', '"transaction\\u005famount": "1.00"', '"x": {"a": 1, "a": 1}'],
+)
+def test_a_name_that_stands_twice_is_malformed(ada: ApiClient, again: str) -> None:
+    body = f"{json.dumps(ROW)[:-1]}, {again}}}"
+
+    refused(ada.post("/transactions", body), 400, "malformed-body")

@@ -123,3 +123,14 @@ def test_half_a_body_is_a_400(server: WebServer) -> None:
 
 def test_nothing_of_this_was_an_error_in_the_log(server: WebServer) -> None:
     assert "Traceback" not in server.log()
+
+
+@pytest.mark.parametrize("encoding", ["bogus", "idna", "undefined", "utf-16", "base64"])
+def test_a_forms_boundary_in_an_encoding_that_is_none(server: WebServer, encoding: str) -> None:
+    media_type = f"multipart/form-data; boundary*={encoding}'en'%41%ff"
+    # With such a cookie Django reads a form before any view.
+    cookie = f"csrftoken={'a' * 32}"
+
+    answer = server.request("POST", "/admin/login/", b"--x", Content_Type=media_type, Cookie=cookie)
+
+    assert answer.status in (400, 403)

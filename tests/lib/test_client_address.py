@@ -6,7 +6,7 @@ import pytest
 from django.test import RequestFactory
 from pytest_django.fixtures import Settings
 
-from fido.lib.client_address import client_address
+from fido.lib.client_address import client_address, client_network, is_trusted_proxy
 
 PROXY, OUTER_PROXY, CLIENT, SPOOFED = "10.0.0.1", "10.0.0.2", "203.0.113.7", "198.51.100.9"
 
@@ -33,6 +33,10 @@ def _one_trusted_network(settings: Settings) -> None:
         (PROXY, "203.0.113.7:443", PROXY),
         (PROXY, OUTER_PROXY, OUTER_PROXY),
         ("fd00::1", "2001:db8::7", "2001:db8::7"),
+        ("::ffff:10.0.0.1", CLIENT, CLIENT),
+        ("::ffff:10.0.0.1", f"{SPOOFED}, {CLIENT}, ::ffff:10.0.0.2", CLIENT),
+        (PROXY, f"{SPOOFED}, ::ffff:{CLIENT}", CLIENT),
+        (f"::ffff:{CLIENT}", SPOOFED, CLIENT),
         ("", SPOOFED, ""),
         ("unix:", SPOOFED, "unix:"),
     ],
@@ -51,3 +55,25 @@ def test_with_no_proxy_of_ours_nothing_is_believed(settings: Settings) -> None:
     request = RequestFactory().get("/", headers={"X-Forwarded-For": SPOOFED}, REMOTE_ADDR=PROXY)
 
     assert client_address(request) == PROXY
+
+
+def test_a_proxy_is_known_by_its_mapped_address_too() -> None:
+    assert is_trusted_proxy("::ffff:10.0.0.1")
+    assert not is_trusted_proxy(f"::ffff:{CLIENT}")
+
+
+@pytest.mark.parametrize(
+    ("remote", "network"),
+    [
+        ("2001:db8::1", "2001:db8::/64"),
+        ("2001:db8::2", "2001:db8::/64"),
+        ("2001:db8:0:1::1", "2001:db8:0:1::/64"),
+        (CLIENT, CLIENT),
+        (f"::ffff:{CLIENT}", CLIENT),
+        (SPOOFED, SPOOFED),
+        ("unix:", "unix:"),
+        ("", ""),
+    ],
+)
+def test_an_ipv6_host_is_counted_by_its_whole_network(remote: str, network: str) -> None:
+    assert client_network(RequestFactory().get("/", REMOTE_ADDR=remote)) == network

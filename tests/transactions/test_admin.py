@@ -274,3 +274,12 @@ def test_a_customer_who_may_log_in_to_the_api_sees_nothing_here(ada: ApiClient) 
     response = Desk(ada.user).get(page_of(row))
 
     assert response.headers["Location"].startswith("/admin/login/")
+
+
+def test_only_who_may_read_personal_data_finds_by_name(jane: User) -> None:
+    row = record(jane, external_id="INV-7")
+    view = "transactions.view_transaction"
+    blind, sighted = clerk(view), clerk(view, "accounts.view_personal_data")
+
+    assert (found(blind, q="Jane Doe"), found(sighted, q="Jane Doe")) == ([], [row])
+    assert found(blind, q="jane") == found(blind, q="INV-7") == found(blind, q=str(row.pk)) == [row]

@@ -239,3 +239,18 @@ def test_an_edited_name_is_found_and_the_old_one_is_not(ada: ApiClient, row: Tra
         return len(ada.get("/transactions", full_name=name).json()["results"])
 
     assert (found("ADA KING"), found("Countess of Lovelace")) == (1, 0)
+
+
+def test_put_keeps_the_name_while_the_profiles_cannot_be_read(
+    ada: ApiClient, row: Transaction
+) -> None:
+    assert ada.user
+    before = stored(row, "full_name"), stored(row, "full_name_index")
+    store(ada.user, "full_name", DAMAGED)
+
+    response = ada.put(path(row), REPLACEMENT)
+
+    assert response.status_code == 200
+    assert response.json()["full_name"] == "Countess of Lovelace"
+    assert response.json()["transaction_amount"] == "7.50"
+    assert (stored(row, "full_name"), stored(row, "full_name_index")) == before
