@@ -4,6 +4,8 @@
 import os
 import sys
 
+from django.core.exceptions import ImproperlyConfigured
+
 from fido.embedded import StartRefused, running
 
 
@@ -31,7 +33,7 @@ def run(argv: list[str]) -> None:
 if __name__ == "__main__":
     try:
         main(sys.argv)
-    except StartRefused as refusal:
+    except (StartRefused, ImproperlyConfigured) as refusal:
         sys.exit(str(refusal))
     except KeyboardInterrupt:
         sys.exit(130)

@@ -251,16 +251,20 @@ def web_options(port: int) -> list[str]:
 
 def wait_until_live(everyone: Family, port: int) -> None:
     deadline = time.monotonic() + LIVE_SECONDS
-    while not _answers(f"http://127.0.0.1:{port}/livez"):
+    probe = urllib.request.Request(f"http://127.0.0.1:{port}/livez")
+    # By a name that the service answers to; one such as .example.org stands for those below it.
+    hosts = everyone.environment.get("ALLOWED_HOSTS", "").replace(",", " ").split()
+    probe.add_header("Host", next(iter(hosts), "localhost").lstrip(".").replace("*", "localhost"))
+    while not _answers(probe):
         everyone.check()
         if time.monotonic() > deadline:
             raise ChildDied(f"The web server did not answer within {LIVE_SECONDS} seconds.")
         time.sleep(POLL_SECONDS)
 
 
-def _answers(url: str) -> bool:
+def _answers(probe: urllib.request.Request) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(probe, timeout=5) as answer:
             return bool(answer.status == 200)
     except (OSError, urllib.error.URLError):
         return False

@@ -88,6 +88,7 @@ CELERY_BEAT_SCHEDULE = {
 
 # --- HTTP -------------------------------------------------------------------------------------
 DEBUG = False
+env.text("ALLOWED_HOSTS", "the host names that the service answers to, separated by commas")
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")

@@ -24,6 +24,7 @@ PROJECT = Path(__file__).resolve().parent.parent.parent
 # The names of the two secrets that are for the servers, and not for the service's settings.
 PASSWORDS = POSTGRES, VALKEY = "POSTGRES_PASSWORD", "VALKEY_PASSWORD"
 MIN_FREE_BYTES = 300 * 1024 * 1024
+MIN_FREE_BYTES_LATER = 50 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,15 @@ class State:
             raise StartRefused(f"Cannot keep state in {self.folder}: {reason}.") from error
 
     def check_space(self) -> None:
-        if shutil.disk_usage(self.folder).free < MIN_FREE_BYTES:
-            needed = MIN_FREE_BYTES // 1024**2
-            raise StartRefused(f"The disk is full: {self.folder} needs {needed} MB free.")
+        """Raise StartRefused where the servers would soon stop for want of room."""
+        made = (self.folder / "postgres").exists()
+        needed = MIN_FREE_BYTES_LATER if made else MIN_FREE_BYTES
+        free = shutil.disk_usage(self.folder).free
+        if free < needed:
+            raise StartRefused(
+                f"The disk of {self.folder} is too full: {free // 1024**2} MB are free, "
+                f"and {needed // 1024**2} MB are needed."
+            )
 
     def open_lock(self, name: str) -> int:
         return os.open(self.folder / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)

@@ -1,5 +1,6 @@
 """Gives every request an id, in every log line and in the answer."""
 
+import logging
 import re
 import sys
 import time
@@ -19,6 +20,7 @@ from fido.lib.ids import new_id
 from fido.lib.problems import body_too_large, is_database_away, unavailable
 
 logger = structlog.get_logger("fido.request")
+PROBES = ("/livez", "/readyz")  # asked every few seconds, and of no interest when they pass
 _SANE = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
 
@@ -71,7 +73,8 @@ class RequestMiddleware:
         started = time.perf_counter()
         with bound_contextvars(request_id=request_id):
             response = _too_large(request) or self.get_response(request)
-            logger.info(
+            logger.log(
+                logging.DEBUG if request.path in PROBES else logging.INFO,
                 "request",
                 method=request.method,
                 path=request.path,

@@ -324,7 +324,10 @@ def test_too_little_space_is_said_before_anything_is_made(
 ) -> None:
     monkeypatch.setattr(state, "MIN_FREE_BYTES", 2**60)
 
-    with pytest.raises(embedded.StartRefused, match=r"^The disk is full: .* MB free\.$"):
+    with pytest.raises(
+        embedded.StartRefused,
+        match=r"^The disk of .* is too full: \d+ MB are free, and \d+ MB are needed\.$",
+    ):
         embedded.running(folder).__enter__()
 
     assert not (folder / "postgres").exists()

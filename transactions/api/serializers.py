@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.models import MAX_NAME_LENGTH
@@ -27,6 +28,8 @@ from transactions.models import (
 NULLABLE: dict[str, Any] = {"required": False, "allow_null": True}
 
 
+# With an example: the docs' form would take the greatest number there is.
+@extend_schema_field({"type": "integer", "minimum": 1, "maximum": MAX_BIGINT, "example": 1})
 class UserIdField(serializers.IntegerField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(min_value=1, max_value=MAX_BIGINT, required=False, **kwargs)
