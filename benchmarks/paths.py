@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from datetime import date, timedelta
 from itertools import count
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -43,22 +44,37 @@ def contenders(bare: Bare) -> Contenders:
         Path("create", _recording(many), lambda: bare.create(long.pk, token)),
         Path(
             "history, first page of 50",
-            lambda: many.get("/api/v1/transactions"),
+            _asking(many, "/api/v1/transactions?"),
             lambda: bare.page(long.pk),
         ),
-        Path("history, page in the middle", lambda: many.get(deep), lambda: bare.page(long.pk)),
+        Path("history, page in the middle", _asking(many, deep), lambda: bare.page(long.pk)),
         Path(
             f"analytics of {SHORT:,}",
-            lambda: few.get("/api/v1/analytics"),
+            _asking(few, "/api/v1/analytics?"),
             lambda: bare.analytics(short.pk),
         ),
         Path(
             f"analytics of {LONG:,}",
-            lambda: many.get("/api/v1/analytics"),
+            _asking(many, "/api/v1/analytics?"),
             lambda: bare.analytics(long.pk),
+        ),
+        Path(
+            f"analytics of {SHORT:,}, kept",  # nobody writes to these meanwhile
+            lambda: few.get("/api/v1/analytics"),
+            lambda: bare.analytics(short.pk),
         ),
     ]
     return Contenders(paths, lambda: many.get("/nothing"), lambda: fold(long.pk))
+
+
+def _asking(caller: Caller, path: str) -> Way:
+    """The same question with another far end each time, so that no answer is found kept."""
+    numbers = count(1)
+
+    def ask() -> bytes:
+        return caller.get(f"{path}&end={date(2100, 1, 1) + timedelta(days=next(numbers))}")
+
+    return ask
 
 
 def _recording(caller: Caller) -> Way:
