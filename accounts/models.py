@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -134,6 +135,19 @@ class User(AbstractBaseUser, PermissionsMixin):
     def clean(self) -> None:
         # AbstractBaseUser.clean() normalises the user name only; an e-mail stays as written.
         self.username = self.normalize_username(self.username)
+
+    def refresh_from_db(
+        self,
+        using: str | None = None,
+        fields: Iterable[str] | None = None,
+        from_queryset: models.QuerySet[User] | None = None,
+    ) -> None:
+        # A user whom a cached login has named knows three columns; the first other one that is
+        # asked for brings the rest along, all of one moment.
+        deferred = self.get_deferred_fields()
+        if fields is not None and deferred.intersection(fields := list(fields)):
+            fields = deferred.union(fields)
+        super().refresh_from_db(using, fields, from_queryset)
 
     def _get_session_auth_hash(self, secret: str | bytes | None = None) -> str:
         # Logins in the admin end with the epoch too.

@@ -158,3 +158,12 @@ def test_no_name_is_in_redis(history: ApiClient) -> None:
     assert len(keys) > len(PATHS)
     for name in (b"Ada", b"ada", b"Lovelace", b"lovelace"):
         assert not [value for value in kept if name in value]
+
+
+def test_what_a_remembered_login_did_not_know_is_read_in_one_statement(ada: ApiClient) -> None:
+    first = ada.get("/users/me")
+    with CaptureQueriesContext(connection) as queries:
+        second = ada.get("/users/me")
+
+    assert second.content == first.content
+    assert len(queries) == 1
