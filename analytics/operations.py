@@ -12,7 +12,7 @@ from analytics import queries
 from analytics.models import DailyTotals
 from fido.lib.versioned_cache import write_fence
 from transactions.models import Transaction
-from transactions.signals import Change
+from transactions.signals import Change, DayMoved
 
 REPAIR_LOCK = 0x46_69_64_6F  # any number that no other advisory lock uses
 
@@ -65,6 +65,13 @@ def append(changes: Iterable[Change]) -> set[int]:
         for (user_id, day, currency), total in changed.items()
     )
     return {user_id for user_id, _, _ in changed}
+
+
+def append_loaded(user_id: int, moved: Iterable[DayMoved]) -> None:
+    """Appends one pending row for each day and currency."""
+    DailyTotals.objects.bulk_create(
+        DailyTotals(user_id=user_id, **vars(on_day)) for on_day in moved
+    )
 
 
 def fold(user_id: int) -> None:

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.dispatch import receiver
 
 from analytics import operations, tasks
-from transactions.signals import Change, transactions_changed
+from transactions.signals import Change, DayMoved, transactions_changed, transactions_loaded
 
 
 @receiver(transactions_changed)
@@ -14,6 +14,15 @@ def append_totals(sender: Any, changes: list[Change], **kwargs: Any) -> None:
     # Appended, not added up in place: an upsert would make two writers of one day wait for each
     # other, and the row commits or rolls back with the transaction that it counts.
     for user_id in operations.append(changes):
-        # Robust: a queue that is away must not turn a committed write into an error.
-        # No partial: to log its error, Django asks for a __qualname__.
-        transaction.on_commit(lambda id_=user_id: tasks.request_fold(id_), robust=True)  # type: ignore[misc]
+        _fold_after_commit(user_id)
+
+
+@receiver(transactions_loaded)
+def append_loaded_totals(sender: Any, user_id: int, moved: list[DayMoved], **kwargs: Any) -> None:
+    operations.append_loaded(user_id, moved)
+    _fold_after_commit(user_id)
+
+
+def _fold_after_commit(user_id: int) -> None:
+    # Robust: a queue that is away must not turn a committed write into an error.
+    transaction.on_commit(lambda: tasks.request_fold(user_id), robust=True)

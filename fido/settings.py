@@ -1,5 +1,7 @@
 """Django's settings, all of them from the environment. `.env.example` explains each variable."""
 
+import os
+import tempfile
 from datetime import timedelta
 from pathlib import Path
 
@@ -80,6 +82,14 @@ CELERY_BEAT_SCHEDULE = {
         "task": "analytics.sweep_totals",
         "schedule": timedelta(seconds=60),
     },
+    "go on with imports that no worker is at": {
+        "task": "imports.resume_imports",
+        "schedule": timedelta(seconds=30),
+    },
+    "remove the files of uploads that broke off": {
+        "task": "imports.remove_abandoned_uploads",
+        "schedule": timedelta(hours=1),
+    },
     "forget ended login sessions": {
         "task": "accounts.purge_sessions",
         "schedule": timedelta(hours=1),
@@ -106,12 +116,24 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 # Never to a file in /tmp: that fills the disk, and holds in clear what was sent.
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 
+# Where uploads wait, encrypted, until a worker has imported them: one folder for the web processes
+# and the workers.
+IMPORTS_DIR = env.text(
+    "IMPORTS_DIR",
+    "a folder that web processes and workers share",
+    str(Path(tempfile.gettempdir()) / "fido-imports"),
+)
+IMPORT_MAX_BYTES = env.integer("IMPORT_MAX_MEGABYTES", default=1024) * 1024 * 1024
+# Processes that encrypt for one import at once.
+IMPORT_PROCESSES = env.integer("IMPORT_PROCESSES", default=os.cpu_count() or 1)
+
 ROOT_URLCONF = "fido.urls"
 WSGI_APPLICATION = "fido.wsgi.application"
 INSTALLED_APPS = [
     "fido",
     "accounts",
     "transactions",
+    "transactions.imports",
     "analytics",
     "fido.admin_config.StaffAdminConfig",
     "django.contrib.auth",

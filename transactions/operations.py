@@ -1,14 +1,14 @@
 """The only place that writes transactions. HTTP is not known here."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from psycopg.errors import UniqueViolation
 
@@ -19,7 +19,7 @@ from fido.lib.problems import DomainError, InvalidInput, NotFound
 from fido.lib.versioned_cache import write_fence
 from transactions import queries
 from transactions.models import Transaction
-from transactions.signals import Change, transactions_changed
+from transactions.signals import Change, DayMoved, transactions_changed, transactions_loaded
 
 
 class ExternalIdTaken(DomainError):
@@ -100,6 +100,23 @@ def delete(*, row: Transaction) -> None:
         while not (rows := _same_version(row))._raw_delete(rows.db):
             row = _present(row)
         _announce(before=row, after=None)
+
+
+def load(*, user_id: int, columns: Sequence[str], lines: bytes, moved: list[DayMoved]) -> None:
+    """Adds many new rows of one user, in the caller's database transaction and write fence.
+
+    `lines` are in the text format of PostgreSQL's COPY, their cells those of `columns`: checked
+    and encrypted, as the model would have them. `moved` is what they add up to.
+
+    Raises:
+        IntegrityError: an `external_id` is taken.
+    """
+    names = ", ".join(map(connection.ops.quote_name, columns))
+    table = connection.ops.quote_name(Transaction._meta.db_table)
+    copy = f"COPY {table} ({names}) FROM STDIN"
+    with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(copy) as rows:
+        rows.write(lines)
+    transactions_loaded.send(sender=Transaction, user_id=user_id, moved=moved)
 
 
 def _changed(row: Transaction, changes: dict[str, Any]) -> Transaction:

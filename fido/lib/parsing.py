@@ -1,8 +1,6 @@
 """Reads request bodies: bounded, strict, and without floats."""
 
-import json
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import IO, Any
 
 from django.conf import settings
@@ -10,6 +8,7 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 
 from fido.lib.problems import BodyTooLarge
+from fido.lib.strict_json import read_json
 
 
 class JSONParser(BaseParser):
@@ -37,25 +36,7 @@ class JSONParser(BaseParser):
             raise BodyTooLarge()
         try:
             # Decoded here: json would take UTF-16 as well, and surrogates in what is no UTF-8.
-            text = body.decode()
-            return json.loads(
-                text,
-                parse_float=Decimal,
-                parse_constant=_refuse_constant,
-                object_pairs_hook=_without_repeats,
-            )
+            return read_json(body.decode())
         except (ValueError, RecursionError, ArithmeticError):
             # ValueError: also bad UTF-8 and integers of over 4,300 digits.
             raise ParseError("The body is not JSON that can be read.") from None
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # Of two amounts, which was meant?
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a name stands twice")
-    return members

@@ -67,7 +67,7 @@ class TransactionListView(GenericAPIView[Transaction]):
         serializer = TransactionSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         values = serializer.validated_data
-        owner = _owner(caller(request), values.pop("user_id", None))
+        owner = owner_named(caller(request), values.pop("user_id", None))
         # What the caller sent may be read back; a name from somebody's profile may not.
         sent_name = "full_name" in values
         row = operations.record(owner=owner, draft=_draft(values, owner))
@@ -142,7 +142,7 @@ def _require_name_search(viewer: User, filters: dict[str, Any]) -> None:
         raise PermissionDenied("You may not look for names of others.")
 
 
-def _owner(caller: User, user_id: int | None) -> User:
+def owner_named(caller: User, user_id: int | None) -> User:
     """For whom the caller records.
 
     Raises:

@@ -1,9 +1,6 @@
 """Model fields for what must not be readable in the database."""
 
-import hashlib
-import hmac
 import logging
-import unicodedata
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +9,17 @@ from cryptography.fernet import InvalidToken, MultiFernet
 from django.conf import settings
 from django.db import models
 
+from fido.lib.crypto.blind import digest, normalised_email, normalised_name
 from fido.lib.crypto.keys import fernet_ring
+
+__all__ = [
+    "BlindIndexField",
+    "EncryptedTextField",
+    "blind_index",
+    "matching",
+    "normalised_email",
+    "normalised_name",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -54,18 +61,6 @@ class EncryptedTextField(fernet_fields.EncryptedTextField):  # type: ignore[misc
         return None
 
 
-def normalised_name(value: str) -> str:
-    """Case, accents and spacing aside, as names are compared."""
-    decomposed = unicodedata.normalize("NFKD", value.casefold())
-    bare = "".join(char for char in decomposed if not unicodedata.combining(char))
-    return " ".join(unicodedata.normalize("NFKC", bare).casefold().split())
-
-
-def normalised_email(value: str) -> str:
-    """Case and spacing aside; accents count, for they lead to another mailbox."""
-    return unicodedata.normalize("NFKC", value).casefold().strip()
-
-
 class BlindIndexField(models.BinaryField):  # type: ignore[type-arg]
     """HMAC-SHA-256 of another field's normalised value: equality without readability.
 
@@ -90,14 +85,19 @@ class BlindIndexField(models.BinaryField):  # type: ignore[type-arg]
         setattr(model_instance, self.attname, digest)
         return digest
 
+    @property
+    def label(self) -> str:
+        """What keeps its digests apart from those of other fields."""
+        return f"{self.model._meta.label}.{self.source}"
+
     def digest(self, value: str | None) -> bytes | None:
         """What is stored for a value: its digest under the newest key."""
         return self.digests(value)[0] if value else None
 
     def digests(self, value: str) -> list[bytes]:
         """What may be stored for a value, newest key first: filter by `__in` these."""
-        message = f"{self.model._meta.label}.{self.source}\0{self.normalise(value)}".encode()
-        return [hmac.digest(key, message, hashlib.sha256) for key in settings.BLIND_INDEX_KEYS]
+        normalised = self.normalise(value)
+        return [digest(key, self.label, normalised) for key in settings.BLIND_INDEX_KEYS]
 
 
 def blind_index(model: type[models.Model], source: str) -> BlindIndexField:

@@ -1,0 +1,59 @@
+"""Shapes of the import routes."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from fido.lib import clock
+from fido.lib.serializers import StrictSerializer
+from transactions.api.serializers import UserIdField
+from transactions.imports.models import Import
+
+
+class UploadFields(StrictSerializer):
+    """What stands beside the file."""
+
+    file = serializers.FileField(help_text="CSV or NDJSON in UTF-8.")
+    user_id = UserIdField(help_text="The caller's unless staff or a service names another.")
+
+
+class ImportErrorAnswer(serializers.Serializer[Any]):
+    line = serializers.IntegerField(help_text="Where the row begins, counted from 1.")
+    column = serializers.CharField(help_text='"" for the whole row.')
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class ImportAnswer(serializers.Serializer[Any]):
+    """How far an import has come."""
+
+    id = serializers.UUIDField()
+    user_id = serializers.IntegerField()
+    status = serializers.ChoiceField(choices=Import.Status.choices)
+    format = serializers.ChoiceField(choices=["csv", "ndjson"])
+    size_bytes = serializers.IntegerField()
+    rows_read = serializers.IntegerField()
+    rows_created = serializers.IntegerField()
+    rows_refused = serializers.IntegerField()
+    errors = ImportErrorAnswer(many=True, help_text="The first 1,000.")  # type: ignore[assignment]
+    failure = serializers.CharField(allow_null=True, help_text="Why it failed: a stable code.")
+    created_at = serializers.DateTimeField()
+    finished_at = serializers.DateTimeField(allow_null=True)
+
+
+def shown(row: Import) -> dict[str, Any]:
+    """The answer's fields, as ImportAnswer declares them."""
+    return {
+        "id": str(row.pk),
+        "user_id": row.user_id,
+        "status": str(row.status),
+        "format": row.layout["form"],
+        "size_bytes": row.size_bytes,
+        "rows_read": row.rows_read,
+        "rows_created": row.rows_created,
+        "rows_refused": row.rows_refused,
+        "errors": row.errors,
+        "failure": row.failure or None,
+        "created_at": clock.text(row.created_at),
+        "finished_at": row.finished_at and clock.text(row.finished_at),
+    }

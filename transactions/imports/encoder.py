@@ -1,0 +1,25 @@
+"""A process that encodes batches: `python -m transactions.imports.encoder`, spoken to by pickles.
+
+It ends when its standard input does, and so never outlives who started it.
+"""
+
+import contextlib
+import pickle
+import sys
+
+from transactions.imports.encoding import Encoder
+
+
+def main() -> None:
+    # Only our own parent writes here.
+    asked, answers = sys.stdin.buffer, sys.stdout.buffer
+    with contextlib.suppress(EOFError, KeyboardInterrupt, BrokenPipeError):
+        encoder = Encoder(pickle.load(asked))  # noqa: S301
+        while True:
+            batch = pickle.load(asked)  # noqa: S301
+            pickle.dump(encoder.encode(batch), answers, pickle.HIGHEST_PROTOCOL)
+            answers.flush()
+
+
+if __name__ == "__main__":
+    main()

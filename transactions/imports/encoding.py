@@ -1,0 +1,139 @@
+"""Checked rows as PostgreSQL's COPY takes them, names and descriptions encrypted.
+
+Runs in processes of its own (see `lanes`), because encryption is most of an import's work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+from cryptography.fernet import Fernet
+
+from fido.lib import clock, money
+from fido.lib.crypto.blind import digest, normalised_name
+from fido.lib.ids import new_id
+from transactions.imports.checking import Checker, Fault, Values
+from transactions.imports.layout import Layout
+from transactions.imports.reading import Record
+
+# The order of the cells in each line.
+COLUMNS = (
+    *("id", "user_id", "full_name", "full_name_index", "description"),
+    *("transaction_date", "transaction_amount", "transaction_type", "currency"),
+    *("external_id", "version", "created_at", "updated_at"),
+)
+NULL = "\\N"
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+TAKEN = Fault("external_id", "external-id-taken", "There is a transaction with this external_id.")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that one import's rows are made by. The keys are the newest of their rings."""
+
+    layout: Layout
+    user_id: int
+    defaults: Values
+    lengths: dict[str, int]
+    fernet_key: str
+    index_key: bytes
+    index_label: str
+
+
+@dataclass
+class Moved:
+    """What a batch moves on one day in one currency."""
+
+    count: int = 0
+    credit: Decimal = money.ZERO
+    debit: Decimal = money.ZERO
+
+    def add(self, values: Values) -> None:
+        kind = values["transaction_type"]
+        self.count += 1
+        setattr(self, kind, money.added(getattr(self, kind), values["transaction_amount"]))
+
+
+@dataclass
+class Encoded:
+    """A batch, ready to be copied. `faults` are by line."""
+
+    lines: bytes = b""
+    rows: int = 0
+    moved: dict[tuple[date, str], Moved] = field(default_factory=dict)
+    external_ids: list[str] = field(default_factory=list)
+    faults: list[tuple[int, Fault]] = field(default_factory=list)
+    refused: int = 0
+
+
+class Encoder:
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+        self._checker = Checker(recipe.layout, recipe.defaults, recipe.lengths)
+        self._fernet = Fernet(recipe.fernet_key)
+
+    def encode(self, batch: list[Record], taken: Collection[str] = ()) -> Encoded:
+        """The batch's good rows, without those whose external id is `taken` or stands twice."""
+        encoded, lines, seen = Encoded(), [], set(taken)
+        now = clock.now().isoformat()
+        for number, raw in batch:
+            checked = self._checker.check(raw)
+            if isinstance(checked, dict):
+                checked = _first(checked, seen)
+            if isinstance(checked, dict):
+                lines.append(self._line(checked, now))
+                _count(encoded, checked)
+            else:
+                encoded.refused += 1
+                encoded.faults += [(number, fault) for fault in checked]
+        encoded.lines, encoded.rows = "".join(lines).encode(), len(lines)
+        return encoded
+
+    def _line(self, values: Values, now: str) -> str:
+        recipe, name, external_id = self._recipe, values["full_name"], values["external_id"]
+        cells = (
+            str(new_id()),
+            str(recipe.user_id),
+            self._token(name),
+            self._index(name),
+            self._token(values["description"]),
+            values["transaction_date"].isoformat(),
+            f"{values['transaction_amount']:f}",
+            values["transaction_type"],
+            values["currency"],
+            NULL if external_id is None else external_id.translate(_ESCAPES),
+            "1",
+            now,
+            now,
+        )
+        return "\t".join(cells) + "\n"
+
+    def _token(self, text: str | None) -> str:
+        # As bytea's escape format it stands for itself: it is base64.
+        return NULL if text is None else self._fernet.encrypt(text.encode()).decode()
+
+    def _index(self, name: str | None) -> str:
+        if name is None:
+            return NULL
+        recipe = self._recipe
+        return "\\\\x" + digest(recipe.index_key, recipe.index_label, normalised_name(name)).hex()
+
+
+def _first(values: Values, seen: set[str]) -> Values | list[Fault]:
+    """The row, unless its external id was seen."""
+    external_id = values["external_id"]
+    if external_id in seen:
+        return [TAKEN]
+    if external_id is not None:
+        seen.add(external_id)
+    return values
+
+
+def _count(encoded: Encoded, values: Values) -> None:
+    key = (values["transaction_date"].date(), values["currency"])
+    encoded.moved.setdefault(key, Moved()).add(values)
+    if values["external_id"] is not None:
+        encoded.external_ids.append(values["external_id"])

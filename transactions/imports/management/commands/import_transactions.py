@@ -1,0 +1,119 @@
+"""Imports a file from the command line, as `POST /imports` does."""
+
+import sys
+from argparse import ArgumentTypeError
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from accounts.models import User
+from fido.lib.database import bound_transactions
+from fido.lib.ids import new_id
+from fido.lib.problems import DomainError
+from fido.lib.progress import progress
+from transactions.imports import operations, running
+from transactions.imports.intake import Intake
+from transactions.imports.models import Import
+
+PIECE_BYTES = 1024 * 1024
+SHOWN_ERRORS = 20
+
+
+class Command(BaseCommand):
+    help = (
+        "Makes transactions of a CSV or NDJSON file for one user. Rows that are refused are "
+        "listed by line, and end it with status 1; the others are created. An import that was "
+        "broken off is gone on with by a worker, or here with --resume."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", nargs="?", type=Path)
+        parser.add_argument("--user", type=int, metavar="ID", help="whose transactions they are")
+        parser.add_argument(
+            "--resume", type=_uuid, metavar="IMPORT", help="an import to go on with"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        bound_transactions()
+        if options["resume"]:
+            row = _resumed(options["resume"])
+        elif options["file"] and options["user"] is not None:
+            row = _submitted(options["file"], options["user"])
+        else:
+            raise CommandError("Name a FILE and its --user, or an import to --resume.")
+        self._run(row)
+
+    def _run(self, row: Import) -> None:
+        claimed = operations.claim(user_id=row.user_id, import_id=row.pk)
+        if claimed is None:
+            raise CommandError(f"Import {row.pk} has ended, or a worker is at it.")
+        try:
+            with progress("Rows") as advance:
+                advance(claimed.rows_read)
+                running.run(claimed, must_stop=lambda: False, advance=advance)
+        except KeyboardInterrupt:
+            raise CommandError(f"Stopped. A worker goes on, or --resume {row.pk}.") from None
+        self._report(Import.objects.get(user_id=row.user_id, id=row.pk))
+
+    def _report(self, row: Import) -> None:
+        for error in row.errors[:SHOWN_ERRORS]:
+            column = f" {error['column']}:" if error["column"] else ""
+            self.stderr.write(f"line {error['line']}:{column} {error['detail']}")
+        self.stdout.write(
+            f"Import {row.pk} is {row.status}: {row.rows_created:,} rows created, "
+            f"{row.rows_refused:,} refused."
+        )
+        if row.failure:
+            raise CommandError(f"It failed: {row.failure}.")
+        if row.rows_refused:
+            sys.exit(1)
+
+
+def _submitted(file: Path, user_id: int) -> Import:
+    owner = User.objects.filter(pk=user_id).first()
+    if owner is None:
+        raise CommandError(f"There is no user {user_id}.")
+    intake = Intake(new_id())
+    try:
+        _feed(intake, file)
+        layout = intake.finish()
+        return operations.submit(
+            id_=intake.import_id,
+            owner=owner,
+            created_by=owner,
+            layout=layout,
+            size_bytes=intake.size_bytes,
+        )
+    except (OSError, DomainError) as refusal:
+        intake.abandon()
+        raise CommandError(f"{file}: {_reason(refusal)}") from None
+    except BaseException:
+        intake.abandon()
+        raise
+
+
+def _feed(intake: Intake, file: Path) -> None:
+    with file.open("rb") as source, progress("Bytes", file.stat().st_size) as advance:
+        while piece := source.read(PIECE_BYTES):
+            intake.feed(piece)
+            advance(len(piece))
+
+
+def _resumed(import_id: UUID) -> Import:
+    row = Import.objects.filter(id=import_id).first()
+    if row is None:
+        raise CommandError(f"There is no import {import_id}.")
+    return row
+
+
+def _reason(refusal: OSError | DomainError) -> str:
+    return str(refusal) if isinstance(refusal, DomainError) else str(refusal.strerror)
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise ArgumentTypeError("not an id") from None

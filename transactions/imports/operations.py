@@ -1,0 +1,161 @@
+"""All that writes imports. A batch of rows and the progress over it commit together."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Collection
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+from psycopg.errors import UniqueViolation
+
+from accounts.models import User
+from fido.lib import clock
+from fido.lib.problems import DomainError, NotFound
+from fido.lib.versioned_cache import write_fence
+from transactions import operations as transactions
+from transactions.imports import queries, spool
+from transactions.imports.encoding import COLUMNS, Encoded
+from transactions.imports.layout import Layout
+from transactions.imports.models import MAX_ERRORS, Import
+from transactions.signals import DayMoved
+
+# Longer than the longest transaction that PostgreSQL lets a worker have.
+LEASE = timedelta(seconds=60)
+MAX_STARTS = 5
+MAX_UNFINISHED = 5
+
+Encode = Callable[[Collection[str]], Encoded]
+
+
+class TooManyImports(DomainError):
+    code = "too-many-imports"
+    title = f"At most {MAX_UNFINISHED} imports of a user are under way at once."
+
+
+class ImportFinished(DomainError):
+    code, title = "import-finished", "The import has ended: there is nothing to cancel."
+
+
+class LeaseLost(Exception):
+    """It was cancelled, or another worker has taken it over. Nothing of the batch was kept."""
+
+
+def submit(*, id_: UUID, owner: User, created_by: User, layout: Layout, size_bytes: int) -> Import:
+    """Notes down what lies in the spool under this id, to be imported.
+
+    Raises:
+        TooManyImports: the owner has MAX_UNFINISHED under way.
+    """
+    if queries.unfinished_of(owner.pk).count() >= MAX_UNFINISHED:
+        raise TooManyImports()
+    return Import.objects.create(
+        id=id_, user=owner, created_by=created_by, layout=asdict(layout), size_bytes=size_bytes
+    )
+
+
+def cancel(*, user_id: int, import_id: UUID) -> None:
+    """Ends it where it stands: rows that were created stay, no other is.
+
+    Raises:
+        NotFound, ImportFinished
+    """
+    rows = Import.objects.filter(user_id=user_id, id=import_id)
+    if not rows.exists():
+        raise NotFound()
+    if not _ended(rows.filter(status__in=Import.UNFINISHED), Import.Status.CANCELLED):
+        raise ImportFinished()
+    spool.discard(import_id)
+
+
+def claim(*, user_id: int, import_id: UUID) -> Import | None:
+    """The import, to be gone on with by the caller alone; None: it is somebody else's, or ended."""
+    rows = Import.objects.filter(user_id=user_id, id=import_id, status__in=Import.UNFINISHED)
+    lease = uuid.uuid4()
+    claimed = rows.filter(queries.nobodys()).update(
+        status=Import.Status.RUNNING,
+        lease=lease,
+        leased_until=Now() + LEASE,
+        starts=F("starts") + 1,
+    )
+    return rows.filter(lease=lease).select_related("user").first() if claimed else None
+
+
+def release(row: Import) -> None:
+    """Leaves it to the next worker, at once."""
+    _leased(row).update(lease=None, leased_until=None)
+
+
+def finish(row: Import, *, failure: str = "") -> None:
+    """Ends it, and removes its file.
+
+    Raises:
+        LeaseLost
+    """
+    status = Import.Status.FAILED if failure else Import.Status.DONE
+    if not _ended(_leased(row), status, failure=failure):
+        raise LeaseLost
+    spool.discard(row.pk)
+
+
+def add_batch(*, row: Import, records: int, encoded: Encoded, encode: Encode) -> None:
+    """Creates a batch's rows and counts them, all or nothing; `row` is brought up to date.
+
+    `encode` makes the batch anew without the external ids that it is given: those that
+    somebody's transaction turns out to have.
+
+    Raises:
+        LeaseLost
+    """
+    in_use: set[str] = set()
+    while True:
+        if found := queries.external_ids_in_use(row.user_id, encoded.external_ids):
+            in_use |= found
+            encoded = encode(in_use)
+            continue
+        try:
+            return _commit(row, records, encoded)
+        except IntegrityError as error:
+            # Somebody has committed one of the external ids since we looked.
+            if not isinstance(error.__cause__, UniqueViolation):
+                raise
+
+
+def _commit(row: Import, records: int, encoded: Encoded) -> None:
+    progress = {
+        "rows_read": row.rows_read + records,
+        "rows_created": row.rows_created + encoded.rows,
+        "rows_refused": row.rows_refused + encoded.refused,
+        "errors": row.errors + _errors(encoded)[: MAX_ERRORS - len(row.errors)],
+        "starts": 0,
+    }
+    with write_fence(row.user_id), transaction.atomic():
+        if encoded.rows:
+            moved = [DayMoved(*key, **vars(sums)) for key, sums in encoded.moved.items()]
+            transactions.load(
+                user_id=row.user_id, columns=COLUMNS, lines=encoded.lines, moved=moved
+            )
+        if not _leased(row).update(**progress, leased_until=Now() + LEASE):
+            raise LeaseLost
+    for name, value in progress.items():
+        setattr(row, name, value)
+
+
+def _errors(encoded: Encoded) -> list[dict[str, Any]]:
+    return [{"line": line, **asdict(fault)} for line, fault in encoded.faults]
+
+
+def _leased(row: Import) -> Any:
+    return Import.objects.filter(
+        user_id=row.user_id, id=row.pk, lease=row.lease, status=Import.Status.RUNNING
+    )
+
+
+def _ended(rows: Any, status: str, **values: Any) -> bool:
+    changes = {"status": status, "finished_at": clock.now(), "lease": None, "leased_until": None}
+    return bool(rows.update(**changes, **values))

@@ -1,0 +1,84 @@
+"""Works through an import, from where it stands."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from itertools import islice
+
+from django.conf import settings
+
+from accounts.models import MAX_NAME_LENGTH, User
+from fido.lib.crypto.fields import blind_index
+from transactions.imports import operations, spool
+from transactions.imports.encoding import Encoder, Recipe
+from transactions.imports.lanes import running_lanes
+from transactions.imports.layout import Layout
+from transactions.imports.models import Import
+from transactions.imports.reading import batches, records
+from transactions.models import MAX_DESCRIPTION_LENGTH, MAX_EXTERNAL_ID_LENGTH, Transaction
+
+logger = logging.getLogger(__name__)
+
+BATCH_ROWS = 5_000
+LENGTHS = {
+    "full_name": MAX_NAME_LENGTH,
+    "description": MAX_DESCRIPTION_LENGTH,
+    "external_id": MAX_EXTERNAL_ID_LENGTH,
+}
+
+
+def _unheard(rows: int) -> None:
+    pass
+
+
+def run(
+    row: Import, *, must_stop: Callable[[], bool], advance: Callable[[int], None] = _unheard
+) -> None:
+    """Imports what is left of a claimed import, batch by batch.
+
+    Leaves it to another worker where `must_stop` says so, or where it breaks off; gives it up
+    where it broke off too often with nothing done in between. `advance` hears of rows read.
+    """
+    try:
+        if row.starts > operations.MAX_STARTS:
+            operations.finish(row, failure="interrupted-too-often")
+        else:
+            _run(row, must_stop, advance)
+    except operations.LeaseLost:
+        logger.warning("Import %s was cancelled or taken over.", row.pk)
+    except spool.SpoolLost:
+        logger.error("The file of import %s is not on this machine, or damaged.", row.pk)
+        operations.finish(row, failure="file-lost")
+    except BaseException:
+        operations.release(row)
+        raise
+
+
+def _run(row: Import, must_stop: Callable[[], bool], advance: Callable[[int], None]) -> None:
+    recipe = _recipe(row.user, Layout(**row.layout))
+    encoder = Encoder(recipe)
+    with spool.opened(row.pk) as text, running_lanes(recipe, settings.IMPORT_PROCESSES) as lanes:
+        rest = islice(records(text, recipe.layout), row.rows_read, None)
+        for batch, encoded in lanes.encoded(batches(rest, BATCH_ROWS)):
+            operations.add_batch(
+                row=row, encoded=encoded, encode=partial(encoder.encode, batch), records=len(batch)
+            )
+            advance(len(batch))
+            if must_stop():
+                operations.release(row)
+                return
+    operations.finish(row)
+
+
+def _recipe(owner: User, layout: Layout) -> Recipe:
+    return Recipe(
+        layout=layout,
+        user_id=owner.pk,
+        defaults={"currency": owner.currency, "full_name": owner.full_name},
+        lengths=LENGTHS,
+        fernet_key=settings.FERNET_KEYS[0],
+        index_key=settings.BLIND_INDEX_KEYS[0],
+        index_label=blind_index(Transaction, "full_name").label,
+    )

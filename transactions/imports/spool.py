@@ -1,0 +1,124 @@
+"""Uploaded files on disk until they are imported: encrypted, and read as a stream.
+
+A file is a sequence of blocks, each the length of a Fernet token in four bytes and the token.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from cryptography.fernet import InvalidToken
+from django.conf import settings
+
+from fido.lib.crypto.keys import fernet_ring
+
+BLOCK_BYTES = 1024 * 1024
+_LENGTH = struct.Struct(">I")
+
+
+class SpoolLost(Exception):
+    """The file is not here, or not whole, or fits no key."""
+
+
+def path_of(import_id: UUID) -> Path:
+    return Path(settings.IMPORTS_DIR) / f"{import_id}.spool"
+
+
+def discard(import_id: UUID) -> None:
+    path_of(import_id).unlink(missing_ok=True)
+
+
+def stale(older_than_seconds: float) -> Iterator[UUID]:
+    """The files that nothing has been added to for so long."""
+    folder = Path(settings.IMPORTS_DIR)
+    for path in folder.glob("*.spool") if folder.is_dir() else ():
+        if time.time() - path.stat().st_mtime > older_than_seconds:
+            yield UUID(path.stem)
+
+
+class Writer:
+    """Adds to a new file. Bytes become readable with the block that they fill, or at `close`."""
+
+    def __init__(self, import_id: UUID) -> None:
+        self._path = path_of(import_id)
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._file = open(self._path, "xb", opener=_for_us_alone)  # noqa: SIM115
+        self._waiting = bytearray()
+
+    def write(self, data: bytes) -> None:
+        self._waiting += data
+        while len(self._waiting) >= BLOCK_BYTES:
+            self._write_block(BLOCK_BYTES)
+
+    def close(self) -> None:
+        """Returns once all of it is on the disk."""
+        if self._waiting:
+            self._write_block(len(self._waiting))
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+
+    def abandon(self) -> None:
+        self._file.close()
+        self._path.unlink(missing_ok=True)
+
+    def _write_block(self, size: int) -> None:
+        token = fernet_ring().encrypt(bytes(self._waiting[:size]))
+        del self._waiting[:size]
+        self._file.write(_LENGTH.pack(len(token)) + token)
+
+
+def _for_us_alone(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+class _Blocks(io.RawIOBase):
+    """The bytes that were written, block by block."""
+
+    def __init__(self, file: io.BufferedIOBase) -> None:
+        self._encrypted = file
+        self._left = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._left:
+            self._left = memoryview(self._next())
+        size = min(len(buffer), len(self._left))
+        buffer[:size], self._left = self._left[:size], self._left[size:]
+        return size
+
+    def close(self) -> None:
+        self._encrypted.close()
+        super().close()
+
+    def _next(self) -> bytes:
+        head = self._encrypted.read(_LENGTH.size)
+        if not head:
+            return b""
+        try:
+            return fernet_ring().decrypt(self._encrypted.read(_LENGTH.unpack(head)[0]))
+        except (struct.error, InvalidToken):
+            raise SpoolLost from None
+
+
+def opened(import_id: UUID) -> io.TextIOWrapper:
+    """The file's text, with its line ends as they are and without its byte order mark.
+
+    Raises:
+        SpoolLost: now or while it is read.
+    """
+    try:
+        file = path_of(import_id).open("rb")
+    except OSError:
+        raise SpoolLost from None
+    blocks = io.BufferedReader(_Blocks(file), BLOCK_BYTES)
+    return io.TextIOWrapper(blocks, encoding="utf-8-sig", newline="")

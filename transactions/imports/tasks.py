@@ -1,0 +1,63 @@
+"""Celery jobs that work through imports."""
+
+import logging
+import threading
+from typing import Any
+from uuid import UUID
+
+from celery import shared_task
+from celery.signals import worker_shutting_down
+from kombu.exceptions import KombuError
+from redis.exceptions import RedisError
+
+from transactions.imports import operations, queries, running, spool
+
+logger = logging.getLogger(__name__)
+
+# Of a pool of threads, so that the short jobs do not wait for hours.
+AT_ONCE = 2
+BUSY_RETRY_SECONDS = 5
+# An upload that nothing was added to for so long has broken off.
+ABANDONED_SECONDS = 3600
+
+_turns = threading.BoundedSemaphore(AT_ONCE)
+_stopping = threading.Event()
+
+
+@worker_shutting_down.connect
+def stop_between_batches(**kwargs: Any) -> None:
+    _stopping.set()
+
+
+@shared_task(name="imports.run_import")
+def run_import(user_id: int, import_id: str, **kwargs: Any) -> None:
+    if not _turns.acquire(blocking=False):
+        request_import(user_id, UUID(import_id), countdown=BUSY_RETRY_SECONDS)
+        return
+    try:
+        row = operations.claim(user_id=user_id, import_id=UUID(import_id))
+        if row is not None:
+            running.run(row, must_stop=_stopping.is_set)
+    finally:
+        _turns.release()
+
+
+@shared_task(name="imports.resume_imports")
+def resume_imports(**kwargs: Any) -> None:
+    """Asks for what no worker is at: it was queued while the queue was away, or its worker died."""
+    for user_id, import_id in queries.waiting():
+        request_import(user_id, import_id)
+
+
+@shared_task(name="imports.remove_abandoned_uploads")
+def remove_abandoned_uploads(**kwargs: Any) -> None:
+    for import_id in set(spool.stale(ABANDONED_SECONDS)) - queries.unfinished():
+        spool.discard(import_id)
+
+
+def request_import(user_id: int, import_id: UUID, *, countdown: int = 0) -> None:
+    """Queues the job. Never raises: `resume_imports` catches up."""
+    try:
+        run_import.apply_async((user_id, str(import_id)), countdown=countdown)
+    except (RedisError, KombuError, OSError) as error:
+        logger.warning("No import job queued, the queue is away: %s", type(error).__name__)
