@@ -1,6 +1,6 @@
 """Files to import, and the ways they are imported in tests."""
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -24,20 +24,36 @@ def upload(client: ApiClient, content: bytes, **fields: Any) -> Any:
     return client.request("post", "/imports", form, content_type=MULTIPART_CONTENT)
 
 
-def work(import_id: str | UUID, user_id: int) -> Import:
-    """What the worker does with it, in this process."""
-    row = operations.claim(user_id=user_id, import_id=UUID(str(import_id)))
-    assert row is not None
-    running.run(row, must_stop=lambda: False)
-    return Import.objects.get(user_id=user_id, id=row.pk)
+def submitted(client: ApiClient, content: bytes) -> Import:
+    """An upload that was accepted."""
+    answer = upload(client, content)
+    assert answer.status_code == 202, answer.content
+    return present(answer.json()["id"])
+
+
+def claimed(row: Import) -> Import:
+    """The import as a worker has it that may go on with it."""
+    mine = operations.claim(user_id=row.user_id, import_id=row.pk)
+    assert mine is not None
+    return mine
+
+
+def work(import_id: str | UUID, must_stop: Callable[[], bool] = lambda: False) -> Import:
+    """What a worker does with it, in this process."""
+    running.run(claimed(present(import_id)), must_stop=must_stop)
+    return present(import_id)
+
+
+def present(import_id: str | UUID) -> Import:
+    return Import.objects.get(id=import_id)
 
 
 def imported(client: ApiClient, content: bytes, **fields: Any) -> Import:
     """An upload that was accepted and worked through."""
     answer = upload(client, content, **fields)
     assert answer.status_code == 202, answer.content
-    return work(answer.json()["id"], answer.json()["user_id"])
+    return work(answer.json()["id"])
 
 
-def faults(row: Import) -> Iterable[tuple[int, str, str]]:
+def faults(row: Import) -> list[tuple[int, str, str]]:
     return [(error["line"], error["column"], error["code"]) for error in row.errors]

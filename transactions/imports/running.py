@@ -42,21 +42,30 @@ def run(
     where it broke off too often with nothing done in between. `advance` hears of rows read.
     """
     try:
-        if row.starts > operations.MAX_STARTS:
-            operations.finish(row, failure="interrupted-too-often")
-        else:
-            _run(row, must_stop, advance)
+        failure = _failure(row, must_stop, advance)
+        if failure is not None:
+            operations.finish(row, failure=failure)
     except operations.LeaseLost:
         logger.warning("Import %s was cancelled or taken over.", row.pk)
-    except spool.SpoolLost:
-        logger.error("The file of import %s is not on this machine, or damaged.", row.pk)
-        operations.finish(row, failure="file-lost")
     except BaseException:
         operations.release(row)
         raise
 
 
-def _run(row: Import, must_stop: Callable[[], bool], advance: Callable[[int], None]) -> None:
+def _failure(
+    row: Import, must_stop: Callable[[], bool], advance: Callable[[int], None]
+) -> str | None:
+    """What kept it from ending well, "" for nothing; None: it has not ended."""
+    if row.starts > operations.MAX_STARTS:
+        return "interrupted-too-often"
+    try:
+        return "" if _done(row, must_stop, advance) else None
+    except spool.SpoolLost:
+        logger.error("The file of import %s is not on this machine, or damaged.", row.pk)
+        return "file-lost"
+
+
+def _done(row: Import, must_stop: Callable[[], bool], advance: Callable[[int], None]) -> bool:
     recipe = _recipe(row.user, Layout(**row.layout))
     encoder = Encoder(recipe)
     with spool.opened(row.pk) as text, running_lanes(recipe, settings.IMPORT_PROCESSES) as lanes:
@@ -68,8 +77,8 @@ def _run(row: Import, must_stop: Callable[[], bool], advance: Callable[[int], No
             advance(len(batch))
             if must_stop():
                 operations.release(row)
-                return
-    operations.finish(row)
+                return False
+    return True
 
 
 def _recipe(owner: User, layout: Layout) -> Recipe:

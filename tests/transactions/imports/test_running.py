@@ -1,0 +1,349 @@
+"""An import is broken off, taken over, cancelled and repeated, and each row is there once."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.db.models.functions import Now
+from django_redis import get_redis_connection
+
+from fido.lib.ids import new_id
+from tests.client import ApiClient
+from tests.factories import record
+from tests.imports import HEADER, claimed, csv, faults, imported, present, submitted, upload, work
+from tests.movements import assert_exact
+from tests.races import and_disconnect, at_once, wait_until, waiting_for_locks
+from tests.worker import running_worker
+from transactions.imports import lanes, operations, running, spool, tasks
+from transactions.imports.models import Import
+from transactions.models import Transaction
+from transactions.signals import transactions_loaded
+
+pytestmark = pytest.mark.django_db(transaction=True)
+WITH_IDS = f"{HEADER},external_id"
+
+
+@pytest.fixture(autouse=True)
+def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "BATCH_ROWS", 2)
+
+
+def rows(count: int, **columns: Callable[[int], str]) -> bytes:
+    """A file whose amounts are 1, 2, 3 …"""
+    header = ",".join([HEADER, *columns])
+    more = ["".join(f",{cell(n)}" for cell in columns.values()) for n in range(1, count + 1)]
+    return csv(*(f"2026-01-31,{n},credit{more[n - 1]}" for n in range(1, count + 1)), header=header)
+
+
+def amounts(owner: ApiClient) -> list[int]:
+    kept = Transaction.objects.filter(user_id=owner.user_id)
+    return sorted(int(row.transaction_amount) for row in kept)
+
+
+def lapse(row: Import) -> None:
+    """As when its worker has been dead for a minute."""
+    assert Import.objects.filter(id=row.pk).update(leased_until=Now() - timedelta(seconds=1))
+
+
+@contextmanager
+def hearing(receiver: Callable[..., None]) -> Iterator[None]:
+    """Something else that takes part in the batch's database transaction."""
+    transactions_loaded.connect(receiver)
+    try:
+        yield
+    finally:
+        transactions_loaded.disconnect(receiver)
+
+
+def test_what_was_stopped_between_two_batches_is_gone_on_with(ada: ApiClient) -> None:
+    row = submitted(ada, rows(5))
+
+    stopped = work(row.pk, must_stop=lambda: True)
+    assert (stopped.status, stopped.rows_created, stopped.lease) == ("running", 2, None)
+    done = work(row.pk)
+
+    assert (done.status, done.rows_created) == ("done", 5)
+    assert amounts(ada) == [1, 2, 3, 4, 5]
+    assert_exact(ada.user)  # type: ignore[arg-type]
+
+
+def test_a_batch_that_breaks_off_leaves_nothing_and_is_done_again(ada: ApiClient) -> None:
+    row = submitted(ada, rows(5))
+    batches: list[int] = []
+
+    def break_off(**kwargs: Any) -> None:
+        batches.append(1)
+        if len(batches) == 2:
+            raise ConnectionError
+
+    with hearing(break_off), pytest.raises(ConnectionError):
+        work(row.pk)
+    assert amounts(ada) == [1, 2]
+    assert present(row.pk).rows_read == 2
+    assert_exact(ada.user)  # type: ignore[arg-type]
+
+    assert work(row.pk).rows_created == 5
+    assert amounts(ada) == [1, 2, 3, 4, 5]
+
+
+def test_refused_rows_are_not_read_again_after_a_stop(ada: ApiClient) -> None:
+    good, bad = "2026-01-31,1,credit", "2026-01-31,1,gift"
+    row = submitted(ada, csv(bad, good, bad, good, good))
+
+    work(row.pk, must_stop=lambda: True)
+    done = work(row.pk)
+
+    assert (done.rows_read, done.rows_created, done.rows_refused) == (5, 3, 2)
+    assert [line for line, _, _ in faults(done)] == [2, 4]
+
+
+def test_one_worker_alone_has_an_import(ada: ApiClient) -> None:
+    row = submitted(ada, rows(1))
+
+    def claim() -> Import | None:
+        return operations.claim(user_id=row.user_id, import_id=row.pk)
+
+    assert sum(found is not None for found in at_once(*[claim] * 8)) == 1
+
+
+def test_a_worker_that_was_taken_over_commits_nothing_more(ada: ApiClient) -> None:
+    row = submitted(ada, rows(5))
+    slow = claimed(row)
+    lapse(slow)
+
+    done = work(row.pk)
+    running.run(slow, must_stop=lambda: False)
+
+    assert (done.status, present(row.pk).rows_created) == ("done", 5)
+    assert amounts(ada) == [1, 2, 3, 4, 5]
+    assert_exact(ada.user)  # type: ignore[arg-type]
+
+
+def test_a_worker_is_taken_over_while_it_commits(ada: ApiClient) -> None:
+    row = submitted(ada, rows(4))
+    taken_over: list[int] = []
+
+    def take_over(**kwargs: Any) -> None:
+        if not taken_over:
+            taken_over.append(1)
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(and_disconnect, other_worker).result()
+
+    def other_worker() -> None:
+        lapse(row)
+        work(row.pk)
+
+    with hearing(take_over):
+        work(row.pk)
+
+    assert (present(row.pk).status, present(row.pk).rows_created) == ("done", 4)
+    assert amounts(ada) == [1, 2, 3, 4]
+    assert_exact(ada.user)  # type: ignore[arg-type]
+
+
+def test_a_cancelled_import_goes_no_further(ada: ApiClient) -> None:
+    row = submitted(ada, rows(5))
+
+    def cancel() -> bool:
+        return bool(ada.delete(f"/imports/{row.pk}").status_code == 204) and False
+
+    done = work(row.pk, must_stop=cancel)
+
+    assert (done.status, done.rows_created) == ("cancelled", 2)
+    assert amounts(ada) == [1, 2]
+    assert not spool.path_of(row.pk).exists()
+    assert ada.delete(f"/imports/{row.pk}").json()["code"] == "import-finished"
+
+
+def test_it_is_cancelled_or_done_and_never_both(ada: ApiClient) -> None:
+    for _ in range(20):
+        mine = claimed(submitted(ada, rows(1)))
+
+        def finish(mine: Import = mine) -> str:
+            try:
+                operations.finish(mine)
+            except operations.LeaseLost:
+                return "cancelled"
+            return "done"
+
+        def cancel(mine: Import = mine) -> str:
+            answer = ada.delete(f"/imports/{mine.pk}")
+            return "cancelled" if answer.status_code == 204 else "done"
+
+        said = set(at_once(finish, cancel))
+
+        assert said == {present(mine.pk).status}
+
+
+def test_the_same_file_again_creates_nothing(ada: ApiClient) -> None:
+    content = rows(5, external_id=lambda n: f"x-{n}")
+    imported(ada, content)
+
+    again = imported(ada, content)
+
+    assert (again.rows_created, again.rows_refused) == (0, 5)
+    assert faults(again)[0] == (2, "external_id", "external-id-taken")
+    assert amounts(ada) == [1, 2, 3, 4, 5]
+
+
+def test_an_external_id_counts_once_in_a_file_and_in_two_batches(ada: ApiClient) -> None:
+    done = imported(ada, rows(6, external_id=lambda n: "abcabb"[n - 1]))
+
+    assert faults(done) == [(line, "external_id", "external-id-taken") for line in (5, 6, 7)]
+    assert amounts(ada) == [1, 2, 3]
+
+
+def test_the_external_id_of_another_user_is_free(ada: ApiClient, ben: ApiClient) -> None:
+    record(ben.user, external_id="x-1")  # type: ignore[arg-type]
+
+    assert imported(ada, rows(1, external_id=lambda n: f"x-{n}")).rows_created == 1
+
+
+def test_an_external_id_that_is_taken_at_the_last_moment_is_refused(ada: ApiClient) -> None:
+    row = submitted(ada, rows(3, external_id=lambda n: f"x-{n}"))
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            record(ada.user, external_id="x-2")  # type: ignore[arg-type]
+            late = pool.submit(and_disconnect, lambda: work(row.pk))
+            wait_until(lambda: late.done() or waiting_for_locks() == 1)
+            assert not late.done()
+        done = late.result()
+
+    assert (done.rows_created, done.rows_refused) == (2, 1)
+    assert faults(done) == [(3, "external_id", "external-id-taken")]
+    assert amounts(ada) == [1, 3, 10]
+    assert_exact(ada.user)  # type: ignore[arg-type]
+
+
+def test_a_process_that_dies_while_it_encodes_breaks_the_import_off(
+    ada: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = submitted(ada, rows(5))
+    answer = lanes.Lane.answer
+
+    def killed(lane: lanes.Lane) -> Any:
+        lane._process.kill()
+        return answer(lane)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lanes.Lane, "answer", killed)
+        with pytest.raises((EOFError, BrokenPipeError)):
+            work(row.pk)
+
+    assert amounts(ada) == []
+    assert work(row.pk).rows_created == 5
+
+
+def test_what_breaks_off_again_and_again_is_given_up(ada: ApiClient) -> None:
+    row = submitted(ada, rows(1))
+    for _ in range(operations.MAX_STARTS):
+        operations.release(claimed(row))
+
+    done = work(row.pk)
+
+    assert (done.status, done.failure) == ("failed", "interrupted-too-often")
+    assert not spool.path_of(row.pk).exists()
+    assert amounts(ada) == []
+
+
+def test_a_batch_that_was_done_forgives_the_starts_before_it(ada: ApiClient) -> None:
+    row = submitted(ada, rows(5))
+    for _ in range(operations.MAX_STARTS - 1):
+        operations.release(claimed(row))
+
+    work(row.pk, must_stop=lambda: True)
+
+    assert present(row.pk).starts == 0
+    assert work(row.pk).status == "done"
+
+
+def test_an_import_whose_file_is_gone_fails_and_says_so(ada: ApiClient) -> None:
+    row = submitted(ada, rows(1))
+    spool.discard(row.pk)
+
+    done = work(row.pk)
+
+    assert (done.status, done.failure) == ("failed", "file-lost")
+
+
+def test_an_import_that_was_queued_while_the_queue_was_away_is_found(ada: ApiClient) -> None:
+    get_redis_connection().set("celery", "no list, so that nothing can be pushed to it")
+    row = submitted(ada, rows(3))
+    assert row.status == "queued"
+    get_redis_connection().delete("celery")
+
+    with running_worker():
+        tasks.resume_imports()
+        wait_until(lambda: present(row.pk).status == "done")
+
+    assert amounts(ada) == [1, 2, 3]
+    assert not spool.path_of(row.pk).exists()
+
+
+def test_what_a_worker_is_at_is_left_alone(ada: ApiClient) -> None:
+    row = claimed(submitted(ada, rows(3)))
+    get_redis_connection().delete("celery")
+
+    tasks.resume_imports()
+    tasks.run_import(row.user_id, str(row.pk))
+
+    assert get_redis_connection().llen("celery") == 0
+    assert present(row.pk).lease == row.lease
+
+
+def test_an_import_waits_while_the_worker_has_enough_of_them(ada: ApiClient) -> None:
+    row = submitted(ada, rows(3))
+    get_redis_connection().delete("celery")
+    for _ in range(tasks.AT_ONCE):
+        tasks._turns.acquire()
+    try:
+        tasks.run_import(row.user_id, str(row.pk))
+    finally:
+        for _ in range(tasks.AT_ONCE):
+            tasks._turns.release()
+
+    assert present(row.pk).status == "queued"
+    assert get_redis_connection().llen("celery") == 1
+
+
+def test_an_answer_that_was_kept_before_a_batch_is_not_given_after_it(ada: ApiClient) -> None:
+    row = submitted(ada, rows(3))
+    assert [ada.get("/analytics")["X-Cache"] for _ in range(2)] == ["miss", "hit"]
+    seen = []
+
+    def look() -> bool:
+        seen.append(ada.get("/analytics").json()["total_transactions"])
+        return False
+
+    work(row.pk, must_stop=look)
+
+    assert seen == [2, 3]
+
+
+def test_files_of_uploads_that_broke_off_are_removed_and_others_kept(ada: ApiClient) -> None:
+    row = submitted(ada, rows(1))
+    orphan = spool.Writer(new_id())
+    orphan.write(b"half")
+    orphan.close()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tasks, "ABANDONED_SECONDS", -1)
+        tasks.remove_abandoned_uploads()
+
+    assert [path.stem for path in spool.path_of(row.pk).parent.glob("*")] == [str(row.pk)]
+
+
+def test_a_sixth_import_at_once_is_refused_and_leaves_no_file(
+    ada: ApiClient, ben: ApiClient
+) -> None:
+    kept = [submitted(ada, rows(1)) for _ in range(operations.MAX_UNFINISHED)]
+
+    answer = upload(ada, rows(1))
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "too-many-imports")
+    assert len(list(spool.path_of(kept[0].pk).parent.glob("*"))) == len(kept)
+    assert upload(ben, rows(1)).status_code == 202
