@@ -11,7 +11,10 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from itertools import islice
+from queue import SimpleQueue
 from typing import IO, Any
 
 from django.conf import settings
@@ -20,10 +23,12 @@ from transactions.imports.encoding import Encoded, Recipe
 from transactions.imports.reading import Record
 
 Batch = list[Record]
+# How many batches may be waiting for each lane, so that it is at work while one is committed.
+AHEAD = 2
 
 
 class Lane:
-    """One process. It holds one batch at a time: with two, both sides could wait for the other."""
+    """One process, that encodes one batch at a time."""
 
     def __init__(self, recipe: Recipe) -> None:
         self._process = subprocess.Popen(
@@ -34,17 +39,18 @@ class Lane:
         )
         self._send(recipe)
 
-    def ask(self, batch: Batch) -> None:
+    def encode(self, batch: Batch) -> Encoded:
+        """Raises EOFError or BrokenPipeError when the process has died."""
         self._send(batch)
-
-    def answer(self) -> Encoded:
-        """Raises EOFError when the process has died."""
         encoded: Encoded = pickle.load(_pipe(self._process.stdout))  # noqa: S301 - our own child
         return encoded
 
     def close(self) -> None:
         self._process.kill()
-        self._process.communicate()
+        self._process.wait()
+        # Nobody reads any more what is left in its pipe.
+        with suppress(BrokenPipeError):
+            _pipe(self._process.stdin).close()
 
     def _send(self, message: Any) -> None:
         pipe = _pipe(self._process.stdin)
@@ -53,34 +59,46 @@ class Lane:
 
 
 class Lanes:
-    def __init__(self, lanes: list[Lane]) -> None:
-        self._lanes = lanes
+    """Lanes with a thread for each, which waits for its answers."""
+
+    def __init__(self, lanes: list[Lane], pool: Executor) -> None:
+        self._pool, self._ahead = pool, AHEAD * len(lanes)
+        self._idle: SimpleQueue[Lane] = SimpleQueue()
+        for lane in lanes:
+            self._idle.put(lane)
 
     def encoded(self, batches: Iterator[Batch]) -> Iterator[tuple[Batch, Encoded]]:
         """Each batch with its encoding, in order; the next ones are encoded meanwhile."""
-        under_way: deque[tuple[Lane, Batch]] = deque()
-        for lane, batch in zip(self._lanes, batches, strict=False):
-            lane.ask(batch)
-            under_way.append((lane, batch))
+        under_way = deque(map(self._start, islice(batches, self._ahead)))
         while under_way:
-            lane, batch = under_way.popleft()
-            encoded = lane.answer()
-            if following := next(batches, None):
-                lane.ask(following)
-                under_way.append((lane, following))
+            batch, encoding = under_way.popleft()
+            encoded = encoding.result()
+            under_way.extend(map(self._start, islice(batches, 1)))
             yield batch, encoded
+
+    def _start(self, batch: Batch) -> tuple[Batch, Future[Encoded]]:
+        return batch, self._pool.submit(self._encode, batch)
+
+    def _encode(self, batch: Batch) -> Encoded:
+        lane = self._idle.get()
+        try:
+            return lane.encode(batch)
+        finally:
+            self._idle.put(lane)
 
 
 @contextmanager
 def running_lanes(recipe: Recipe, count: int) -> Iterator[Lanes]:
     lanes: list[Lane] = []
+    pool = ThreadPoolExecutor(count, thread_name_prefix="import-lane")
     try:
         for _ in range(count):
             lanes.append(Lane(recipe))  # noqa: PERF401 - those that started are closed
-        yield Lanes(lanes)
+        yield Lanes(lanes, pool)
     finally:
         for lane in lanes:
             lane.close()
+        pool.shutdown(cancel_futures=True)
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

@@ -223,14 +223,14 @@ def test_a_process_that_dies_while_it_encodes_breaks_the_import_off(
     ada: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = submitted(ada, rows(5))
-    answer = lanes.Lane.answer
+    encode = lanes.Lane.encode
 
-    def killed(lane: lanes.Lane) -> Any:
+    def killed(lane: lanes.Lane, batch: lanes.Batch) -> Any:
         lane._process.kill()
-        return answer(lane)
+        return encode(lane, batch)
 
     with monkeypatch.context() as patch:
-        patch.setattr(lanes.Lane, "answer", killed)
+        patch.setattr(lanes.Lane, "encode", killed)
         with pytest.raises((EOFError, BrokenPipeError)):
             work(row.pk)
 

@@ -37,12 +37,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         bound_transactions()
-        if options["resume"]:
-            row = _resumed(options["resume"])
-        elif options["file"] and options["user"] is not None:
-            row = _submitted(options["file"], options["user"])
-        else:
-            raise CommandError("Name a FILE and its --user, or an import to --resume.")
+        match (options["file"], options["user"], options["resume"]):
+            case (Path() as file, int() as user_id, None):
+                row = _submitted(file, user_id)
+            case (None, None, UUID() as import_id):
+                row = _resumed(import_id)
+            case _:
+                raise CommandError("Name a FILE and its --user, or an import to --resume.")
         self._run(row)
 
     def _run(self, row: Import) -> None:

@@ -1,0 +1,132 @@
+"""What an import costs, as a ratio to the least that it could cost."""
+
+from __future__ import annotations
+
+import csv
+import random
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
+from multiprocessing import Pool
+from pathlib import Path
+from statistics import median
+
+from cryptography.fernet import Fernet
+from django.conf import settings
+from django.db import connection
+from django.test import override_settings
+from rich.table import Table
+
+from accounts.models import User
+from fido.lib.clock import now
+from fido.lib.crypto.blind import digest, normalised_name
+from fido.lib.ids import new_id
+from tests.factories import UserFactory
+from transactions.imports import operations, running
+from transactions.imports.encoding import COLUMNS
+from transactions.imports.intake import Intake
+from transactions.models import Transaction
+
+ROWS, ROUNDS = 100_000, 3
+CHUNK = 5_000
+PIECE_BYTES = 64 * 1024
+HEADER = (
+    *("transaction_date", "transaction_amount", "transaction_type", "currency"),
+    *("full_name", "description"),
+)
+Cells = list[str]
+
+
+def table() -> Table:
+    """Rows per second of both, in turns, and their ratio."""
+    seconds = _measured()
+    bare, service = median(seconds["bare"]), median(seconds["service"])
+    shown = Table("import", "rows a second", "to the bare script", title=f"{ROWS:,} rows of CSV")
+    shown.add_row("bare script: parse, encrypt, index, COPY", f"{ROWS / bare:,.0f}", "1.00")
+    shown.add_row("import, from its first byte", f"{ROWS / service:,.0f}", f"{bare / service:.2f}")
+    return shown
+
+
+def _measured() -> dict[str, list[float]]:
+    seconds: dict[str, list[float]] = {"bare": [], "service": []}
+    with tempfile.TemporaryDirectory() as folder, override_settings(IMPORTS_DIR=folder):
+        file = _file(Path(folder) / "rows.csv")
+        for _ in range(ROUNDS):
+            for name, way in (("bare", _bare), ("service", _service)):
+                seconds[name].append(_timed(partial(way, file, UserFactory.create())))
+    return seconds
+
+
+def _timed(way: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    way()
+    return time.perf_counter() - started
+
+
+def _file(path: Path) -> Path:
+    chance = random.Random(1)
+    with path.open("w", newline="") as target:
+        writer = csv.writer(target)
+        writer.writerow(HEADER)
+        for number in range(ROWS):
+            day = f"2025-{chance.randint(1, 12):02}-{chance.randint(1, 28):02}T12:00:00Z"
+            amount, kind = f"{chance.randint(1, 99999)}.50", chance.choice(["credit", "debit"])
+            name = f"Person Number {chance.randrange(5000)}"
+            writer.writerow([day, amount, kind, "USD", name, f"Invoice {number}, paid"])
+    return path
+
+
+def _service(file: Path, owner: User) -> None:
+    intake = Intake(new_id())
+    with file.open("rb") as source:
+        while piece := source.read(PIECE_BYTES):
+            intake.feed(piece)
+    layout = intake.finish()
+    row = operations.submit(
+        id_=intake.import_id,
+        owner=owner,
+        created_by=owner,
+        layout=layout,
+        size_bytes=intake.size_bytes,
+    )
+    claimed = operations.claim(user_id=owner.pk, import_id=row.pk)
+    assert claimed is not None
+    running.run(claimed, must_stop=lambda: False)
+    assert Transaction.objects.filter(user=owner).count() == ROWS
+
+
+def _bare(file: Path, owner: User) -> None:
+    """As short as it can be said; as many processes as the import has."""
+    encode = partial(
+        _lines, owner.pk, settings.FERNET_KEYS[0], settings.BLIND_INDEX_KEYS[0], now().isoformat()
+    )
+    copy = f"COPY transactions_transaction ({', '.join(COLUMNS)}) FROM STDIN"
+    with file.open(newline="") as source, Pool(settings.IMPORT_PROCESSES) as pool:
+        rows = csv.reader(source)
+        next(rows)
+        with connection.cursor() as cursor, cursor.copy(copy) as target:
+            for lines in pool.imap(encode, _chunks(rows)):
+                target.write(lines)
+    assert Transaction.objects.filter(user=owner).count() == ROWS
+
+
+def _chunks(rows: Iterator[Cells]) -> Iterator[list[Cells]]:
+    while chunk := list(islice(rows, CHUNK)):
+        yield chunk
+
+
+def _lines(
+    user_id: int, fernet_key: str, index_key: bytes, moment: str, rows: list[Cells]
+) -> bytes:
+    encrypt = Fernet(fernet_key).encrypt
+    lines = []
+    for day, amount, kind, currency, name, description in rows:
+        token, note = encrypt(name.encode()).decode(), encrypt(description.encode()).decode()
+        index = digest(index_key, "transactions.Transaction.full_name", normalised_name(name)).hex()
+        lines.append(
+            f"{new_id()}\t{user_id}\t{token}\t\\\\x{index}\t{note}\t{day}\t{amount}\t{kind}\t"
+            f"{currency}\t\\N\t1\t{moment}\t{moment}\n"
+        )
+    return "".join(lines).encode()
