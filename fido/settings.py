@@ -130,7 +130,7 @@ IMPORT_PROCESSES = env.integer("IMPORT_PROCESSES", default=os.cpu_count() or 1)
 ROOT_URLCONF = "fido.urls"
 WSGI_APPLICATION = "fido.wsgi.application"
 INSTALLED_APPS = [
-    "fido",
+    "fido.apps.FidoConfig",
     "accounts",
     "transactions",
     "transactions.imports",

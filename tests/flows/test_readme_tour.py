@@ -15,6 +15,7 @@ from django.conf import settings
 
 from tests import webserver
 from tests.factories import PASSWORD, StaffFactory
+from tests.worker import running_worker
 
 ADDRESS = "http://localhost:8000"
 BLOCK = re.compile(r"```sh\n(.*?)```\n(?:```(?:json|text)\n(.*?)```\n)?", re.DOTALL)
@@ -47,7 +48,7 @@ def test_the_tour_prints_what_the_readme_shows() -> None:
     StaffFactory.create(username="admin", password=PASSWORD)
     steps = tour()
 
-    with webserver.serving() as server:
+    with webserver.serving() as server, running_worker():
         outputs = _run(steps, f"http://localhost:{server.port}")
 
     assert len(outputs) == len(steps) > 10

@@ -9,6 +9,8 @@ from fido.lib.serializers import StrictSerializer
 from transactions.api.serializers import UserIdField
 from transactions.imports.models import Import
 
+ERROR = ("line", "column", "code", "detail")
+
 
 class UploadFields(StrictSerializer):
     """What stands beside the file."""
@@ -52,7 +54,8 @@ def shown(row: Import) -> dict[str, Any]:
         "rows_read": row.rows_read,
         "rows_created": row.rows_created,
         "rows_refused": row.rows_refused,
-        "errors": row.errors,
+        # PostgreSQL keeps members in an order of its own.
+        "errors": [{name: error[name] for name in ERROR} for error in row.errors],
         "failure": row.failure or None,
         "created_at": clock.text(row.created_at),
         "finished_at": row.finished_at and clock.text(row.finished_at),
