@@ -112,6 +112,10 @@ class Attempt:
             self._digest = _digest(key)
             self._message = _message(request, content)
 
+    @property
+    def has_key(self) -> bool:
+        return self._digest is not None
+
     def replayed(self, *, user_id: int) -> HttpResponse | None:
         """The first answer to this user's key. None: there is none, or no key was sent.
 
@@ -120,7 +124,7 @@ class Attempt:
         Raises:
             KeyReused: it was the answer to another request.
         """
-        if self._digest is None:
+        if not self.has_key:
             return None
         rows = IdempotencyKey.objects.filter(user_id=user_id, key_digest=self._digest)
         row = rows.only("answer").first()
@@ -137,7 +141,7 @@ class Attempt:
             KeyReused: the key was used for another request.
             KeyInFlight: another request with this key is not done yet.
         """
-        if self._digest is None:
+        if not self.has_key:
             return make()
         with ExitStack() as fences:
             # Entered here and not by `make`, so that they end after this commit or rollback.
@@ -158,7 +162,7 @@ class Attempt:
         Before, there was nobody to keep the key for. Whether the user is there already, and got
         this very answer, is to be asked by `replayed` when `make` is refused.
         """
-        if self._digest is None:
+        if not self.has_key:
             return make()[1]
         with transaction.atomic():
             user_id, response = make()

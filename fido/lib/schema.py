@@ -47,7 +47,8 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     HEADER,
     {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH, "pattern": "^[ -~]+$"},
     OpenApiParameter.HEADER,
-    description="The first answer to this key is kept for a day, and replayed.",
+    description="The first answer to this key is kept for a day, and replayed with"
+    " `Idempotent-Replayed: true`.",
 )
 IF_MATCH = OpenApiParameter(
     "If-Match", str, OpenApiParameter.HEADER, description="Only if the record's ETag is this one."
@@ -107,7 +108,8 @@ class ProblemAwareSchema(AutoSchema):
         if "requestBody" in operation:
             refusals |= WITH_BODY
         if any(parameter["in"] == "query" for parameter in parameters):
-            refusals |= {"400": "A parameter is unknown or has a bad value."}
+            what = "The body or a parameter" if "400" in refusals else "A parameter"
+            refusals |= {"400": f"{what} has errors."}
         if any(parameter["in"] == "path" for parameter in parameters):
             refusals |= {"404": "There is no such record, or it is not yours."}
         if not self._is_open() or "auth" in self.path:

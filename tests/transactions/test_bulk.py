@@ -18,6 +18,7 @@ from tests.fences import Step, steps, writer_stands
 from tests.movements import assert_exact
 from tests.races import at_once, overtaken
 from transactions import operations
+from transactions.api import bulk
 from transactions.models import Transaction
 from transactions.signals import transactions_changed
 
@@ -355,6 +356,20 @@ def test_several_users_with_a_key_commit_together(
     entered = [("enter", user_id, False) for user_id in users]
     assert steps == entered + [("leave", user_id, False) for user_id in reversed(users)]
     assert not any(writer_stands(user_id) for user_id in users)
+
+
+def test_a_key_is_not_for_too_many_users(
+    service: ApiClient, ada: ApiClient, ben: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "MAX_USERS_OF_A_KEY", 1)
+    rows = [ROW | {"user_id": client.user_id} for client in (ada, ben)]
+
+    answer = post(service, rows, "?atomic=false", HTTP_IDEMPOTENCY_KEY="march")
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "too-many-users")
+    assert nothing_is_recorded()
+    assert post(service, rows[:1], HTTP_IDEMPOTENCY_KEY="march").status_code == 201
+    assert each(service, rows)["created"] == 2
 
 
 def test_several_users_with_a_key_fail_together(

@@ -33,6 +33,8 @@ from transactions.models import Transaction
 from transactions.operations import Draft
 
 MAX_ROWS = 5000
+# With a key all is one transaction, which must stay far below what PostgreSQL lets one take.
+MAX_USERS_OF_A_KEY = 1000
 # Of a row among others. A body of unknown fields must not make an answer of many times its size.
 MAX_ERRORS_OF_ROW = 10
 
@@ -45,6 +47,11 @@ TAKEN_OR_IN_FLIGHT = OpenApiResponse(
 
 class TooManyRows(DomainError):
     code, title, status = "too-many-rows", f"At most {MAX_ROWS} rows at once.", 400
+
+
+class TooManyUsers(DomainError):
+    code, status = "too-many-users", 400
+    title = f"With an Idempotency-Key at most {MAX_USERS_OF_A_KEY} users at once."
 
 
 class SeveralUsers(DomainError):
@@ -83,7 +90,7 @@ class BulkView(APIView):
         """Records up to 5,000 transactions, in 4 MiB at most: all or none, or each for itself.
 
         With `atomic=false` the rows of one user are recorded together, and each user's for
-        themselves; with an `Idempotency-Key` all of them together.
+        themselves; with an `Idempotency-Key` all of them together, of 1,000 users at most.
         """
         atomic = BulkQuery.read(request)["atomic"]
         me = caller(request)
@@ -94,6 +101,8 @@ class BulkView(APIView):
         if atomic:
             _require_one_whole(rows)
         owners = {row.owner.pk for row in rows if isinstance(row, Row)}
+        if attempt.has_key and len(owners) > MAX_USERS_OF_A_KEY:
+            raise TooManyUsers()
         make = partial(_recorded, me, rows, atomic=atomic)
         return attempt.run(make, user_id=me.pk, owners=owners)
 
