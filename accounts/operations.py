@@ -8,14 +8,18 @@ from django.contrib.auth import password_validation
 from django.contrib.auth.hashers import check_password, make_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import F
 
 from accounts import queries, tokens
 from accounts.models import AccessLogEntry, LoginSession, User
 from accounts.tokens import TokenPair
 from fido.lib import clock
 from fido.lib.crypto.fields import blind_index
-from fido.lib.problems import DomainError, InvalidInput
+from fido.lib.problems import DomainError, InvalidInput, PreconditionFailed
 from fido.lib.versioned_cache import write_fence
+
+# What a profile shows and what may change of it.
+PROFILE = ("email", "full_name", "currency", "is_active")
 
 
 class WrongCredentials(DomainError):
@@ -32,11 +36,19 @@ class InvalidRefreshToken(DomainError):
     code, title, status = "invalid-token", "This refresh token is not valid.", 401
 
 
+class Taken(InvalidInput):
+    """Somebody has this user name or e-mail address."""
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(field, "taken", detail)
+
+
 def register(*, username: str, email: str, password: str, full_name: str | None = None) -> User:
     """Creates a user who can log in.
 
     Raises:
-        InvalidInput: the user name or the e-mail address is taken, or the password is weak.
+        Taken: the user name or the e-mail address is.
+        InvalidInput: the password is weak.
     """
     user = User(username=username, email=email, full_name=full_name)
     _require_free(username=username, email=email)
@@ -114,6 +126,16 @@ def require_password(*, user: User, password: str) -> None:
         raise InvalidInput("current_password", "wrong-password", "This is not your password.")
 
 
+def require_credentials(*, user: User, password: str) -> None:
+    """Asks for a password as a login does, and starts no session.
+
+    Raises:
+        WrongCredentials: it is another one, or the user may not log in.
+    """
+    if not check_password(password, user.password) or not user.is_active:
+        raise WrongCredentials()
+
+
 def change_password(*, user: User, new_password: str, session_id: uuid.UUID | None) -> None:
     """Sets the password, ends all access tokens, and every session but `session_id`.
 
@@ -170,28 +192,41 @@ def _end_sessions(user: User) -> None:
     LoginSession.objects.filter(user_id=user.pk).delete()
 
 
-def update_profile(*, user: User, changes: dict[str, Any]) -> User:
+def update_profile(*, user: User, changes: dict[str, Any], if_unchanged: bool = False) -> User:
     """Sets any of `email`, `full_name`, `currency`; what is not named stays as it is.
 
     Only these columns are written, so that a name whose token cannot be read just now is not
     overwritten by its absence.
 
     Raises:
-        InvalidInput: somebody else has the e-mail address.
+        Taken: somebody else has the e-mail address.
+        PreconditionFailed: the profile is no longer as `user` says, and was to be changed only so.
     """
     if not changes:
         return user
     if "email" in changes:
         _require_free(email=changes["email"], except_user_id=user.pk)
-    for field, value in changes.items():
-        setattr(user, field, value)
     try:
         with write_fence(user.pk), transaction.atomic():
+            if if_unchanged:
+                _require_unchanged(user)
+            for field, value in changes.items():
+                setattr(user, field, value)
             user.save(update_fields=_with_indexes(changes))
     except IntegrityError:
         _require_free(email=changes.get("email"), except_user_id=user.pk)
         raise
     return user
+
+
+def _require_unchanged(user: User) -> None:
+    # A write comes first: who else writes to the row waits from here on, and nothing is read
+    # that somebody is about to change. The tokens of one value differ, so the values are compared.
+    present = User.objects.filter(pk=user.pk)
+    present.update(is_active=F("is_active"))
+    row = present.get()
+    if any(getattr(row, name) != getattr(user, name) for name in PROFILE):
+        raise PreconditionFailed()
 
 
 def log_access(*, actor: User, subject_id: int, what: str, route: Literal["admin", "api"]) -> None:
@@ -217,9 +252,9 @@ def _require_free(
     *, username: str | None = None, email: str | None = None, except_user_id: int | None = None
 ) -> None:
     if username and queries.username_taken(username):
-        raise InvalidInput("username", "taken", "This user name is taken.")
+        raise Taken("username", "This user name is taken.")
     if email and queries.email_taken(email, except_user_id=except_user_id):
-        raise InvalidInput("email", "taken", "This e-mail address is taken.")
+        raise Taken("email", "This e-mail address is taken.")
 
 
 def _require_strong(password: str, user: User, *, field: str) -> None:

@@ -94,6 +94,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "accounts.purge_sessions",
         "schedule": timedelta(hours=1),
     },
+    "forget idempotency keys of yesterday": {
+        "task": "fido.purge_idempotency_keys",
+        "schedule": timedelta(hours=1),
+    },
 }
 
 # --- HTTP -------------------------------------------------------------------------------------
@@ -112,6 +116,8 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES
 SESSION_COOKIE_AGE = 8 * 3600
 X_FRAME_OPTIONS = "DENY"
 MAX_BODY_BYTES = 1024 * 1024
+# What is parsed of it may take 25 times as much memory.
+MAX_BULK_BODY_BYTES = 4 * MAX_BODY_BYTES
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 # Never to a file in /tmp: that fills the disk, and holds in clear what was sent.
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]

@@ -25,11 +25,11 @@ def at_once(*calls: Callable[[], T]) -> list[T]:
         return list(pool.map(run, calls))
 
 
-def overtaken(*, call: Callable[[], T], by: Callable[[], object]) -> T:
+def overtaken(*, call: Callable[[], T], by: Callable[[], object], in_vain: bool = False) -> T:
     """What `call` gives when `by` writes the same row between its read and its write.
 
     `by` writes in a transaction that commits only once `call`, which cannot see that write yet,
-    waits for the row.
+    waits for the row; or that rolls back then, if it was in vain.
     """
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
@@ -37,6 +37,7 @@ def overtaken(*, call: Callable[[], T], by: Callable[[], object]) -> T:
             late = pool.submit(and_disconnect, call)
             wait_until(lambda: late.done() or waiting_for_locks() == 1)
             assert not late.done(), late.result()
+            transaction.set_rollback(in_vain)
         return late.result()
 
 

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +24,7 @@ DEADLINE_SECONDS = 30
 class WebServer:
     port: int
     output: Path
+    pid: int = 0
 
     def request(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         """The answer, with its body read into `.content`. An iterable body is sent in chunks."""
@@ -54,11 +55,12 @@ class WebServer:
 
 
 @contextlib.contextmanager
-def serving(**variables: str) -> Iterator[WebServer]:
+def serving(*, workers: int = 1, threads: int = 1, **variables: str) -> Iterator[WebServer]:
     """Gunicorn on the test's database, or on what `variables` say."""
     with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as bound:
         server = WebServer(bound.getsockname()[1], Path(folder) / "output")
-        options = [f"--bind=fd://{bound.fileno()}", "--worker-class=gthread", "--threads=1"]
+        options = [f"--bind=fd://{bound.fileno()}", "--worker-class=gthread"]
+        options += [f"--workers={workers}", f"--threads={threads}"]
         options += ["--no-control-socket", "--log-level=warning"]
         with server.output.open("wb") as output:
             process = subprocess.Popen(
@@ -71,7 +73,7 @@ def serving(**variables: str) -> Iterator[WebServer]:
             )
         try:
             _wait_until_live(server)
-            yield server
+            yield replace(server, pid=process.pid)
         finally:
             process.terminate()
             process.wait(DEADLINE_SECONDS)

@@ -3,10 +3,11 @@
 import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F
@@ -15,11 +16,13 @@ from psycopg.errors import UniqueViolation
 from accounts.models import User
 from fido.lib import clock, money
 from fido.lib.crypto.fields import blind_index
-from fido.lib.problems import DomainError, InvalidInput, NotFound
+from fido.lib.problems import DomainError, InvalidInput, NotFound, PreconditionFailed
 from fido.lib.versioned_cache import write_fence
 from transactions import queries
 from transactions.models import Transaction
 from transactions.signals import Change, DayMoved, transactions_changed, transactions_loaded
+
+INSERTED_AT_ONCE = 1000
 
 
 class ExternalIdTaken(DomainError):
@@ -55,17 +58,41 @@ def record(*, owner: User, draft: Draft) -> Transaction:
         ExternalIdTaken: the owner has one with this `external_id`.
         InvalidInput: the amount is written with more decimals than its currency has.
     """
-    _require_decimals(draft.transaction_amount, draft.currency)
-    now = clock.now()
-    row = Transaction(user=owner, created_at=now, updated_at=now, **asdict(draft))
+    require_recordable(draft)
+    row = _row(owner, draft, clock.now())
     taken = _naming_the_existing(owner.pk, draft.external_id)
     with taken, write_fence(owner.pk), transaction.atomic():
         row.save(force_insert=True)
-        _announce(before=None, after=row)
+        _announce(Change(before=None, after=row))
     return row
 
 
-def amend(*, row: Transaction, changes: dict[str, Any]) -> Transaction:
+def record_many(
+    *, owner: User, drafts: Sequence[Draft], atomic: bool = True
+) -> list[Transaction | ExternalIdTaken]:
+    """Records many of one user in one database transaction; what became of each, in order.
+
+    An `external_id` that is taken, also by an earlier draft, refuses its draft alone; if
+    `atomic`, it refuses them all.
+
+    Raises:
+        ExternalIdTaken: if `atomic`. `index` says which draft was refused, and `first_index`,
+            where it was, which other draft has the same `external_id`.
+        InvalidInput: an amount is written with more decimals than its currency has.
+    """
+    for draft in drafts:
+        require_recordable(draft)
+    now = clock.now()
+    rows = [_row(owner, draft, now) for draft in drafts]
+    with write_fence(owner.pk), transaction.atomic():
+        refusals = _insert(owner.pk, rows)
+        if refusals and atomic:
+            raise _first_refusal(rows, refusals)
+        _announce(*(Change(None, after=row) for row in rows if row.pk not in refusals))
+    return [refusals.get(row.pk, row) for row in rows]
+
+
+def amend(*, row: Transaction, changes: dict[str, Any], if_unchanged: bool = False) -> Transaction:
     """Changes the named fields of a transaction, and returns it as it now is.
 
     `row` may be out of date: the update is conditional on its version and, on a miss, is tried
@@ -83,23 +110,68 @@ def amend(*, row: Transaction, changes: dict[str, Any]) -> Transaction:
             after = _changed(row, changes)
             if _replace(before=row, after=after, fields=changes):
                 break
-            row = _present(row)
-        _announce(before=row, after=after)
+            row = _present(row, if_unchanged)
+        _announce(Change(before=row, after=after))
     return after
 
 
-def delete(*, row: Transaction) -> None:
+def delete(*, row: Transaction, if_unchanged: bool = False) -> None:
     """Deletes a transaction, of which `row` may be out of date.
 
     Raises:
         NotFound: somebody else has deleted it.
+        PreconditionFailed: it is no longer as `row` says, and was to be deleted only so.
     """
     with write_fence(row.user_id), transaction.atomic():
         # Raw, so that it is one statement for good: once a row refers to transactions,
         # QuerySet.delete() first reads and then deletes by id, whatever the version.
         while not (rows := _same_version(row))._raw_delete(rows.db):
-            row = _present(row)
-        _announce(before=row, after=None)
+            row = _present(row, if_unchanged)
+        _announce(Change(before=row, after=None))
+
+
+def require_recordable(draft: Draft) -> None:
+    """What only the whole draft can tell to be wrong.
+
+    Raises:
+        InvalidInput: the amount is written with more decimals than its currency has.
+    """
+    _require_decimals(draft.transaction_amount, draft.currency)
+
+
+def _row(owner: User, draft: Draft, now: datetime) -> Transaction:
+    # Field by field: asdict() copies deeply, which for many takes as long as to encrypt them.
+    values = {field.name: getattr(draft, field.name) for field in fields(draft)}
+    return Transaction(user=owner, created_at=now, updated_at=now, **values)
+
+
+def _insert(user_id: int, rows: list[Transaction]) -> dict[UUID, ExternalIdTaken]:
+    """Inserts the rows whose external id is free; why not, of the others, by their ids."""
+    # In one order, so that of two that want the same ones neither waits for the other.
+    named = sorted((row for row in rows if row.external_id), key=lambda row: str(row.external_id))
+    plain = [row for row in rows if not row.external_id]
+    Transaction.objects.bulk_create(plain, INSERTED_AT_ONCE)
+    # Who has the same external id and has not committed yet is waited for.
+    Transaction.objects.bulk_create(named, INSERTED_AT_ONCE, ignore_conflicts=True)
+    holders = queries.ids_of_external(user_id, [str(row.external_id) for row in named])
+    refusals = {}
+    for row in named:
+        holder = holders.get(str(row.external_id))
+        if holder != row.pk:
+            # None: what refused it is gone again.
+            refusals[row.pk] = ExternalIdTaken(existing_id=holder and str(holder))
+    return refusals
+
+
+def _first_refusal(
+    rows: list[Transaction], refusals: dict[UUID, ExternalIdTaken]
+) -> ExternalIdTaken:
+    index, row = next((n, row) for n, row in enumerate(rows) if row.pk in refusals)
+    existing_id = refusals[row.pk].extra["existing_id"]
+    for earlier, other in enumerate(rows[:index]):
+        if str(other.pk) == existing_id:  # which is not recorded either
+            return ExternalIdTaken(existing_id=None, index=index, first_index=earlier)
+    return ExternalIdTaken(existing_id=existing_id, index=index)
 
 
 def load(*, user_id: int, columns: Sequence[str], lines: bytes, moved: list[DayMoved]) -> None:
@@ -156,15 +228,17 @@ def _same_version(row: Transaction) -> Any:
     return Transaction.objects.filter(user_id=row.user_id, id=row.pk, version=row.version)
 
 
-def _present(row: Transaction) -> Transaction:
+def _present(row: Transaction, if_unchanged: bool) -> Transaction:
+    if if_unchanged:
+        raise PreconditionFailed()
     present = Transaction.objects.filter(user_id=row.user_id, id=row.pk).first()
     if present is None:
         raise NotFound()
     return present
 
 
-def _announce(*, before: Transaction | None, after: Transaction | None) -> None:
-    transactions_changed.send(sender=Transaction, changes=[Change(before=before, after=after)])
+def _announce(*changes: Change) -> None:
+    transactions_changed.send(sender=Transaction, changes=list(changes))
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Questions about transactions that span rows."""
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -34,6 +35,14 @@ def id_of_external(user_id: int, external_id: str) -> UUID | None:
     """The id of the user's transaction with this `external_id`."""
     rows = Transaction.objects.filter(user_id=user_id, external_id=external_id)
     return rows.values_list("id", flat=True).first()
+
+
+def ids_of_external(user_id: int, external_ids: Collection[str]) -> dict[str, UUID]:
+    """Those of the user's transactions that have one of these external ids, by it."""
+    if not external_ids:
+        return {}
+    rows = Transaction.objects.filter(user_id=user_id, external_id__in=external_ids)
+    return {str(external_id): id_ for external_id, id_ in rows.values_list("external_id", "id")}
 
 
 def owner_of(transaction_id: UUID) -> int | None:

@@ -1,10 +1,13 @@
 """HTTP for accounts: throttle, check shape, call one operation."""
 
+from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.db.models import QuerySet
+from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import status
 from rest_framework.exceptions import PermissionDenied
@@ -18,10 +21,15 @@ from accounts import login_throttle, operations
 from accounts.api import serializers
 from accounts.api.authentication import caller, session_id
 from accounts.models import User
+from accounts.queries import user_by_login
 from accounts.tokens import TokenPair
+from fido.lib import conditional
 from fido.lib.client_address import client_network
+from fido.lib.conditional import etag_of, json_answer, only_if_unchanged, rendered
+from fido.lib.idempotency import Attempt, KeyReused
 from fido.lib.pagination import ListQuery
 from fido.lib.problems import NotFound
+from fido.lib.schema import IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, etag_on
 from fido.lib.throttling import Counter
 
 
@@ -39,17 +47,51 @@ class AnonymousView(APIView):
 class RegisterView(AnonymousView):
     @extend_schema(
         operation_id="register",
+        parameters=[IDEMPOTENCY_KEY],
         request=serializers.RegistrationSerializer,
         responses={201: serializers.RegistrationSerializer},
     )
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponse:
         address = client_network(request)
         Counter("register", address, settings.REGISTRATIONS_PER_ADDRESS).hit()
         serializer = serializers.RegistrationSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        user = operations.register(**serializer.validated_data)
-        answer = serializers.RegistrationSerializer(user).data
-        return Response(answer, status=status.HTTP_201_CREATED)
+        values = serializer.validated_data
+        attempt = Attempt(request, content=_without_password(request.data))
+        try:
+            return attempt.create(partial(_registered, values))
+        except operations.Taken:
+            if first := _first_registration(request, attempt, values):
+                return first
+            raise
+
+
+def _registered(values: dict[str, Any]) -> tuple[int, HttpResponse]:
+    user = operations.register(**values)
+    return user.pk, json_answer(rendered(serializers.RegistrationSerializer(user).data), 201)
+
+
+def _without_password(body: dict[str, Any]) -> dict[str, Any]:
+    # Nothing that is made of it is kept besides its Argon2 hash.
+    return {name: value for name, value in body.items() if name != "password"}
+
+
+def _first_registration(
+    request: Request, attempt: Attempt, values: dict[str, Any]
+) -> HttpResponse | None:
+    """The answer that this very registration got before, for who knows its key and password.
+
+    There is no caller yet, so the key is the new user's. Else it is None, whatever the reason:
+    what is answered then tells no more than that the name is taken.
+    """
+    user = user_by_login(values["username"])
+    with suppress(KeyReused, operations.WrongCredentials):
+        first = attempt.replayed(user_id=user.pk) if user else None
+        if user and first:
+            with login_throttle.counted(request, user.username):
+                operations.require_credentials(user=user, password=values["password"])
+            return first
+    return None
 
 
 class LoginView(AnonymousView):
@@ -87,20 +129,32 @@ class LogoutView(AnonymousView):
 
 
 class MeView(APIView):
-    @extend_schema(operation_id="read_own_profile", responses=serializers.UserSerializer)
-    def get(self, request: Request) -> Response:
-        return Response(serializers.UserSerializer(caller(request)).data)
+    @extend_schema(
+        operation_id="read_own_profile",
+        parameters=[IF_NONE_MATCH, etag_on(200)],
+        responses=serializers.UserSerializer,
+    )
+    def get(self, request: Request) -> HttpResponse:
+        body = _profile(caller(request))
+        return conditional.answer(request, body, etag_of(body))
 
     @extend_schema(
         operation_id="change_own_profile",
+        parameters=[IF_MATCH, etag_on(200)],
         request=serializers.ProfileSerializer,
         responses=serializers.UserSerializer,
     )
-    def patch(self, request: Request) -> Response:
+    def patch(self, request: Request) -> HttpResponse:
         serializer = serializers.ProfileSerializer(data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
-        user = operations.update_profile(user=caller(request), changes=serializer.validated_data)
-        return Response(serializers.UserSerializer(user).data)
+        user, changes = caller(request), serializer.validated_data
+        bound = only_if_unchanged(request, lambda: etag_of(_profile(user)))
+        user = operations.update_profile(user=user, changes=changes, if_unchanged=bound)
+        return json_answer(_profile(user), ETag=etag_of(_profile(user)))
+
+
+def _profile(user: User) -> bytes:
+    return rendered(serializers.UserSerializer(user).data)
 
 
 class PasswordView(APIView):
@@ -150,8 +204,12 @@ class UserListView(GenericAPIView[User]):
 
 
 class UserDetailView(APIView):
-    @extend_schema(operation_id="read_user", responses=serializers.UserSerializer)
-    def get(self, request: Request, user_id: int) -> Response:
+    @extend_schema(
+        operation_id="read_user",
+        parameters=[IF_NONE_MATCH, etag_on(200)],
+        responses=serializers.UserSerializer,
+    )
+    def get(self, request: Request, user_id: int) -> HttpResponse:
         """One's own profile, or for staff anybody's; opening another's is logged first."""
         actor = caller(request)
         own = actor.pk == user_id
@@ -160,7 +218,8 @@ class UserDetailView(APIView):
         user = User.objects.filter(pk=user_id).first()
         if user is None:
             raise NotFound()
-        return Response(_opened(user, actor).data)
+        body = rendered(_opened(user, actor).data)
+        return conditional.answer(request, body, etag_of(body))
 
 
 def _opened(user: User, actor: User) -> Any:

@@ -1,15 +1,13 @@
 """Answers over HTTP that are kept in the versioned cache, and that a client need not read twice."""
 
-import hashlib
 from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpResponse
-from django.utils.http import parse_etags
-from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 
-from fido.lib import versioned_cache
+from fido.lib import conditional, versioned_cache
+from fido.lib.conditional import rendered
 from fido.lib.versioned_cache import View
 
 
@@ -28,29 +26,16 @@ def answered(
     """
     view: View | None = getattr(request._request, "fido_view", None)
     if question is None or view is None or view.writer_stands:
-        return _response(request, _rendered(make()), "bypass")
+        return _response(request, rendered(make()), "bypass")
     kept = versioned_cache.find(view, question)
     if kept is not None:
         return _response(request, kept, "hit")
-    body = _rendered(make())
+    body = rendered(make())
     versioned_cache.keep(view, question, body)
     return _response(request, body, "miss")
 
 
-def _rendered(data: dict[str, Any]) -> bytes:
-    body: bytes = JSONRenderer().render(data)
-    return body
-
-
 def _response(request: Request, body: bytes, source: str) -> HttpResponse:
-    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    offered = parse_etags(request.headers.get("If-None-Match", ""))
-    if etag in offered or f"W/{etag}" in offered or "*" in offered:
-        response = HttpResponse(status=304)
-    else:
-        response = HttpResponse(body, content_type="application/json")
-    response["ETag"] = etag
-    # No browser and no proxy keeps a copy that it does not ask about each time.
-    response["Cache-Control"] = "private, no-cache"
+    response = conditional.answer(request, body, conditional.etag_of(body))
     response["X-Cache"] = source
     return response

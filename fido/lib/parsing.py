@@ -20,6 +20,10 @@ class JSONParser(BaseParser):
 
     media_type = "application/json"
 
+    @property
+    def max_bytes(self) -> int:
+        return settings.MAX_BODY_BYTES
+
     def parse(
         self,
         stream: IO[Any],
@@ -28,11 +32,11 @@ class JSONParser(BaseParser):
     ) -> Any:
         # Read one byte past the limit: a length that the client states may be wrong.
         try:
-            body = stream.read(settings.MAX_BODY_BYTES + 1)
+            body = stream.read(self.max_bytes + 1)
         except OSError:
             # Malformed chunks, or a client that has gone.
             raise ParseError("The body broke off.") from None
-        if len(body) > settings.MAX_BODY_BYTES:
+        if len(body) > self.max_bytes:
             raise BodyTooLarge()
         try:
             # Decoded here: json would take UTF-16 as well, and surrogates in what is no UTF-8.
@@ -40,3 +44,11 @@ class JSONParser(BaseParser):
         except (ValueError, RecursionError, ArithmeticError):
             # ValueError: also bad UTF-8 and integers of over 4,300 digits.
             raise ParseError("The body is not JSON that can be read.") from None
+
+
+class BulkJSONParser(JSONParser):
+    """For a body that holds many records."""
+
+    @property
+    def max_bytes(self) -> int:
+        return settings.MAX_BULK_BODY_BYTES

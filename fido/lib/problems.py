@@ -33,6 +33,9 @@ class DomainError(Exception):
     title: str = "The request was refused."
     status: int = status.HTTP_409_CONFLICT
 
+    # Seconds after which to try again, where that may help.
+    wait: int | None = None
+
     def __init__(self, detail: str | None = None, **extra: Any) -> None:
         super().__init__(detail or self.title)
         self.detail = detail or self.title
@@ -41,6 +44,13 @@ class DomainError(Exception):
 
 class NotFound(DomainError):
     code, title, status = "not-found", "There is no such record.", status.HTTP_404_NOT_FOUND
+
+
+class PreconditionFailed(DomainError):
+    """The record is no longer as the client has read it. Nothing was changed."""
+
+    code, title = "precondition-failed", "The record has changed since it was read."
+    status = status.HTTP_412_PRECONDITION_FAILED
 
 
 class InvalidInput(DomainError):
@@ -90,7 +100,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> JsonResponse
     path = context["request"].path
     if isinstance(error, DomainError):
         body = problem(error.status, error.code, error.detail, path, title=error.title)
-        return _answer(body | error.extra)
+        return _answer(body | error.extra, _headers(error))
     if is_database_away(error):
         return unavailable(context["request"])
     if isinstance(error, RequestDataTooBig):
@@ -112,6 +122,25 @@ def problem(status: int, code: str, detail: str, path: str, title: str | None = 
         "instance": path,
         "code": code,
     }
+
+
+def part(error: DomainError | exceptions.APIException, place: str) -> Json:
+    """The refusal of one part of a body: `status`, `code`, and what else says why.
+
+    `place` is the part's own: the pointers of `errors` begin with it.
+    """
+    if isinstance(error, exceptions.ValidationError):
+        return {"status": 400, "code": "validation-error", "errors": list(_errors(error, place))}
+    if isinstance(error, exceptions.APIException):
+        return {"status": error.status_code, "code": _code(error)}
+    extra = dict(error.extra)
+    if "errors" in extra:
+        extra["errors"] = [each | {"pointer": _within(place, each)} for each in extra["errors"]]
+    return {"status": error.status, "code": error.code} | extra
+
+
+def _within(place: str, error: Json) -> str:
+    return "#/" + place + str(error["pointer"]).removeprefix("#")
 
 
 def is_database_away(error: Exception) -> bool:
@@ -160,7 +189,7 @@ def _detail(error: exceptions.APIException) -> str:
     return error.detail if isinstance(error.detail, str) else str(error.default_detail)
 
 
-def _headers(error: exceptions.APIException) -> dict[str, str]:
+def _headers(error: Exception) -> dict[str, str]:
     headers = {}
     if challenge := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = challenge
@@ -169,9 +198,9 @@ def _headers(error: exceptions.APIException) -> dict[str, str]:
     return headers
 
 
-def _errors(error: exceptions.ValidationError) -> Iterator[Json]:
+def _errors(error: exceptions.ValidationError, *place: str) -> Iterator[Json]:
     in_query = isinstance(error, QueryInvalid)
-    for path, detail in islice(_leaves(error.get_full_details(), ()), MAX_ERRORS):
+    for path, detail in islice(_leaves(error.get_full_details(), place), MAX_ERRORS):
         where = {"parameter": path[0]} if in_query and path else {"pointer": _pointer(path)}
         yield where | {"code": _kebab(detail["code"]), "detail": detail["message"]}
 

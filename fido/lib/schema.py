@@ -4,7 +4,9 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter
 
+from fido.lib.idempotency import HEADER, MAX_KEY_LENGTH
 from fido.lib.serializers import StrictSerializer
 
 PROBLEM: dict[str, Any] = {
@@ -40,6 +42,36 @@ WITH_BODY = {
     "415": "The body is not JSON.",
 }
 
+# For `@extend_schema(parameters=…)`. What they lead to is added below.
+IDEMPOTENCY_KEY = OpenApiParameter(
+    HEADER,
+    {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH, "pattern": "^[ -~]+$"},
+    OpenApiParameter.HEADER,
+    description="The first answer to this key is kept for a day, and replayed with"
+    " `Idempotent-Replayed: true`.",
+)
+IF_MATCH = OpenApiParameter(
+    "If-Match", str, OpenApiParameter.HEADER, description="Only if the record's ETag is this one."
+)
+IF_NONE_MATCH = OpenApiParameter(
+    "If-None-Match", str, OpenApiParameter.HEADER, description="The ETag of what the client has."
+)
+BY_HEADER = {
+    HEADER: {
+        "409": "A request with this Idempotency-Key is being worked on.",
+        "422": "This Idempotency-Key was used for another request.",
+    },
+    "If-Match": {"412": "The record has changed since it was read."},
+    "If-None-Match": {"304": "The client has this answer already."},
+}
+
+
+def etag_on(*statuses: int) -> OpenApiParameter:
+    """The header `ETag` of these answers."""
+    return OpenApiParameter(
+        "ETag", str, OpenApiParameter.HEADER, response=list(statuses), description="For `If-Match`."
+    )
+
 
 class ProblemAwareSchema(AutoSchema):
     """Adds the problem answers, which follow from the route rather than from each view."""
@@ -61,6 +93,12 @@ class ProblemAwareSchema(AutoSchema):
             schema["additionalProperties"] = False
         return schema
 
+    def _unwrap_list_serializer(self, serializer: Any, direction: Any) -> Any:
+        schema: Any = super()._unwrap_list_serializer(serializer, direction)
+        if direction == "request" and getattr(serializer, "max_length", None):
+            schema |= {"minItems": 1, "maxItems": serializer.max_length}
+        return schema
+
     def get_tags(self) -> list[str]:
         return [self.view.__module__.partition(".")[0]]
 
@@ -70,11 +108,14 @@ class ProblemAwareSchema(AutoSchema):
         if "requestBody" in operation:
             refusals |= WITH_BODY
         if any(parameter["in"] == "query" for parameter in parameters):
-            refusals |= {"400": "A parameter is unknown or has a bad value."}
+            what = "The body or a parameter" if "400" in refusals else "A parameter"
+            refusals |= {"400": f"{what} has errors."}
         if any(parameter["in"] == "path" for parameter in parameters):
             refusals |= {"404": "There is no such record, or it is not yours."}
         if not self._is_open() or "auth" in self.path:
             refusals |= {"401": "No valid token, or wrong credentials."}
+        for parameter in parameters:
+            refusals |= BY_HEADER.get(parameter["name"], {})
         return refusals
 
     def _is_open(self) -> bool:

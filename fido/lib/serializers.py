@@ -89,6 +89,17 @@ class EndField(MomentField):
     parse = staticmethod(clock.parse_end)  # type: ignore[assignment]
 
 
+@extend_schema_field(OpenApiTypes.BOOL)
+class FlagField(ParsedField[bool]):
+    """A parameter that is `true` or `false`, and not one of the many words that DRF takes."""
+
+    @staticmethod
+    def parse(value: object) -> bool:
+        if value not in {"true", "false"}:
+            raise ValueError("Either true or false.")
+        return value == "true"
+
+
 class Text(serializers.CharField):
     """Text, and not a number that would become one."""
 

@@ -216,13 +216,41 @@ def keep(view: View, question: str, answer: bytes) -> None:
         link.ask(lambda client: client.set(view.key(question), token, ex=seconds))
 
 
+class _Standing(threading.local):
+    """The users inside whose fence this thread is."""
+
+    def __init__(self) -> None:
+        self.user_ids: set[int] = set()
+
+
+_standing = _Standing()
+
+
 @contextmanager
 def write_fence(user_id: int) -> Iterator[None]:
     """Around a write to what a user's answers are made of, with its commit inside.
 
-    Inside somebody's transaction it ends with that one's commit; if that rolls back, the writer
-    stands until it lapses, and the user's answers come from the database for a minute.
+    Inside a fence of the same user it does nothing: that one has begun before, and ends after
+    the commit. So whoever makes several writes one transaction puts one around it, and lets an
+    error of the database come through.
+
+    Inside somebody's transaction that has none it ends with that one's commit; if that rolls
+    back, the writer stands until it lapses, and the user's answers come from the database for a
+    minute.
     """
+    if user_id in _standing.user_ids:
+        yield
+        return
+    _standing.user_ids.add(user_id)
+    try:
+        with _fence(user_id):
+            yield
+    finally:
+        _standing.user_ids.remove(user_id)
+
+
+@contextmanager
+def _fence(user_id: int) -> Iterator[None]:
     writer = f"writer:{_token()}"
     _enter(user_id, writer)
     if connection.in_atomic_block:

@@ -38,6 +38,7 @@ def test_check_counts_what_is_left_and_changes_nothing(
         call_command("reencrypt", "--check", stdout=out)
 
     assert out.getvalue().splitlines() == [
+        "fido.IdempotencyKey.answer: 0 newest key, 0 older, 0 unreadable",
         "accounts.User.email: 0 newest key, 1 older, 0 unreadable; 1 old digests",
         "accounts.User.full_name: 0 newest key, 1 older, 0 unreadable; 1 old digests",
         "transactions.Transaction.full_name: 1 newest key, 1 older, 0 unreadable; 1 old digests",
@@ -55,7 +56,7 @@ def test_afterwards_the_check_is_content(settings: Any) -> None:
     forget_older_keys(settings)
 
     assert reencrypt("--check") == moved
-    assert moved.splitlines()[2:] == [
+    assert moved.splitlines()[3:] == [
         "transactions.Transaction.full_name: 1 newest key, 0 older, 0 unreadable; 0 old digests",
         "transactions.Transaction.description: 1 newest key, 0 older, 0 unreadable",
         "Everything is under the newest keys.",

@@ -7,6 +7,7 @@ import pytest
 
 from accounts.models import LoginSession, User
 from analytics.models import DailyTotals
+from fido.lib.idempotency import IdempotencyKey
 from tests.client import ApiClient
 from tests.factories import record
 from transactions.models import Transaction
@@ -19,7 +20,7 @@ ROW = {
 
 
 def rows() -> list[list[Any]]:
-    models = (User, LoginSession, Transaction, DailyTotals)
+    models = (User, LoginSession, Transaction, DailyTotals, IdempotencyKey)
     return [list(model.objects.order_by("pk").values()) for model in models]
 
 

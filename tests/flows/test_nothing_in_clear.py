@@ -13,6 +13,7 @@ from tests.client import ApiClient
 NAME, PAYEE, NEW_NAME = "Zebulon Quixworth", "Persephone Vandersloot", "Thaddeus Oglethorpe"
 EMAIL, NEW_EMAIL = "zebulon.quixworth@planted.example", "second.address@planted.example"
 DESCRIPTION = "for the harpsichord in the attic"
+KEY = "planted-key of Zebulon"
 PASSWORD, NEW_PASSWORD = "planted horse battery", "planted staple battery"
 WRONG_PASSWORD = "a planted password that is wrong"
 
@@ -66,7 +67,9 @@ def forms(planted: str) -> list[bytes]:
 def live_and_leave_traces(anybody: ApiClient) -> list[str]:
     """All that a customer does that holds something private; returns the tokens."""
     registration = {"username": "zq", "email": EMAIL, "password": PASSWORD, "full_name": NAME}
-    assert anybody.post("/auth/register", registration).status_code == 201
+    for _ in range(2):
+        sent = anybody.post("/auth/register", registration, HTTP_IDEMPOTENCY_KEY=f"{KEY} 0")
+        assert sent.status_code == 201
     for name in ("zq", EMAIL, "nobody@planted.example"):
         wrong = anybody.post("/auth/login", {"username": name, "password": WRONG_PASSWORD})
         assert wrong.status_code == 401
@@ -75,9 +78,13 @@ def live_and_leave_traces(anybody: ApiClient) -> list[str]:
     zebulon = ApiClient(token=second["access_token"])
     body = {"transaction_amount": "19.99", "transaction_type": "debit", "full_name": PAYEE}
     body |= {"transaction_date": "2026-01-31", "description": DESCRIPTION}
-    row = zebulon.post("/transactions", body).json()
+    row = zebulon.post("/transactions", body, HTTP_IDEMPOTENCY_KEY=KEY).json()
+    assert zebulon.post("/transactions", body, HTTP_IDEMPOTENCY_KEY=KEY).json() == row
+    bulk = zebulon.post("/transactions/bulk", [body] * 2, HTTP_IDEMPOTENCY_KEY=f"{KEY} 2")
+    assert bulk.json()["created"] == 2
     assert zebulon.patch(f"/transactions/{row['id']}", {"full_name": NAME}).status_code == 200
     assert len(zebulon.get("/transactions", full_name=NAME).json()["results"]) == 1
+    assert zebulon.get("/users/me").headers["ETag"]
     assert zebulon.get("/analytics").json()["full_name"] == NAME
     profile = zebulon.patch("/users/me", {"email": NEW_EMAIL, "full_name": NEW_NAME})
     assert profile.status_code == 200
@@ -94,6 +101,7 @@ def test_a_dump_holds_no_name_address_description_password_or_token(anybody: Api
     assert len(tokens) == 4
     # Its parts too: the claims and the signature have no business there either.
     planted = [NAME, PAYEE, NEW_NAME, EMAIL, NEW_EMAIL, DESCRIPTION, "planted.example"]
+    planted += [KEY, "planted-key"]
     planted += [PASSWORD, NEW_PASSWORD, WRONG_PASSWORD, *tokens]
     planted += [part for token in tokens for part in token.split(".")[1:]]
 

@@ -15,7 +15,7 @@ from tests.client import ApiClient
 PER_USER_TABLES = {
     model._meta.db_table: model
     for model in apps.get_models()
-    if model._meta.app_label in {"accounts", "transactions", "analytics"}
+    if model._meta.app_label in {"fido", "accounts", "transactions", "analytics"}
     and any(field.column == "user_id" for field in model._meta.local_fields)
     and model._meta.db_table not in {"accounts_user_groups", "accounts_user_user_permissions"}
 }
@@ -52,6 +52,7 @@ def test_the_tables_that_grow_per_user_are_known() -> None:
     assert sorted(PER_USER_TABLES) == [
         "accounts_loginsession",
         "analytics_dailytotals",
+        "fido_idempotencykey",
         "transactions_transaction",
     ]
     for model in PER_USER_TABLES.values():
@@ -61,8 +62,12 @@ def test_the_tables_that_grow_per_user_are_known() -> None:
 
 
 def test_unique_constraints_and_indexes_lead_with_the_user() -> None:
-    # The one for staff who page through everybody's, and the one that the purge reads.
-    across_users = {"history_of_everybody", "login_session_by_expiry"}
+    # The one for staff who page through everybody's, and those that a purge reads.
+    across_users = {
+        "history_of_everybody",
+        "login_session_by_expiry",
+        "idempotency_key_by_age",
+    }
     for model in PER_USER_TABLES.values():
         for index in [*model._meta.indexes, *model._meta.constraints]:
             fields = getattr(index, "fields", None)
@@ -78,6 +83,7 @@ def test_a_customers_whole_life_names_the_user_in_every_statement(
     ada.user.save()  # type: ignore[union-attr]
     body = {"transaction_amount": "1.00", "transaction_type": "credit", "external_id": "a"}
     body |= {"transaction_date": "2026-01-31"}
+    second = body | {"external_id": "b"}
 
     with every_statement_scoped() as seen:
         login = {"username": "ada", "password": "correct horse battery"}
@@ -86,10 +92,19 @@ def test_a_customers_whole_life_names_the_user_in_every_statement(
         row = ada.post("/transactions", body).json()
         statuses = [
             ada.post("/transactions", body).status_code,
+            ada.post("/transactions", body, HTTP_IDEMPOTENCY_KEY="a").status_code,
+            *(
+                ada.post("/transactions/bulk", [second], HTTP_IDEMPOTENCY_KEY="b").status_code
+                for _ in range(2)
+            ),
+            ada.post("/transactions/bulk?atomic=false", [body, second]).status_code,
             ada.get(f"/transactions/{row['id']}").status_code,
             ada.get("/transactions", full_name="ada lovelace", start="2026-01-01").status_code,
             ada.put(f"/transactions/{row['id']}", body).status_code,
             ada.patch(f"/transactions/{row['id']}", {"full_name": "A"}).status_code,
+            ada.request(
+                "patch", f"/transactions/{row['id']}", {"full_name": "B"}, HTTP_IF_MATCH="*"
+            ).status_code,
             ada.get("/analytics", start="2026-01-31T01:00:00Z").status_code,
             ada.get("/users/me/analytics/series", interval="day").status_code,
             ada.delete(f"/transactions/{row['id']}").status_code,
@@ -97,7 +112,7 @@ def test_a_customers_whole_life_names_the_user_in_every_statement(
         ]
         operations.fold(ada.user_id)
 
-    assert statuses == [409, 200, 200, 200, 200, 200, 200, 204, 204]
+    assert statuses == [409, 409, 201, 201, *[200] * 8, 204, 204]
     for table in PER_USER_TABLES:
         assert any(table in sql for sql in seen), table
 

@@ -40,6 +40,7 @@ def test_every_encrypted_column_is_found_without_being_named() -> None:
     assert found == {
         "accounts.User.email": "email_index",
         "accounts.User.full_name": "full_name_index",
+        "fido.IdempotencyKey.answer": None,
         "transactions.Transaction.full_name": "full_name_index",
         "transactions.Transaction.description": None,
     }

@@ -13,9 +13,11 @@ from fido.lib.paths import MAX_BIGINT
 from fido.lib.serializers import (
     ChoiceField,
     CurrencyField,
+    FlagField,
     MomentField,
     MoneyField,
     PeriodSerializer,
+    QuerySerializer,
     StrictSerializer,
     Text,
 )
@@ -52,6 +54,41 @@ class TransactionSerializer(StrictSerializer):
 
     def to_representation(self, instance: Transaction) -> dict[str, Any]:
         return shown(instance)
+
+
+class BulkQuery(QuerySerializer):
+    """How a bulk is to be recorded."""
+
+    atomic = FlagField(
+        default=True,
+        required=False,
+        help_text="All rows or none, and then all of one user; else each row for itself.",
+    )
+
+
+class RowErrorSerializer(serializers.Serializer[Any]):
+    pointer = serializers.CharField(help_text="Where in the body (RFC 6901).")
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class RowResultSerializer(serializers.Serializer[Any]):
+    """What became of one row: its transaction, or why there is none."""
+
+    index = serializers.IntegerField(help_text="The row's place in the body, from 0.")
+    status = serializers.IntegerField(help_text="What the row alone would have been answered.")
+    transaction = TransactionSerializer(required=False)
+    code = serializers.CharField(required=False)
+    errors = RowErrorSerializer(many=True, required=False)  # type: ignore[assignment]
+    existing_id = serializers.UUIDField(
+        required=False, allow_null=True, help_text="Which transaction has the external_id."
+    )
+
+
+class BulkResultSerializer(serializers.Serializer[Any]):
+    created = serializers.IntegerField()
+    refused = serializers.IntegerField()
+    results = RowResultSerializer(many=True, help_text="One a row, in order.")
 
 
 class HistorySerializer(ListQuery, PeriodSerializer):

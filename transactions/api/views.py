@@ -1,5 +1,6 @@
 """HTTP for transactions: who may, what shape, one operation."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -16,8 +17,12 @@ from rest_framework.views import APIView
 from accounts.api.authentication import caller
 from accounts.models import User
 from accounts.operations import log_access
+from fido.lib import conditional
 from fido.lib.answers import answered
+from fido.lib.conditional import etag_of, json_answer, only_if_unchanged, rendered
+from fido.lib.idempotency import Attempt
 from fido.lib.problems import NotFound
+from fido.lib.schema import IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, etag_on
 from transactions import operations, queries
 from transactions.api.serializers import (
     HistorySerializer,
@@ -30,6 +35,10 @@ from transactions.operations import Draft
 
 NOT_FOR_OTHERS = OpenApiResponse(description="Only staff and services record for others.")
 TAKEN = OpenApiResponse(description="There is a transaction with this external_id.")
+TAKEN_OR_IN_FLIGHT = OpenApiResponse(
+    description="There is a transaction with this external_id, or a request with this"
+    " Idempotency-Key is being worked on."
+)
 
 
 class TransactionListView(GenericAPIView[Transaction]):
@@ -61,22 +70,20 @@ class TransactionListView(GenericAPIView[Transaction]):
 
     @extend_schema(
         operation_id="record_transaction",
-        responses={201: TransactionSerializer, 403: NOT_FOR_OTHERS, 409: TAKEN},
+        parameters=[IDEMPOTENCY_KEY, etag_on(201)],
+        responses={201: TransactionSerializer, 403: NOT_FOR_OTHERS, 409: TAKEN_OR_IN_FLIGHT},
     )
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponse:
+        me = caller(request)
+        attempt = Attempt(request, content=request.data)
+        if first := attempt.replayed(user_id=me.pk):
+            return first
         serializer = TransactionSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         values = serializer.validated_data
-        owner = owner_named(caller(request), values.pop("user_id", None))
-        # What the caller sent may be read back; a name from somebody's profile may not.
-        sent_name = "full_name" in values
-        row = operations.record(owner=owner, draft=_draft(values, owner))
-        answer = shown(row) if sent_name else _opened(row, caller(request))
-        return Response(
-            answer,
-            status=status.HTTP_201_CREATED,
-            headers={"Location": request.build_absolute_uri(f"{request.path}/{row.pk}")},
-        )
+        owner = owner_named(me, values.pop("user_id", None))
+        make = partial(_recorded, request, owner, values)
+        return attempt.run(make, user_id=me.pk, owners=[owner.pk])
 
 
 TRANSACTION_ID = OpenApiParameter("transaction_id", UUID, OpenApiParameter.PATH)
@@ -84,17 +91,23 @@ TRANSACTION_ID = OpenApiParameter("transaction_id", UUID, OpenApiParameter.PATH)
 
 @extend_schema(parameters=[TRANSACTION_ID])
 class TransactionView(APIView):
-    @extend_schema(operation_id="read_transaction", responses=TransactionSerializer)
-    def get(self, request: Request, transaction_id: UUID) -> Response:
+    @extend_schema(
+        operation_id="read_transaction",
+        parameters=[IF_NONE_MATCH, etag_on(200)],
+        responses=TransactionSerializer,
+    )
+    def get(self, request: Request, transaction_id: UUID) -> HttpResponse:
         row = _row(caller(request), transaction_id, "view")
-        return Response(_opened(row, caller(request)))
+        body = rendered(_opened(row, caller(request)))
+        return conditional.answer(request, body, etag_of(body, row.version))
 
     @extend_schema(
         operation_id="replace_transaction",
+        parameters=[IF_MATCH, etag_on(200)],
         request=TransactionSerializer,
         responses={200: TransactionSerializer, 409: TAKEN},
     )
-    def put(self, request: Request, transaction_id: UUID) -> Response:
+    def put(self, request: Request, transaction_id: UUID) -> HttpResponse:
         """Replaces it. Without `user_id` or `transaction_date` those stay as they are."""
         row = _row(caller(request), transaction_id, "change")
         owner = row.user
@@ -113,21 +126,27 @@ class TransactionView(APIView):
 
     @extend_schema(
         operation_id="change_transaction",
+        parameters=[IF_MATCH, etag_on(200)],
         request=TransactionSerializer,
         responses={200: TransactionSerializer, 409: TAKEN},
     )
-    def patch(self, request: Request, transaction_id: UUID) -> Response:
+    def patch(self, request: Request, transaction_id: UUID) -> HttpResponse:
         row = _row(caller(request), transaction_id, "change")
         return self._amend(request, row, _edit(row, request.data, partial=True))
 
-    @extend_schema(operation_id="delete_transaction", responses={204: None})
+    @extend_schema(operation_id="delete_transaction", parameters=[IF_MATCH], responses={204: None})
     def delete(self, request: Request, transaction_id: UUID) -> Response:
-        operations.delete(row=_row(caller(request), transaction_id, "delete"))
+        row = _row(caller(request), transaction_id, "delete")
+        bound = only_if_unchanged(request, lambda: _etag(row, caller(request)))
+        operations.delete(row=row, if_unchanged=bound)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
-    def _amend(self, request: Request, row: Transaction, changes: dict[str, Any]) -> Response:
-        after = operations.amend(row=row, changes=changes) if changes else row
-        return Response(_opened(after, caller(request)))
+    def _amend(self, request: Request, row: Transaction, changes: dict[str, Any]) -> HttpResponse:
+        bound = only_if_unchanged(request, lambda: _etag(row, caller(request)))
+        if changes:
+            row = operations.amend(row=row, changes=changes, if_unchanged=bound)
+        body = rendered(_opened(row, caller(request)))
+        return json_answer(body, ETag=etag_of(body, row.version))
 
 
 def _require_name_search(viewer: User, filters: dict[str, Any]) -> None:
@@ -151,7 +170,7 @@ def owner_named(caller: User, user_id: int | None) -> User:
     """
     if user_id is None or user_id == caller.pk:
         return caller
-    if not (caller.may_for_others("transactions.add_transaction") or caller.is_service):
+    if not may_record_for_others(caller):
         raise PermissionDenied("You may record your own transactions only.")
     owner = User.objects.filter(pk=user_id).first()
     if owner is None:
@@ -159,7 +178,11 @@ def owner_named(caller: User, user_id: int | None) -> User:
     return owner
 
 
-def _draft(values: dict[str, Any], owner: User) -> Draft:
+def may_record_for_others(caller: User) -> bool:
+    return caller.may_for_others("transactions.add_transaction") or caller.is_service
+
+
+def draft_of(values: dict[str, Any], owner: User) -> Draft:
     values.setdefault("currency", owner.currency)
     values.setdefault("full_name", owner.full_name)
     return Draft(**values)
@@ -194,11 +217,33 @@ def _in_list(row: Transaction, viewer: User) -> dict[str, Any]:
     return shown(row) if row.user_id == viewer.pk else shown_masked(row)
 
 
+def _recorded(request: Request, owner: User, values: dict[str, Any]) -> HttpResponse:
+    me = caller(request)
+    # What the caller sent may be read back; a name from somebody's profile may not.
+    sent_name = "full_name" in values
+    row = operations.record(owner=owner, draft=draft_of(values, owner))
+    location = request.build_absolute_uri(f"{request.path}/{row.pk}")
+    body = rendered(shown(row) if sent_name else _opened(row, me))
+    return json_answer(body, 201, Location=location, ETag=_etag(row, me))
+
+
 def _opened(row: Transaction, viewer: User) -> dict[str, Any]:
     """What the viewer may read of it; reading another's names is logged first."""
-    if row.user_id != viewer.pk:
-        if not viewer.may_for_others("accounts.view_personal_data"):
-            return shown_masked(row)
+    if _is_anothers_in_clear(row, viewer):
         what = f"transaction {row.pk}"
         log_access(actor=viewer, subject_id=row.user_id, what=what, route="api")
-    return shown(row)
+    return _seen(row, viewer)
+
+
+def _seen(row: Transaction, viewer: User) -> dict[str, Any]:
+    clear = row.user_id == viewer.pk or _is_anothers_in_clear(row, viewer)
+    return shown(row) if clear else shown_masked(row)
+
+
+def _is_anothers_in_clear(row: Transaction, viewer: User) -> bool:
+    return row.user_id != viewer.pk and viewer.may_for_others("accounts.view_personal_data")
+
+
+def _etag(row: Transaction, viewer: User) -> str:
+    """The tag that GET answers this viewer. It opens nothing that the viewer may not read."""
+    return etag_of(rendered(_seen(row, viewer)), row.version)

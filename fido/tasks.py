@@ -1,0 +1,12 @@
+"""Celery jobs about what knows no app."""
+
+from typing import Any
+
+from celery import shared_task
+
+from fido.lib import idempotency
+
+
+@shared_task(name="fido.purge_idempotency_keys")
+def purge_idempotency_keys(**kwargs: Any) -> None:
+    idempotency.purge()

@@ -1,0 +1,107 @@
+"""A line to PostgreSQL that breaks at a commit: before the server has heard of it, or after."""
+
+import contextlib
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+from urllib.parse import urlsplit
+
+from tests.worker import url_of_test_database
+
+COMMIT = b"COMMIT\0"
+DEADLINE_SECONDS = 30
+
+
+class Cut(Enum):
+    """Where a commit is held up until the line is cut."""
+
+    BEFORE = "before PostgreSQL has heard of it"
+    AFTER = "after it has committed, before it can say so"
+
+
+class Line:
+    """Passes on all that is sent, but for the one commit that was asked for."""
+
+    def __init__(self, listening: socket.socket) -> None:
+        self._listening = listening
+        self._next: Cut | None = None
+        self._held, self._cut = threading.Event(), threading.Event()
+
+    @property
+    def url(self) -> str:
+        """Of the test's database, by way of this line."""
+        url = urlsplit(url_of_test_database())
+        login = url.netloc.rpartition("@")[0]
+        return url._replace(netloc=f"{login}@127.0.0.1:{self._listening.getsockname()[1]}").geturl()
+
+    def hold_next_commit(self, where: Cut) -> None:
+        self._held.clear()
+        self._cut.clear()
+        self._next = where
+
+    def wait_until_held(self) -> None:
+        assert self._held.wait(DEADLINE_SECONDS), "nobody has committed"
+
+    def cut(self) -> None:
+        """Breaks the connection whose commit is held."""
+        self._cut.set()
+
+    def serve(self) -> None:
+        target = urlsplit(os.environ["DATABASE_URL"])
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listening.accept()
+                server = socket.create_connection((target.hostname or "", target.port or 0))
+                silent = threading.Event()
+                for pump in (self._up, self._down):
+                    arguments = (client, server, silent)
+                    threading.Thread(target=pump, args=arguments, daemon=True).start()
+
+    def _up(self, client: socket.socket, server: socket.socket, silent: threading.Event) -> None:
+        with contextlib.suppress(OSError):
+            while data := client.recv(65536):
+                if COMMIT in data and self._next:
+                    self._hold(data, server, silent)
+                    break
+                server.sendall(data)
+        _close(client, server)
+
+    def _hold(self, data: bytes, server: socket.socket, silent: threading.Event) -> None:
+        where, self._next = self._next, None
+        if where is Cut.AFTER:
+            silent.set()
+            server.sendall(data)  # `_down` sees the answer
+        else:
+            self._held.set()
+        self._cut.wait(DEADLINE_SECONDS)
+
+    def _down(self, client: socket.socket, server: socket.socket, silent: threading.Event) -> None:
+        with contextlib.suppress(OSError):
+            while data := server.recv(65536):
+                if silent.is_set():
+                    self._held.set()
+                else:
+                    client.sendall(data)
+        _close(client, server)
+
+
+@contextmanager
+def laid() -> Iterator[Line]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        line = Line(listening)
+        threading.Thread(target=line.serve, daemon=True).start()
+        try:
+            yield line
+        finally:
+            line.cut()
+            listening.shutdown(socket.SHUT_RDWR)
+
+
+def _close(*sockets: socket.socket) -> None:
+    for each in sockets:
+        with contextlib.suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)
+        each.close()

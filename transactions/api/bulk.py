@@ -1,0 +1,214 @@
+"""POST /transactions/bulk: many in one request, all of them or each for itself."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain, islice
+from typing import Any
+
+from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.exceptions import APIException, ErrorDetail, PermissionDenied, ValidationError
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from accounts.api.authentication import caller
+from accounts.models import User
+from fido.lib.conditional import json_answer, rendered
+from fido.lib.idempotency import Attempt
+from fido.lib.parsing import BulkJSONParser
+from fido.lib.problems import MAX_ERRORS, DomainError, Json, part
+from fido.lib.schema import IDEMPOTENCY_KEY
+from transactions import operations
+from transactions.api.serializers import (
+    BulkQuery,
+    BulkResultSerializer,
+    TransactionSerializer,
+    shown,
+    shown_masked,
+)
+from transactions.api.views import NOT_FOR_OTHERS, draft_of, may_record_for_others
+from transactions.models import Transaction
+from transactions.operations import Draft
+
+MAX_ROWS = 5000
+# With a key all is one transaction, which must stay far below what PostgreSQL lets one take.
+MAX_USERS_OF_A_KEY = 1000
+# Of a row among others. A body of unknown fields must not make an answer of many times its size.
+MAX_ERRORS_OF_ROW = 10
+
+Refusal = DomainError | APIException
+TAKEN_OR_IN_FLIGHT = OpenApiResponse(
+    description="`index` says which row has an external_id that is taken, `existing_id` by which"
+    " transaction; or a request with this Idempotency-Key is being worked on."
+)
+
+
+class TooManyRows(DomainError):
+    code, title, status = "too-many-rows", f"At most {MAX_ROWS} rows at once.", 400
+
+
+class TooManyUsers(DomainError):
+    code, status = "too-many-users", 400
+    title = f"With an Idempotency-Key at most {MAX_USERS_OF_A_KEY} users at once."
+
+
+class SeveralUsers(DomainError):
+    code, title, status = "several-users", "What is recorded as one belongs to one user.", 400
+
+
+class InvalidRows(DomainError):
+    code, title, status = "validation-error", "The request has errors.", 400
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row that can be recorded."""
+
+    owner: User
+    draft: Draft
+    # What the caller sent may be read back; a name from somebody's profile may not.
+    sent_name: bool
+
+
+class BulkView(APIView):
+    parser_classes = (BulkJSONParser,)
+
+    @extend_schema(
+        operation_id="record_transactions",
+        parameters=[BulkQuery, IDEMPOTENCY_KEY],
+        request=TransactionSerializer(many=True, max_length=MAX_ROWS),  # type: ignore[call-arg]
+        responses={
+            200: OpenApiResponse(BulkResultSerializer, "With `atomic=false`."),
+            201: OpenApiResponse(BulkResultSerializer, "All of them were recorded."),
+            403: NOT_FOR_OTHERS,
+            409: TAKEN_OR_IN_FLIGHT,
+        },
+    )
+    def post(self, request: Request) -> HttpResponse:
+        """Records up to 5,000 transactions, in 4 MiB at most: all or none, or each for itself.
+
+        With `atomic=false` the rows of one user are recorded together, and each user's for
+        themselves; with an `Idempotency-Key` all of them together, of 1,000 users at most.
+        """
+        atomic = BulkQuery.read(request)["atomic"]
+        me = caller(request)
+        attempt = Attempt(request, content=request.data)
+        if first := attempt.replayed(user_id=me.pk):
+            return first
+        rows = _read(me, _listed(request.data))
+        if atomic:
+            _require_one_whole(rows)
+        owners = {row.owner.pk for row in rows if isinstance(row, Row)}
+        if attempt.has_key and len(owners) > MAX_USERS_OF_A_KEY:
+            raise TooManyUsers()
+        make = partial(_recorded, me, rows, atomic=atomic)
+        return attempt.run(make, user_id=me.pk, owners=owners)
+
+
+def _listed(data: Any) -> list[Any]:
+    if not isinstance(data, list):
+        raise ValidationError("A bulk is an array of transactions.", "not-a-list")
+    if not data:
+        raise ValidationError("There is no transaction in it.", "empty")
+    if len(data) > MAX_ROWS:
+        raise TooManyRows()
+    return data
+
+
+def _read(me: User, data: list[Any]) -> list[Row | Refusal]:
+    """What each row means, or why it can not be recorded."""
+    serializer = TransactionSerializer()  # one for all: to make it takes longer than to use it
+    values = [_checked(serializer, each) for each in data]
+    owners = _owners(me, values)
+    return [each if isinstance(each, Exception) else _row(each, me, owners) for each in values]
+
+
+def _checked(serializer: TransactionSerializer, data: Any) -> dict[str, Any] | ValidationError:
+    try:
+        return dict(serializer.run_validation(data))
+    except ValidationError as error:
+        return error
+
+
+def _owners(me: User, values: list[dict[str, Any] | ValidationError]) -> dict[int, User] | None:
+    """Whom the rows name besides the caller; None where the caller may name nobody."""
+    named = {each["user_id"] for each in values if isinstance(each, dict) and "user_id" in each}
+    if not named - {me.pk}:
+        return {}
+    return User.objects.in_bulk(named) if may_record_for_others(me) else None
+
+
+def _row(values: dict[str, Any], me: User, owners: dict[int, User] | None) -> Row | Refusal:
+    user_id = values.pop("user_id", me.pk)
+    if user_id != me.pk and owners is None:
+        return PermissionDenied()
+    owner = me if user_id == me.pk else (owners or {}).get(user_id)
+    if owner is None:
+        return ValidationError({"user_id": ErrorDetail("No such user.", "unknown-user")})
+    sent_name = "full_name" in values
+    draft = draft_of(values, owner)
+    try:
+        operations.require_recordable(draft)
+    except DomainError as refusal:
+        return refusal
+    return Row(owner, draft, sent_name)
+
+
+def _require_one_whole(rows: list[Row | Refusal]) -> None:
+    """Refuses rows of which not all can be recorded together.
+
+    Raises:
+        PermissionDenied: one is of a user for whom the caller may not record.
+        InvalidRows: some are malformed.
+        SeveralUsers: they are not all of one user.
+    """
+    for row in rows:
+        if isinstance(row, PermissionDenied):
+            raise row
+    if errors := list(islice(_errors(rows), MAX_ERRORS)):
+        raise InvalidRows("Nothing was changed; see `errors`.", errors=errors)
+    if len({row.owner.pk for row in rows if isinstance(row, Row)}) > 1:
+        raise SeveralUsers()
+
+
+def _errors(rows: list[Row | Refusal]) -> Iterator[Json]:
+    refusals = (part(row, str(n)) for n, row in enumerate(rows) if not isinstance(row, Row))
+    return chain.from_iterable(refusal["errors"] for refusal in refusals)
+
+
+def _recorded(me: User, rows: list[Row | Refusal], *, atomic: bool) -> HttpResponse:
+    results = [_refused(n, row) for n, row in enumerate(rows) if not isinstance(row, Row)]
+    for indexes in _by_owner(rows).values():
+        mine = [row for n in indexes if isinstance(row := rows[n], Row)]
+        made = operations.record_many(
+            owner=mine[0].owner, drafts=[row.draft for row in mine], atomic=atomic
+        )
+        for n, row, outcome in zip(indexes, mine, made, strict=True):
+            if isinstance(outcome, Transaction):
+                clear = row.sent_name or row.owner.pk == me.pk
+                seen = shown(outcome) if clear else shown_masked(outcome)
+                results.append({"index": n, "status": 201, "transaction": seen})
+            else:
+                results.append(_refused(n, outcome))
+    results.sort(key=lambda result: int(result["index"]))
+    created = sum(result["status"] == 201 for result in results)
+    answer = {"created": created, "refused": len(rows) - created, "results": results}
+    return json_answer(rendered(answer), 201 if atomic else 200)
+
+
+def _by_owner(rows: list[Row | Refusal]) -> dict[int, list[int]]:
+    """The places of each user's rows; in the users' order, so that no two bulks wait in a ring."""
+    places: dict[int, list[int]] = defaultdict(list)
+    for n, row in enumerate(rows):
+        if isinstance(row, Row):
+            places[row.owner.pk].append(n)
+    return dict(sorted(places.items()))
+
+
+def _refused(index: int, refusal: Refusal) -> Json:
+    result: Json = {"index": index} | part(refusal, str(index))
+    if "errors" in result:
+        result["errors"] = result["errors"][:MAX_ERRORS_OF_ROW]
+    return result
