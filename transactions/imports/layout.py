@@ -15,6 +15,9 @@ COLUMNS = REQUIRED | OPTIONAL | IGNORED
 CSV, NDJSON = "csv", "ndjson"
 SEPARATORS = (",", ";")
 BOM = "\ufeff"
+# The longest row that could be valid, each character escaped, is a quarter of that. In bytes of a
+# line, and in characters of a CSV's row, which may have several lines.
+MAX_ROW_LENGTH = 64 * 1024
 
 
 class UploadRefused(DomainError):
@@ -45,6 +48,8 @@ def layout_of(first_line: str) -> Layout:
     line = first_line.strip()
     if line.startswith("{"):
         return Layout(NDJSON)
+    if line.startswith("["):
+        raise UploadRefused("json-array", "JSON is read as one object on each line, in no array.")
     separator = max(SEPARATORS, key=line.count)
     try:
         cells = next(csv.reader([line], delimiter=separator, strict=True))
