@@ -18,10 +18,11 @@ def csv(*rows: str, header: str = HEADER) -> bytes:
     return "".join(f"{line}\r\n" for line in (header, *rows)).encode()
 
 
-def upload(client: ApiClient, content: bytes, **fields: Any) -> Any:
-    """`POST /imports`; nothing works on it yet."""
+def upload(client: ApiClient, content: bytes, *, key: str | None = None, **fields: Any) -> Any:
+    """`POST /imports`; nothing works on it yet. `key` is an Idempotency-Key."""
+    headers = {} if key is None else {"HTTP_IDEMPOTENCY_KEY": key}
     form = {"file": SimpleUploadedFile("rows.csv", content), **fields}
-    return client.request("post", "/imports", form, content_type=MULTIPART_CONTENT)
+    return client.request("post", "/imports", form, content_type=MULTIPART_CONTENT, **headers)
 
 
 def submitted(client: ApiClient, content: bytes) -> Import:

@@ -32,7 +32,6 @@ class DomainError(Exception):
     code: str = "refused"
     title: str = "The request was refused."
     status: int = status.HTTP_409_CONFLICT
-
     # Seconds after which to try again, where that may help.
     wait: int | None = None
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import IO, Any, Protocol
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import IO, Any, Protocol, TypeVar
 
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.core.files.uploadhandler import FileUploadHandler
+from django.http import QueryDict
 from django.http.multipartparser import MultiPartParser, MultiPartParserError
-from rest_framework.exceptions import ParseError, ValidationError
+from django.utils.datastructures import MultiValueDict
+from rest_framework.exceptions import ErrorDetail, ParseError, ValidationError
 from rest_framework.parsers import BaseParser, DataAndFiles
 
 from fido.lib.problems import BodyTooLarge
@@ -16,7 +20,12 @@ from fido.lib.problems import BodyTooLarge
 FIELD = "file"
 # What a body holds beside its file.
 ENVELOPE_BYTES = 64 * 1024
+PIECE_BYTES = 64 * 1024
+# Of a client that sends nothing more and does not close either.
+STALLED_SECONDS = 30.0
 BROKEN_OFF = "The body broke off."
+
+AnyView = TypeVar("AnyView", bound=Callable[..., Any])
 
 
 class NoFile(ValidationError):
@@ -36,10 +45,7 @@ class Receiver(Protocol):
 
 
 class UploadParser(BaseParser):
-    """One file in the field `file`, fed to the view's `new_receiver()`, and text fields.
-
-    A body that ends before its last boundary is refused: half a file is not a file.
-    """
+    """One file in the field `file`, fed to the view's `new_receiver()`, and text fields."""
 
     media_type = "multipart/form-data"
 
@@ -51,35 +57,83 @@ class UploadParser(BaseParser):
     ) -> DataAndFiles[Any, Any]:
         assert parser_context is not None
         request, receiver = parser_context["request"], parser_context["view"].new_receiver()
-        try:
-            return self._received(request.META, stream, receiver)
-        except BaseException:
-            receiver.abandon()
-            raise
+        fields = received(stream, request.META, receiver)
+        return DataAndFiles(fields, MultiValueDict({FIELD: [receiver]}))
 
-    def _received(
-        self, meta: dict[str, Any], stream: IO[Any], receiver: Receiver
-    ) -> DataAndFiles[Any, Any]:
-        handler = _Handler(receiver)
-        counted = _Counted(stream, receiver.max_bytes + ENVELOPE_BYTES)
-        try:
-            parser = MultiPartParser(meta, counted, [handler], "utf-8")  # type: ignore[arg-type]
-            counted.require(meta)
-            fields, _ = parser.parse()
-        except (MultiPartParserError, LookupError, ValueError):
-            raise ParseError("The form cannot be read.") from None
-        except (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent):
-            raise BodyTooLarge() from None
-        except OSError:  # malformed chunks, or a client that has gone
-            raise ParseError(BROKEN_OFF) from None
-        if not counted.ended_with(f"--{_boundary(parser)}--".encode()):
-            raise ParseError(BROKEN_OFF)
-        if handler.files != 1:
-            raise NoFile()
-        return DataAndFiles(fields, {FIELD: receiver})
+
+def streams_its_body(view: AnyView) -> AnyView:
+    """Marks a view outside the API that bounds what it reads of a body by itself."""
+    view.streams_its_body = True  # type: ignore[attr-defined]
+    return view
+
+
+def received(stream: IO[Any], meta: dict[str, Any], receiver: Receiver) -> QueryDict:
+    """Feeds the file to the receiver, and gives the text fields. `stream` is the request itself.
+
+    A body that ends before its last boundary is refused: half a file is not a file. What follows
+    that boundary is no part of it.
+
+    Raises:
+        ParseError, BodyTooLarge, NoFile, ValidationError: the receiver has been abandoned.
+    """
+    try:
+        with _patience(meta):
+            return _received(stream, meta, receiver)
+    except BaseException:
+        receiver.abandon()
+        raise
+
+
+def exhaust(stream: IO[Any], meta: dict[str, Any], max_bytes: int) -> None:
+    """Reads on after a refusal: a browser looks at no answer before it has sent everything."""
+    with _patience(meta), contextlib.suppress(OSError):
+        while max_bytes > 0 and (data := stream.read(PIECE_BYTES)):
+            max_bytes -= len(data)
+
+
+def is_too_long(meta: dict[str, Any], receiver_max_bytes: int) -> bool:
+    """By the length that it states, before anything is read. A body in chunks states none."""
+    stated = str(meta.get("CONTENT_LENGTH") or 0)
+    return (
+        stated.isdigit()
+        and int(stated) > receiver_max_bytes + ENVELOPE_BYTES
+        and "HTTP_TRANSFER_ENCODING" not in meta  # see fido.lib.requests.Request
+    )
+
+
+def _received(stream: IO[Any], meta: dict[str, Any], receiver: Receiver) -> QueryDict:
+    handler = _Handler(receiver)
+    body = _Body(stream, receiver.max_bytes + ENVELOPE_BYTES)
+    try:
+        parser = MultiPartParser(meta, body, [handler], "utf-8")  # type: ignore[arg-type]
+        if is_too_long(meta, receiver.max_bytes):
+            raise BodyTooLarge()
+        body.ends_with(b"--%b--" % parser._boundary)  # type: ignore[attr-defined]
+        fields: QueryDict = parser.parse()[0]
+    except (MultiPartParserError, LookupError, ValueError):
+        raise ParseError("The form cannot be read.") from None
+    except (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent):
+        raise BodyTooLarge() from None
+    except OSError:  # malformed chunks, or a client that has gone
+        raise ParseError(BROKEN_OFF) from None
+    if not body.is_whole:
+        raise ParseError(BROKEN_OFF)
+    if handler.files != 1:
+        raise NoFile()
+    _require_each_once(fields)
+    return fields
+
+
+def _require_each_once(fields: QueryDict) -> None:
+    # Which one was meant?
+    repeated = [name for name, values in fields.lists() if name == FIELD or len(values) > 1]
+    if repeated:
+        raise ValidationError({name: ErrorDetail("Given twice.", "repeated") for name in repeated})
 
 
 class _Handler(FileUploadHandler):
+    chunk_size = PIECE_BYTES
+
     def __init__(self, receiver: Receiver) -> None:
         super().__init__()
         self._receiver = receiver
@@ -97,33 +151,53 @@ class _Handler(FileUploadHandler):
         return None
 
 
-class _Counted:
-    """The body, its end remembered and its size bounded, whatever length was stated."""
+class _Body:
+    """A body up to its last boundary; its size is bounded, whatever length was stated."""
 
     def __init__(self, stream: IO[Any], limit: int) -> None:
         self._stream, self._limit = stream, limit
         self._read_bytes = 0
-        self._tail = b""
+        self._end = self._tail = b""
+        self.is_whole = False
 
-    def require(self, meta: dict[str, Any]) -> None:
-        """Refuses by the stated length, before anything is read."""
-        stated = str(meta.get("CONTENT_LENGTH") or 0)
-        # A body in chunks has none; see fido.lib.requests.Request.
-        if stated.isdigit() and self._limit < int(stated) and "HTTP_TRANSFER_ENCODING" not in meta:
-            raise BodyTooLarge()
+    def ends_with(self, last_boundary: bytes) -> None:
+        self._end = last_boundary
 
     def read(self, size: int = -1) -> bytes:
+        if self.is_whole:
+            return b""
         data: bytes = self._stream.read(size)
         self._read_bytes += len(data)
         if self._read_bytes > self._limit:
             raise BodyTooLarge()
-        self._tail = (self._tail + data)[-512:]
-        return data
+        return self._up_to_its_end(data)
 
-    def ended_with(self, last_line: bytes) -> bool:
-        return self._tail.rstrip().endswith(last_line)
+    def _up_to_its_end(self, data: bytes) -> bytes:
+        # It may have begun in the piece before.
+        window = self._tail + data
+        found = window.find(self._end)
+        if found < 0:
+            self._tail = window[-len(self._end) + 1 :]
+            return data
+        self.is_whole = True
+        return data[: found + len(self._end) - len(self._tail)]
 
 
-def _boundary(parser: MultiPartParser) -> str:
-    boundary: bytes = parser._boundary  # type: ignore[attr-defined]
-    return boundary.decode("ascii")
+@contextmanager
+def _patience(meta: dict[str, Any]) -> Iterator[None]:
+    """Reading fails once the client has sent nothing for STALLED_SECONDS.
+
+    Else one that has vanished without a word would hold a thread and a file for good. Gunicorn
+    sets no time-out on a connection while it is read.
+    """
+    connection = meta.get("gunicorn.socket")
+    if connection is None:
+        yield
+        return
+    before = connection.gettimeout()
+    connection.settimeout(STALLED_SECONDS)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            connection.settimeout(before)

@@ -8,16 +8,17 @@ that start in a blink and stay small.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
 from fido.lib import clock, money
 from fido.lib.strict_json import read_json
 from transactions.csv_format import bare
-from transactions.imports.layout import CSV, IGNORED, OPTIONAL, REQUIRED, Layout
-from transactions.imports.reading import Raw
+from transactions.imports.layout import COLUMNS, CSV, OPTIONAL, REQUIRED, Layout
+from transactions.imports.reading import Raw, Unreadable
 
 # What a transaction is made of, by column: checked, in Python's types.
 Values = dict[str, Any]
@@ -25,6 +26,7 @@ NULLABLE = ("full_name", "description", "external_id")
 TYPES = ("credit", "debit")
 # 1.234 is a thousand and more to whoever writes 0,50.
 _THOUSANDS = re.compile(r"-?\d{1,3}(\.\d{3})+(,\d*)?")
+_GROUPED = "Thousands are written without a point: 1234,50."
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -38,9 +40,11 @@ class Fault:
 
 
 class Refused(ValueError):
-    def __init__(self, code: str, detail: str) -> None:
-        super().__init__(detail)
-        self.code = code
+    """Code and detail of each thing that is wrong with a value, or with the row."""
+
+    def __init__(self, *reasons: tuple[str, str]) -> None:
+        super().__init__(*reasons)
+        self.reasons = reasons
 
 
 class Checker:
@@ -53,20 +57,24 @@ class Checker:
     def __init__(self, layout: Layout, defaults: Values, lengths: dict[str, int]) -> None:
         self._layout = layout
         self._defaults = dict.fromkeys(OPTIONAL) | defaults
-        self._parsers: dict[str, Callable[[Any], Any]] = {
+        with_comma = layout.form == CSV and layout.separator == ";"
+        required: dict[str, Callable[[Any], Any]] = {
             "transaction_date": clock.parse_moment,
-            "transaction_amount": money.parse,
+            "transaction_amount": _amount_with_comma if with_comma else money.parse,
             "transaction_type": _type,
             "currency": _currency,
+        }
+        self._parsers: dict[str, Callable[[Any], Any]] = {
+            **{name: partial(_present, parse=parse) for name, parse in required.items()},
             **{name: partial(_text, length=lengths[name]) for name in NULLABLE},
         }
 
     def check(self, raw: Raw) -> Values | list[Fault]:
         """The row, or all that is wrong with it."""
         try:
-            given = self._of_cells(raw) if self._layout.form == CSV else _of_json(raw)
+            given = _of_json(raw) if isinstance(raw, str) else self._of_cells(raw)
         except Refused as refusal:
-            return [Fault("", refusal.code, str(refusal))]
+            return _faults("", refusal)
         values, faults = self._parsed(given)
         if not faults:
             faults = _decimals(values)
@@ -77,86 +85,100 @@ class Checker:
         for name, value in given.items():
             parse = self._parsers.get(name)
             if parse is None:
-                if name not in IGNORED:
-                    faults.append(Fault("", "unknown", "There is a field that is not known."))
                 continue
             try:
                 values[name] = parse(value)
             except ValueError as error:
-                faults.append(_fault(name, error))
+                faults += _faults(name, error)
         if not given.keys() >= REQUIRED:
             missing = sorted(REQUIRED - given.keys())
             faults += [Fault(name, "required", "This field is required.") for name in missing]
+        if not given.keys() <= COLUMNS:
+            faults.append(Fault("", "unknown", "There is a field that is not known."))
         return values, faults
 
-    def _of_cells(self, cells: Any) -> Values:
-        if cells is None:
-            raise Refused("malformed-row", "A quote is out of place, or never closes.")
+    def _of_cells(self, cells: list[str] | Unreadable) -> Values:
+        if isinstance(cells, Unreadable):
+            detail = f"Up to line {cells.last_line}: a quote is out of place, or never closes."
+            raise Refused(("malformed-row", detail))
         columns = self._layout.columns
         if len(cells) != len(columns):
-            raise Refused("wrong-number-of-cells", f"The header has {len(columns)} columns.")
+            detail = f"The header has {len(columns)} columns."
+            raise Refused(("wrong-number-of-cells", detail))
         # An empty cell is null where null is a value, and left out where it is none.
-        given: Values = {
+        return {
             name: (bare(cell).strip() or None) if name in NULLABLE else cell.strip()
             for name, cell in zip(columns, cells, strict=True)
             if name in NULLABLE or cell.strip()
         }
-        if self._layout.separator == ";" and "transaction_amount" in given:
-            given["transaction_amount"] = _with_point(given["transaction_amount"])
-        return given
 
 
-def _of_json(line: Any) -> Values:
+def _of_json(line: str) -> Values:
     try:
         given = read_json(line)
     except (ValueError, RecursionError, ArithmeticError):
-        raise Refused("malformed-row", "The line is not JSON that can be read.") from None
+        raise Refused(("malformed-row", "The line is not JSON that can be read.")) from None
     if not isinstance(given, dict):
-        raise Refused("malformed-row", "The line is not a JSON object.")
+        raise Refused(("malformed-row", "The line is not a JSON object."))
     return given
 
 
-def _with_point(amount: str) -> str:
-    """The amount of a file whose decimals follow a comma. Groups of thousands are refused."""
-    return "" if _THOUSANDS.fullmatch(amount) else amount.replace(",", ".")
+def _present(value: Any, *, parse: Callable[[Any], Any]) -> Any:
+    if value is None:
+        raise Refused(("null", "This field may not be null."))
+    return parse(value)
+
+
+def _amount_with_comma(value: Any) -> Decimal:
+    """The amount in a file whose decimals follow a comma. Groups of thousands are refused."""
+    if _THOUSANDS.fullmatch(value):
+        raise Refused(("invalid", _GROUPED))
+    return money.parse(value.replace(",", "."))
 
 
 def _type(value: Any) -> str:
     if value in TYPES:
         return str(value)
-    raise Refused("invalid-choice", "Not one of the choices.")
+    raise Refused(("invalid-choice", "Not one of the choices."))
 
 
 def _currency(value: Any) -> str:
     if isinstance(value, str) and value in money.CURRENCIES:
         return value
-    raise Refused("invalid-choice", "Not an ISO 4217 currency code.")
+    raise Refused(("invalid-choice", "Not an ISO 4217 currency code."))
 
 
 def _text(value: Any, *, length: int) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise Refused("invalid", "Not a valid string.")
+        raise Refused(("invalid", "Not a valid string."))
     text = value.strip()
     if not text:
-        raise Refused("blank", "This field may not be blank.")
-    if len(text) > length:
-        raise Refused("max-length", f"At most {length} characters.")
-    if "\0" in text:
-        raise Refused("null-characters-not-allowed", "Null characters are not allowed.")
-    if _SURROGATE.search(text):
-        raise Refused("surrogate-characters-not-allowed", "Half a character is not allowed.")
+        raise Refused(("blank", "This field may not be blank."))
+    if reasons := list(_against(text, length)):
+        raise Refused(*reasons)
     return text
+
+
+def _against(text: str, length: int) -> Iterator[tuple[str, str]]:
+    if len(text) > length:
+        yield "max-length", f"Ensure this field has no more than {length} characters."
+    if "\0" in text:
+        yield "null-characters-not-allowed", "Null characters are not allowed."
+    if _SURROGATE.search(text):
+        yield "surrogate-characters-not-allowed", "Surrogate characters are not allowed."
 
 
 def _decimals(values: Values) -> list[Fault]:
     try:
         money.require_decimals(values["transaction_amount"], values["currency"])
     except money.MalformedAmount as error:
-        return [_fault("transaction_amount", error)]
+        return _faults("transaction_amount", error)
     return []
 
 
-def _fault(column: str, error: ValueError) -> Fault:
-    return Fault(column, getattr(error, "code", "invalid"), str(error))
+def _faults(column: str, error: ValueError) -> list[Fault]:
+    if isinstance(error, Refused):
+        return [Fault(column, code, detail) for code, detail in error.reasons]
+    return [Fault(column, getattr(error, "code", "invalid"), str(error))]

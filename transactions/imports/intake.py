@@ -10,13 +10,11 @@ from uuid import UUID
 from django.conf import settings
 
 from fido.lib.problems import DomainError
-from transactions.imports.layout import BOM, Layout, UploadRefused, layout_of
+from transactions.imports.header import UploadRefused, layout_of
+from transactions.imports.layout import BOM, MAX_ROW_LENGTH, Layout
 from transactions.imports.spool import Writer
 
-# The longest row that could be valid, each character escaped, is a quarter of that.
-MAX_LINE_BYTES = 64 * 1024
-# The first that is not blank, once it is there to its end.
-FIRST_LINE = re.compile(rf"{BOM}?\s*(\S.*?)[\r\n]")
+LINE_END = re.compile(r"[\r\n]")
 # How files begin that are often sent by mistake.
 NOT_TEXT = {
     b"PK\x03\x04": "a zip archive or a spreadsheet",
@@ -25,6 +23,7 @@ NOT_TEXT = {
     b"\xfe\xff": "in UTF-16",
     b"%PDF": "a PDF",
 }
+LONGEST_SIGNATURE = max(map(len, NOT_TEXT))
 
 
 class UploadTooLarge(DomainError):
@@ -32,7 +31,7 @@ class UploadTooLarge(DomainError):
 
 
 class Intake:
-    """Writes what it is fed to the spool. `abandon` leaves nothing behind."""
+    """Writes what it is fed to the spool. `close` removes it, unless it is to be kept."""
 
     def __init__(self, import_id: UUID) -> None:
         self.import_id = import_id
@@ -41,8 +40,10 @@ class Intake:
         self.layout: Layout | None = None
         self._hash = hashlib.sha256()
         self._decoder = codecs.getincrementaldecoder("utf-8")()
-        self._head = ""
+        self._first_bytes = b""
+        self._head: str | None = None
         self._line_bytes = 0
+        self._kept = False
         self._writer = Writer(import_id)
 
     @property
@@ -50,7 +51,7 @@ class Intake:
         return self._hash.hexdigest()
 
     def feed(self, data: bytes) -> None:
-        """Raises UploadRefused or UploadTooLarge; then nothing is left of it."""
+        """Raises UploadRefused, UploadTooLarge or SpoolUnavailable; then nothing is left of it."""
         try:
             self._check(data)
             self._writer.write(data)
@@ -59,7 +60,7 @@ class Intake:
             raise
 
     def finish(self) -> Layout:
-        """How the file is written. Raises UploadRefused; then nothing is left of it."""
+        """How the file is written, once all of it is on the disk. Raises as `feed` does."""
         try:
             self._decode(b"", final=True)
             layout = self.layout or self._layout_of_the_rest()
@@ -69,32 +70,43 @@ class Intake:
             raise
         return layout
 
+    def keep(self) -> None:
+        """It is somebody else's to remove from now on."""
+        self._kept = True
+
+    def close(self) -> None:
+        if not self._kept:
+            self.abandon()
+
     def abandon(self) -> None:
         self._writer.abandon()
 
     def _check(self, data: bytes) -> None:
-        if not self.size_bytes:
-            _require_text(data)
+        self._require_text(data)
         self.size_bytes += len(data)
         if self.size_bytes > self.max_bytes:
             raise UploadTooLarge(f"At most {self.max_bytes:,} bytes.")
         self._hash.update(data)
-        self._require_lines(data)
+        self._require_short_lines(data)
         text = self._decode(data)
         if self.layout is None:
             self._find_layout(text)
 
-    def _require_lines(self, data: bytes) -> None:
-        first, last = data.find(b"\n"), data.rfind(b"\n")
-        if first < 0:
-            self._line_bytes += len(data)
-            longest = self._line_bytes
-        else:
-            inner = max(map(len, data[first + 1 : last + 1].split(b"\n")), default=0)
-            longest = max(self._line_bytes + first, inner)
-            self._line_bytes = len(data) - last - 1
-        if longest > MAX_LINE_BYTES:
-            raise UploadRefused("line-too-long", f"A line has more than {MAX_LINE_BYTES:,} bytes.")
+    def _require_text(self, data: bytes) -> None:
+        if len(self._first_bytes) >= LONGEST_SIGNATURE:
+            return
+        self._first_bytes += data[:LONGEST_SIGNATURE]
+        for signature, what in NOT_TEXT.items():
+            if self._first_bytes.startswith(signature):
+                detail = f"The file is {what}: send CSV or NDJSON in UTF-8."
+                raise UploadRefused("not-text", detail)
+
+    def _require_short_lines(self, data: bytes) -> None:
+        first, *others = map(len, data.replace(b"\r", b"\n").split(b"\n"))
+        lengths = [self._line_bytes + first, *others]
+        self._line_bytes = lengths[-1]
+        if max(lengths) > MAX_ROW_LENGTH:
+            raise UploadRefused("line-too-long", f"A line has more than {MAX_ROW_LENGTH:,} bytes.")
 
     def _decode(self, data: bytes, *, final: bool = False) -> str:
         try:
@@ -106,19 +118,18 @@ class Intake:
         return text
 
     def _find_layout(self, text: str) -> None:
-        self._head += text  # a header may come in pieces
-        if line := FIRST_LINE.match(self._head):
-            self.layout = layout_of(line[1])
-            self._head = ""
+        """Gathers the first line, which may come in pieces."""
+        if self._head is None:
+            # A mark is one at the very beginning only, and three bytes until it is one.
+            if not text:
+                return
+            self._head, text = "", text.removeprefix(BOM)
+        # Of blank lines before it there may be any number.
+        self._head = (self._head + text).lstrip()
+        if end := LINE_END.search(self._head):
+            self.layout = layout_of(self._head[: end.start()])
 
     def _layout_of_the_rest(self) -> Layout:
-        line = self._head.removeprefix(BOM).strip()
-        if not line:
+        if not self._head:
             raise UploadRefused("empty-file", "The file is empty.")
-        return layout_of(line)
-
-
-def _require_text(data: bytes) -> None:
-    for signature, what in NOT_TEXT.items():
-        if data.startswith(signature):
-            raise UploadRefused("not-text", f"The file is {what}: send CSV or NDJSON in UTF-8.")
+        return layout_of(self._head)

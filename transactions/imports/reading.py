@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from typing import TextIO
 
-from transactions.imports.layout import CSV, Layout
+from transactions.imports.layout import CSV, MAX_ROW_LENGTH, Layout
 
-# A CSV's cells, or a line of NDJSON; None cannot be told apart into cells.
-Raw = list[str] | str | None
+
+@dataclass(frozen=True)
+class Unreadable:
+    """Lines of a CSV, up to this one, that cannot be told apart into cells."""
+
+    last_line: int
+
+
+# A CSV's cells, or a line of NDJSON.
+Raw = list[str] | str | Unreadable
 # The number of the line that it begins on, counted from 1, and what it holds.
 Record = tuple[int, Raw]
 
 
 def records(text: TextIO, layout: Layout) -> Iterator[Record]:
     """All records after the header, blank lines left out. `text` is read with newline=""."""
-    return _cells(text, layout) if layout.form == CSV else _lines(text)
+    return _rows(_Lines(text), layout.separator) if layout.form == CSV else _objects(text)
 
 
 def batches(rows: Iterator[Record], size: int) -> Iterator[list[Record]]:
@@ -25,26 +34,58 @@ def batches(rows: Iterator[Record], size: int) -> Iterator[list[Record]]:
         yield batch
 
 
-def _cells(text: TextIO, layout: Layout) -> Iterator[Record]:
-    reader = csv.reader(text, delimiter=layout.separator, strict=True)
-    header_is_behind = False
+class _Lines(Iterator[str]):
+    """A file's lines, counted. Each `begin_row` allows for as many as a row may have.
+
+    Else a quote that never closes, or a row of cells without end, would be read into memory
+    whole.
+    """
+
+    def __init__(self, text: TextIO) -> None:
+        self._lines = iter(text)
+        self._left = 0
+        self.number = 0
+
+    def begin_row(self) -> None:
+        self._left = MAX_ROW_LENGTH
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self.number += 1
+        self._left -= len(line)
+        if self._left < 0:
+            raise csv.Error("the row is too long")
+        return line
+
+
+def _rows(lines: _Lines, separator: str) -> Iterator[Record]:
+    _skip_header(lines)
+    reader = csv.reader(lines, delimiter=separator, strict=True)
     while True:
-        line = reader.line_num + 1
+        lines.begin_row()
+        first = lines.number + 1
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error:  # a quote out of place, or one that never closes
-            yield line, None
+            yield first, Unreadable(lines.number)
             continue
-        if not any(map(str.strip, cells)):
-            continue
-        if header_is_behind:
-            yield line, cells
-        header_is_behind = True
+        if any(map(str.strip, cells)):
+            yield first, cells
 
 
-def _lines(text: TextIO) -> Iterator[Record]:
+def _skip_header(lines: _Lines) -> None:
+    # As a line, for that is how the layout was read: a reader of cells may stumble over it, and
+    # would then take the first row for the header.
+    lines.begin_row()
+    for line in lines:
+        if line.strip():
+            return
+        lines.begin_row()
+
+
+def _objects(text: TextIO) -> Iterator[Record]:
     for number, line in enumerate(text, start=1):
         if content := line.strip():
             yield number, content

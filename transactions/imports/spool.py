@@ -1,15 +1,19 @@
 """Uploaded files on disk until they are imported: encrypted, and read as a stream.
 
-A file is a sequence of blocks, each the length of a Fernet token in four bytes and the token.
+A file is a sequence of blocks, each the length of a Fernet token in four bytes and the token. The
+last one is of nothing: without it the file is not whole.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
+import logging
 import os
 import struct
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -18,13 +22,25 @@ from cryptography.fernet import InvalidToken
 from django.conf import settings
 
 from fido.lib.crypto.keys import fernet_ring
+from fido.lib.problems import DomainError
+
+logger = logging.getLogger(__name__)
 
 BLOCK_BYTES = 1024 * 1024
+# A token is a third larger than what it holds, and some bytes.
+MAX_TOKEN_BYTES = 2 * BLOCK_BYTES
 _LENGTH = struct.Struct(">I")
 
 
 class SpoolLost(Exception):
     """The file is not here, or not whole, or fits no key."""
+
+
+class SpoolUnavailable(DomainError):
+    """The disk is full, or the folder cannot be written to."""
+
+    code, title, status = "storage-unavailable", "There is no room for the file just now.", 503
+    wait = 60
 
 
 def path_of(import_id: UUID) -> Path:
@@ -39,18 +55,25 @@ def stale(older_than_seconds: float) -> Iterator[UUID]:
     """The files that nothing has been added to for so long."""
     folder = Path(settings.IMPORTS_DIR)
     for path in folder.glob("*.spool") if folder.is_dir() else ():
-        if time.time() - path.stat().st_mtime > older_than_seconds:
-            yield UUID(path.stem)
+        # Another process may remove it meanwhile; and a file of another name is not ours.
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            import_id = UUID(path.stem)
+            if time.time() - path.stat().st_mtime > older_than_seconds:
+                yield import_id
 
 
 class Writer:
-    """Adds to a new file. Bytes become readable with the block that they fill, or at `close`."""
+    """Adds to a new file. Bytes become readable with the block that they fill, or at `close`.
+
+    Its methods raise SpoolUnavailable.
+    """
 
     def __init__(self, import_id: UUID) -> None:
         self._path = path_of(import_id)
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._file = open(self._path, "xb", opener=_for_us_alone)  # noqa: SIM115
         self._waiting = bytearray()
+        with _refusing():
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._file = open(self._path, "xb", opener=_for_us_alone)  # noqa: SIM115
 
     def write(self, data: bytes) -> None:
         self._waiting += data
@@ -61,22 +84,45 @@ class Writer:
         """Returns once all of it is on the disk."""
         if self._waiting:
             self._write_block(len(self._waiting))
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
+        self._write_block(0)
+        with _refusing():
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            _sync_folder(self._path.parent)
 
     def abandon(self) -> None:
-        self._file.close()
+        with contextlib.suppress(OSError):  # on a full disk it writes in vain what is left
+            self._file.close()
         self._path.unlink(missing_ok=True)
 
     def _write_block(self, size: int) -> None:
         token = fernet_ring().encrypt(bytes(self._waiting[:size]))
         del self._waiting[:size]
-        self._file.write(_LENGTH.pack(len(token)) + token)
+        with _refusing():
+            self._file.write(_LENGTH.pack(len(token)) + token)
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        logger.error("An upload cannot be stored: %s", error.strerror)
+        raise SpoolUnavailable() from None
 
 
 def _for_us_alone(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
+
+
+def _sync_folder(folder: Path) -> None:
+    # Else a crash may lose the name of a file that is on the disk.
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 class _Blocks(io.RawIOBase):
@@ -85,13 +131,15 @@ class _Blocks(io.RawIOBase):
     def __init__(self, file: io.BufferedIOBase) -> None:
         self._encrypted = file
         self._left = memoryview(b"")
+        self._ended = False
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        if not self._left:
+        if not (self._left or self._ended):
             self._left = memoryview(self._next())
+            self._ended = not self._left
         size = min(len(buffer), len(self._left))
         buffer[:size], self._left = self._left[:size], self._left[size:]
         return size
@@ -101,11 +149,10 @@ class _Blocks(io.RawIOBase):
         super().close()
 
     def _next(self) -> bytes:
-        head = self._encrypted.read(_LENGTH.size)
-        if not head:
-            return b""
         try:
-            return fernet_ring().decrypt(self._encrypted.read(_LENGTH.unpack(head)[0]))
+            (length,) = _LENGTH.unpack(self._encrypted.read(_LENGTH.size))
+            # A damaged length must not have us read the whole file.
+            return fernet_ring().decrypt(self._encrypted.read(min(length, MAX_TOKEN_BYTES)))
         except (struct.error, InvalidToken):
             raise SpoolLost from None
 

@@ -1,3 +1,5 @@
+"""Fixtures of the tests of imports."""
+
 from pathlib import Path
 from typing import Any
 
@@ -5,8 +7,9 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def _own_folder(settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """For this process, and for those that a test starts."""
-    folder = str(tmp_path / "imports")
-    settings.IMPORTS_DIR = folder
-    monkeypatch.setenv("IMPORTS_DIR", folder)
+def spool_folder(settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Where this test's uploads wait, also those of the processes that it starts."""
+    folder = tmp_path / "spool"
+    settings.IMPORTS_DIR = str(folder)
+    monkeypatch.setenv("IMPORTS_DIR", str(folder))
+    return folder

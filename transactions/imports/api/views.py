@@ -1,9 +1,10 @@
 """HTTP for imports."""
 
-from typing import Any
+from contextlib import closing
+from functools import partial
 from uuid import UUID
 
-from django.db import transaction
+from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import status
 from rest_framework.request import Request
@@ -12,14 +13,18 @@ from rest_framework.views import APIView
 
 from accounts.api.authentication import caller
 from accounts.models import User
+from fido.lib.conditional import json_answer, rendered
+from fido.lib.idempotency import Attempt
 from fido.lib.ids import new_id
 from fido.lib.problems import NotFound
+from fido.lib.schema import IDEMPOTENCY_KEY
 from fido.lib.uploads import FIELD, NoFile, UploadParser
 from transactions.api.views import owner_named
-from transactions.imports import operations, queries, tasks
+from transactions.imports import operations, queries
 from transactions.imports.api.serializers import ImportAnswer, UploadFields, shown
 from transactions.imports.intake import Intake
 from transactions.imports.models import Import
+from transactions.imports.submission import submitted
 
 REFUSED = OpenApiResponse(description="The file cannot be read, or a field has a bad value.")
 NOT_FOR_OTHERS = OpenApiResponse(description="Only staff and services import for others.")
@@ -35,10 +40,11 @@ class ImportListView(APIView):
 
     @extend_schema(
         operation_id="start_import",
+        parameters=[IDEMPOTENCY_KEY],
         request={"multipart/form-data": UploadFields},
         responses={202: ImportAnswer, 400: REFUSED, 403: NOT_FOR_OTHERS, 409: TOO_MANY},
     )
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponse:
         """Takes in a CSV or NDJSON file; a worker makes transactions of it.
 
         Columns: transaction_date, transaction_amount, transaction_type, and as wanted full_name,
@@ -47,30 +53,31 @@ class ImportListView(APIView):
         intake: Intake | None = request.FILES.get(FIELD)
         if intake is None:  # a body of no bytes is not parsed
             raise NoFile()
-        try:
-            row = self._submitted(caller(request), intake, request.data)
-        except BaseException:
-            intake.abandon()
-            raise
-        location = request.build_absolute_uri(f"{request.path}/{row.pk}")
-        return Response(shown(row), status.HTTP_202_ACCEPTED, headers={"Location": location})
+        with closing(intake):
+            sender = caller(request)
+            attempt = Attempt(request, content=[intake.digest, _fields(request)])
+            if first := attempt.replayed(user_id=sender.pk):
+                return first
+            owner = owner_named(sender, _user_id(request))
+            make = partial(_started, request, intake, owner)
+            return attempt.run(make, user_id=sender.pk, owners=[])
 
-    def _submitted(self, sender: User, intake: Intake, form: Any) -> Import:
-        fields = {name: value for name, value in form.dict().items() if name != FIELD}
-        serializer = UploadFields(data=fields, partial=True)
-        serializer.is_valid(raise_exception=True)
-        owner = owner_named(sender, serializer.validated_data.get("user_id"))
-        layout = intake.finish()
-        with transaction.atomic():
-            row = operations.submit(
-                id_=intake.import_id,
-                owner=owner,
-                created_by=sender,
-                layout=layout,
-                size_bytes=intake.size_bytes,
-            )
-            transaction.on_commit(lambda: tasks.request_import(owner.pk, row.pk), robust=True)
-        return row
+
+def _started(request: Request, intake: Intake, owner: User) -> HttpResponse:
+    row = submitted(intake, owner=owner, sender=caller(request))
+    location = request.build_absolute_uri(f"{request.path}/{row.pk}")
+    return json_answer(rendered(shown(row)), status.HTTP_202_ACCEPTED, Location=location)
+
+
+def _fields(request: Request) -> dict[str, str]:
+    return {name: value for name, value in request.data.items() if name != FIELD}
+
+
+def _user_id(request: Request) -> int | None:
+    serializer = UploadFields(data=_fields(request), partial=True)
+    serializer.is_valid(raise_exception=True)
+    user_id: int | None = serializer.validated_data.get("user_id")
+    return user_id
 
 
 IMPORT_ID = OpenApiParameter("import_id", UUID, OpenApiParameter.PATH)
@@ -81,27 +88,35 @@ class ImportView(APIView):
     @extend_schema(operation_id="read_import", responses=ImportAnswer)
     def get(self, request: Request, import_id: UUID) -> Response:
         """How far it has come, and the first 1,000 errors by line."""
-        user_id = _owner_id(caller(request), import_id, "view")
-        row = Import.objects.filter(user_id=user_id, id=import_id).first()
-        if row is None:
-            raise NotFound()
-        return Response(shown(row))
+        return Response(shown(_row(caller(request), import_id, "view")))
 
     @extend_schema(operation_id="cancel_import", responses={204: None, 409: FINISHED})
     def delete(self, request: Request, import_id: UUID) -> Response:
         """Cancels it. Rows that were created stay."""
-        user_id = _owner_id(caller(request), import_id, "change")
-        operations.cancel(user_id=user_id, import_id=import_id)
+        row = _row(caller(request), import_id, "change")
+        operations.cancel(user_id=row.user_id, import_id=row.pk)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-def _owner_id(viewer: User, import_id: UUID, verb: str) -> int:
-    """Whose import it is, if the viewer may know: theirs, sent by them, or any for staff.
+def _row(viewer: User, import_id: UUID, verb: str) -> Import:
+    """The import, if it is the viewer's, or was sent by them, or they are staff with the right.
 
     Raises:
         NotFound: else, so that nobody learns whether it exists.
     """
+    row = Import.objects.filter(user_id=viewer.pk, id=import_id).first()
+    row = row or _of_somebody_else(viewer, import_id, verb)
+    if row is None:
+        raise NotFound()
+    return row
+
+
+def _of_somebody_else(viewer: User, import_id: UUID, verb: str) -> Import | None:
+    may_any = viewer.may_for_others(f"imports.{verb}_import")
+    # Whoever may have sent one for somebody else.
+    if not (may_any or viewer.is_staff or viewer.is_service):
+        return None
     user_id, sender_id = queries.owner_of(import_id) or (0, 0)
-    if viewer.pk in {user_id, sender_id} or viewer.may_for_others(f"imports.{verb}_import"):
-        return user_id
-    raise NotFound()
+    if not (may_any or sender_id == viewer.pk):
+        return None
+    return Import.objects.filter(user_id=user_id, id=import_id).first()

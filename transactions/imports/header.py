@@ -1,0 +1,58 @@
+"""What the first line of a file says of it."""
+
+import csv
+
+from fido.lib.problems import DomainError
+from transactions.imports.layout import (
+    COLUMNS,
+    CSV,
+    NDJSON,
+    OPTIONAL,
+    REQUIRED,
+    SEPARATORS,
+    Layout,
+)
+
+
+class UploadRefused(DomainError):
+    """The file cannot be read as what it should be. Never quotes it: it is full of names."""
+
+    code, title, status = "file-refused", "The file cannot be imported.", 400
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+def layout_of(first_line: str) -> Layout:
+    """What the first line that is not blank says of a file.
+
+    Raises:
+        UploadRefused: it is neither a JSON object nor a header with the required columns.
+    """
+    line = first_line.strip()
+    if line.startswith("{"):
+        return Layout(NDJSON)
+    if line.startswith("["):
+        raise UploadRefused("json-array", "JSON is read as one object on each line, in no array.")
+    separator = max(SEPARATORS, key=line.count)
+    try:
+        cells = next(csv.reader([line], delimiter=separator, strict=True))
+    except (csv.Error, StopIteration):
+        raise UploadRefused("malformed-header", "The header's quotes do not close.") from None
+    columns = tuple(cell.strip().casefold() for cell in cells)
+    _require_columns(columns)
+    return Layout(CSV, separator, columns)
+
+
+def _require_columns(columns: tuple[str, ...]) -> None:
+    for number, name in enumerate(columns, start=1):
+        if name not in COLUMNS:
+            known = ", ".join(sorted(REQUIRED | OPTIONAL))
+            detail = f"Column {number} of the first line is none of: {known}."
+            raise UploadRefused("unknown-column", detail)
+    if len(set(columns)) != len(columns):
+        raise UploadRefused("repeated-column", "The header names a column twice.")
+    if missing := sorted(REQUIRED - set(columns)):
+        detail = f"The header lacks: {', '.join(missing)}."
+        raise UploadRefused("missing-column", detail)

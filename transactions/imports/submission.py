@@ -1,0 +1,28 @@
+"""A file that was taken in becomes an import."""
+
+from django.db import transaction
+
+from accounts.models import User
+from transactions.imports import operations, tasks
+from transactions.imports.intake import Intake
+from transactions.imports.models import Import
+
+
+def submitted(intake: Intake, *, owner: User, sender: User) -> Import:
+    """The import of all that the intake was fed, once a worker has been asked for.
+
+    Raises:
+        UploadRefused, SpoolUnavailable, TooManyImports: the intake is still the caller's to close.
+    """
+    layout = intake.finish()
+    with transaction.atomic():
+        row = operations.submit(
+            id_=intake.import_id,
+            owner=owner,
+            created_by=sender,
+            layout=layout,
+            size_bytes=intake.size_bytes,
+        )
+        transaction.on_commit(intake.keep)
+        transaction.on_commit(lambda: tasks.request_import(owner.pk, row.pk), robust=True)
+    return row
