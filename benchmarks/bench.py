@@ -10,7 +10,7 @@ from rich.console import Console
 from benchmarks import imports, world
 from benchmarks.measure import Cost, in_turns
 from benchmarks.paths import LONG, SHORT, Contenders, Path, contenders
-from benchmarks.report import NOTES, NOTHING, statements_of, table
+from benchmarks.report import NOTES, NOTHING, beside_each_other, statements_of, table
 from benchmarks.statements import Bare
 
 
@@ -24,7 +24,9 @@ def run(*, rounds: int, profiled: str | None = None) -> None:
             profile(next(path for path in what.paths if path.name.startswith(profiled)))
         else:
             console.print(f"Measuring {rounds} rounds ...")
-            console.print(table(what.paths, measured(what, rounds)))
+            costs = measured(what, rounds)
+            console.print(table(what.paths, costs))
+            console.print(beside_each_other(costs))
             console.print(NOTES)
             console.print(imports.table())
 

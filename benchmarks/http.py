@@ -18,12 +18,13 @@ class Caller:
     def get(self, url: str) -> bytes:
         return self.call("GET", url)
 
-    def post(self, url: str, body: dict[str, Any]) -> bytes:
-        return self.call("POST", url, json.dumps(body).encode())
+    def post(self, url: str, body: Any, **headers: str) -> bytes:
+        return self.call("POST", url, json.dumps(body).encode(), **headers)
 
-    def call(self, method: str, url: str, body: bytes = b"") -> bytes:
+    def call(self, method: str, url: str, body: bytes = b"", **headers: str) -> bytes:
         """The answer's body; an answer that is no success is a mistake of the benchmark."""
-        answer = application(self._environ(method, url, body), _require_success)
+        environ = self._environ(method, url, body) | headers
+        answer = application(environ, _require_success)
         try:
             return b"".join(answer)
         finally:

@@ -14,6 +14,8 @@ from benchmarks.statements import Bare
 from tests.client import session_of
 
 SHORT, LONG = 1_000, 100_000
+ROWS = 200
+CREATE, CREATE_ONCE, CREATE_MANY = "create", "create, with a key", f"bulk of {ROWS}"
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,9 @@ def contenders(bare: Bare) -> Contenders:
     token = bare.stored_name(long.pk)
     deep = _middle_of(many)
     paths = [
-        Path("create", _recording(many), lambda: bare.create(long.pk, token)),
+        Path(CREATE, _recording(many), lambda: bare.create(long.pk, token)),
+        Path(CREATE_ONCE, _recording_once(many), lambda: bare.create_once(long.pk, token)),
+        Path(CREATE_MANY, _recording_many(many), lambda: bare.create_many(long.pk, token, ROWS)),
         Path(
             "history, first page of 50",
             _asking(many, "/api/v1/transactions?"),
@@ -79,20 +83,32 @@ def _asking(caller: Caller, path: str) -> Way:
 
 def _recording(caller: Caller) -> Way:
     numbers = count(1)
+    return lambda: caller.post("/api/v1/transactions", _transaction(next(numbers)))
+
+
+def _recording_once(caller: Caller) -> Way:
+    numbers = count(1)
 
     def record() -> bytes:
         number = next(numbers)
-        return caller.post(
-            "/api/v1/transactions",
-            {
-                "transaction_amount": f"{number}.99",
-                "transaction_type": "debit",
-                "transaction_date": "2026-01-31T12:00:00Z",
-                "currency": "USD",
-            },
-        )
+        key = {"HTTP_IDEMPOTENCY_KEY": f"payment {number}"}
+        return caller.post("/api/v1/transactions", _transaction(number), **key)
 
     return record
+
+
+def _recording_many(caller: Caller) -> Way:
+    rows = [_transaction(number) for number in range(ROWS)]
+    return lambda: caller.post("/api/v1/transactions/bulk", rows)
+
+
+def _transaction(number: int) -> dict[str, str]:
+    return {
+        "transaction_amount": f"{number}.99",
+        "transaction_type": "debit",
+        "transaction_date": "2026-01-31T12:00:00Z",
+        "currency": "USD",
+    }
 
 
 def _middle_of(caller: Caller) -> str:

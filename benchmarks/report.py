@@ -3,7 +3,7 @@
 from rich.table import Table
 
 from benchmarks.measure import Cost
-from benchmarks.paths import LONG, Path
+from benchmarks.paths import CREATE, CREATE_MANY, CREATE_ONCE, LONG, ROWS, Path
 
 NOTHING = "a view that does nothing"
 NOTES = f"""\
@@ -32,6 +32,17 @@ def table(paths: list[Path], costs: dict[str, Cost]) -> Table:
         table.add_row("  psycopg alone", *[""] * 4, *_microseconds(statements), style="dim")
     table.add_row(NOTHING, *[""] * 4, *_microseconds(nothing), style="dim")
     return table
+
+
+def beside_each_other(costs: dict[str, Cost]) -> str:
+    """What a key adds to a create, and how many rows a bulk records in the time of one."""
+    one, once, many = (costs[name] for name in (CREATE, CREATE_ONCE, CREATE_MANY))
+    return (
+        f"A create with a key costs {once.cpu / one.cpu:.2f} times the CPU and "
+        f"{once.wall / one.wall:.2f} times the wall time of one without.\n"
+        f"A bulk records {ROWS * one.cpu / many.cpu:.1f} times the rows that creates do for the "
+        f"same CPU, and {ROWS * one.wall / many.wall:.1f} times as many in the same time."
+    )
 
 
 def _ratios(cost: Cost, nothing: Cost, statements: Cost) -> list[str]:

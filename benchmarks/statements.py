@@ -15,6 +15,11 @@ INSERT INTO transactions_transaction
      transaction_type, currency, version, created_at, updated_at)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
+CLAIM = """
+INSERT INTO fido_idempotencykey (id, user_id, key_digest, created_at) VALUES (%s, %s, %s, %s)
+ON CONFLICT (user_id, key_digest) DO NOTHING
+"""
+KEEP = "UPDATE fido_idempotencykey SET answer = %s WHERE user_id = %s AND key_digest = %s"
 APPEND = """
 INSERT INTO analytics_dailytotals (id, user_id, day, currency, pending, count, credit, debit)
 VALUES (%s, %s, %s, %s, true, 1, %s, 0)
@@ -49,12 +54,30 @@ class Bare:
         return bytes(self._all("SELECT full_name FROM accounts_user WHERE id = %s", user_id)[0][0])
 
     def create(self, user_id: int, token: bytes) -> None:
-        at, amount = datetime.now(UTC), Decimal("12.34")
-        values = (token, None, token, at, amount, "credit", "USD", 1, at, at)
         self._all(USER, user_id)
         with self.connection.transaction():
-            self.connection.execute(INSERT, (uuid4(), user_id, *values))
-            self.connection.execute(APPEND, (uuid4(), user_id, at.date(), "USD", amount))
+            self._record(user_id, token, 1)
+
+    def create_once(self, user_id: int, token: bytes) -> None:
+        key = uuid4()
+        self._all(USER, user_id)
+        with self.connection.transaction():
+            self.connection.execute(CLAIM, (key, user_id, key.bytes, datetime.now(UTC)))
+            self._record(user_id, token, 1)
+            self.connection.execute(KEEP, (token * 5, user_id, key.bytes))
+
+    def create_many(self, user_id: int, token: bytes, rows: int) -> None:
+        self._all(USER, user_id)
+        with self.connection.transaction():
+            self._record(user_id, token, rows)
+
+    def _record(self, user_id: int, token: bytes, rows: int) -> None:
+        at, amount = datetime.now(UTC), Decimal("12.34")
+        values = (token, None, token, at, amount, "credit", "USD", 1, at, at)
+        self.connection.cursor().executemany(
+            INSERT, [(uuid4(), user_id, *values) for _ in range(rows)]
+        )
+        self.connection.execute(APPEND, (uuid4(), user_id, at.date(), "USD", amount))
 
     def page(self, user_id: int) -> None:
         self._all(USER, user_id)

@@ -25,11 +25,17 @@ def at_once(*calls: Callable[[], T]) -> list[T]:
         return list(pool.map(run, calls))
 
 
-def overtaken(*, call: Callable[[], T], by: Callable[[], object], in_vain: bool = False) -> T:
+def overtaken(
+    *,
+    call: Callable[[], T],
+    by: Callable[[], object],
+    then: Callable[[], object] = lambda: None,
+    in_vain: bool = False,
+) -> T:
     """What `call` gives when `by` writes the same row between its read and its write.
 
     `by` writes in a transaction that commits only once `call`, which cannot see that write yet,
-    waits for the row; or that rolls back then, if it was in vain.
+    waits for the row; or that rolls back then, if it was in vain. `then` is done just before.
     """
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
@@ -37,6 +43,7 @@ def overtaken(*, call: Callable[[], T], by: Callable[[], object], in_vain: bool 
             late = pool.submit(and_disconnect, call)
             wait_until(lambda: late.done() or waiting_for_locks() == 1)
             assert not late.done(), late.result()
+            then()
             transaction.set_rollback(in_vain)
         return late.result()
 

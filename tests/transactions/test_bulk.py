@@ -418,6 +418,21 @@ def test_of_bulks_with_the_same_external_ids_in_any_order_each_is_recorded_once(
 
 
 @pytest.mark.parametrize("query", ["", "?atomic=false"])
+def test_while_a_bulk_waits_it_holds_nothing_that_the_other_may_want(
+    ada: ApiClient, query: str
+) -> None:
+    rows = [ROW | {"external_id": name} for name in ("z", "a")]
+    late = overtaken(
+        call=partial(post, ada, rows, query),
+        by=lambda: record(ada.user, external_id="a"),  # type: ignore[arg-type]
+        then=lambda: record(ada.user, external_id="z"),  # type: ignore[arg-type]
+    )
+
+    assert late.status_code == (200 if query else 409)
+    assert Transaction.objects.count() == 2
+
+
+@pytest.mark.parametrize("query", ["", "?atomic=false"])
 def test_an_external_id_that_is_taken_at_the_same_moment_is_named(
     ada: ApiClient, query: str
 ) -> None:

@@ -8,13 +8,16 @@ import pytest
 from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.db import connection
+from django.test import RequestFactory
+from rest_framework.exceptions import ParseError
+from rest_framework.request import Request
 
 from accounts.models import SERVICE_GROUP, AccessLogEntry, User
 from analytics.models import DailyTotals
 from fido import tasks
 from fido.env import Rate
 from fido.lib import clock, idempotency
-from fido.lib.idempotency import IdempotencyKey
+from fido.lib.idempotency import Attempt, IdempotencyKey
 from tests.client import ApiClient, errors_of
 from tests.factories import UserFactory
 from tests.key_rings import forget_older_keys, rotate, stored
@@ -206,6 +209,15 @@ def test_where_nothing_is_created_the_header_means_nothing(ada: ApiClient) -> No
         answer = ada.request(method, path, body, HTTP_IDEMPOTENCY_KEY="")
         assert (answer.status_code, replayed(answer)) == (200, False)
     assert IdempotencyKey.objects.count() == 1
+
+
+def test_content_that_nests_too_deeply_to_be_written_is_malformed(rf: RequestFactory) -> None:
+    content: list[Any] = []
+    for _ in range(100_000):
+        content = [content]
+
+    with pytest.raises(ParseError):
+        Attempt(Request(rf.post("/", headers={"Idempotency-Key": "a"})), content=content)
 
 
 def test_the_answer_is_kept_encrypted_and_the_key_as_a_digest(ada: ApiClient) -> None:
