@@ -9,6 +9,7 @@ from accounts.models import LoginSession, User
 from analytics.models import DailyTotals
 from tests.client import ApiClient
 from tests.factories import record
+from transactions.imports.models import Import
 from transactions.models import Transaction
 
 ROW = {
@@ -19,7 +20,7 @@ ROW = {
 
 
 def rows() -> list[list[Any]]:
-    models = (User, LoginSession, Transaction, DailyTotals)
+    models = (User, LoginSession, Transaction, DailyTotals, Import)
     return [list(model.objects.order_by("pk").values()) for model in models]
 
 
