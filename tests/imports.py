@@ -39,10 +39,18 @@ def claimed(row: Import) -> Import:
     return mine
 
 
-def work(import_id: str | UUID, must_stop: Callable[[], bool] = lambda: False) -> Import:
+def work(
+    import_id: str | UUID,
+    user_id: int | None = None,
+    *,
+    must_stop: Callable[[], bool] = lambda: False,
+) -> Import:
     """What a worker does with it, in this process."""
-    running.run(claimed(present(import_id)), must_stop=must_stop)
-    return present(import_id)
+    user_id = user_id or present(import_id).user_id
+    mine = operations.claim(user_id=user_id, import_id=UUID(str(import_id)))
+    assert mine is not None
+    running.run(mine, must_stop=must_stop)
+    return Import.objects.get(user_id=user_id, id=mine.pk)
 
 
 def present(import_id: str | UUID) -> Import:
@@ -53,7 +61,7 @@ def imported(client: ApiClient, content: bytes, **fields: Any) -> Import:
     """An upload that was accepted and worked through."""
     answer = upload(client, content, **fields)
     assert answer.status_code == 202, answer.content
-    return work(answer.json()["id"])
+    return work(answer.json()["id"], answer.json()["user_id"])
 
 
 def faults(row: Import) -> list[tuple[int, str, str]]:

@@ -10,6 +10,7 @@ from analytics.models import DailyTotals
 from fido.lib.idempotency import IdempotencyKey
 from tests.client import ApiClient
 from tests.factories import record
+from transactions.imports.models import Import
 from transactions.models import Transaction
 
 ROW = {
@@ -20,7 +21,7 @@ ROW = {
 
 
 def rows() -> list[list[Any]]:
-    models = (User, LoginSession, Transaction, DailyTotals, IdempotencyKey)
+    models = (User, LoginSession, Transaction, DailyTotals, IdempotencyKey, Import)
     return [list(model.objects.order_by("pk").values()) for model in models]
 
 

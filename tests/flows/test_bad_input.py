@@ -263,6 +263,13 @@ def test_an_id_of_nothing(ada: ApiClient, method: str, text: str) -> None:
     refused(ada.request(method, f"/transactions/{text}", body), 404, "not-found")
 
 
+@pytest.mark.parametrize("text", IDS, ids=lambda text: text[:20])
+@pytest.mark.parametrize("method", ["get", "delete"])
+def test_an_import_of_nothing(ada: ApiClient, staff: ApiClient, method: str, text: str) -> None:
+    for client in (ada, staff):
+        refused(client.request(method, f"/imports/{text}"), 404, "not-found")
+
+
 @pytest.mark.parametrize("text", ["0", "-1", "x", "９", "9" * 19, "9" * 20, "1.0", "%00", "ME"])
 def test_a_user_id_of_nobody(staff: ApiClient, text: str) -> None:
     for path in (f"/users/{text}", f"/users/{text}/analytics"):

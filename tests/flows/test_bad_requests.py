@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings
 from rest_framework_simplejwt.tokens import AccessToken
 
+from fido.lib.ids import new_id
 from tests.client import ApiClient
 from tests.flows.refusals import ROW, invalid, mine, nothing_is_written, refused
 
@@ -80,7 +81,8 @@ def test_an_access_token_refreshes_nothing(ada: ApiClient) -> None:
 @pytest.mark.parametrize("header", [None, "", "Basic YTpi", "Token x", "é"])
 def test_without_a_token_it_is_401(anybody: ApiClient, header: str | None) -> None:
     extra = {} if header is None else {"HTTP_AUTHORIZATION": header}
-    for path in ("/users/me", "/transactions", "/analytics", "/users", "/users/1"):
+    an_import = f"/imports/{new_id()}"
+    for path in ("/users/me", "/transactions", "/analytics", "/users", "/users/1", an_import):
         refused(anybody.request("get", path, **extra), 401, "not-authenticated")
 
 
@@ -97,7 +99,9 @@ def test_an_unknown_path_is_404(ada: ApiClient, method: str, path: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["FOO", "TRACE", "PUT", "DELETE", "PATCH", "get"])
-@pytest.mark.parametrize("path", ["/api/v1/transactions", "/api/schema", "/api/docs"])
+@pytest.mark.parametrize(
+    "path", ["/api/v1/transactions", "/api/v1/imports", "/api/schema", "/api/docs"]
+)
 def test_a_method_that_a_route_does_not_take(ada: ApiClient, method: str, path: str) -> None:
     if method == "get":
         method, path = "GET", "/api/v1/auth/login"
@@ -115,7 +119,9 @@ def test_head_answers_as_get_without_a_body(ada: ApiClient, path: str) -> None:
     assert head.headers["Content-Type"] == get.headers["Content-Type"]
 
 
-@pytest.mark.parametrize("path", ["/transactions", "/users/me", "/auth/login", "/analytics"])
+@pytest.mark.parametrize(
+    "path", ["/transactions", "/users/me", "/auth/login", "/analytics", "/imports"]
+)
 def test_options_says_what_a_route_takes(ada: ApiClient, path: str) -> None:
     answer = ada.request("options", path)
 

@@ -1,14 +1,21 @@
-"""Neither the database nor Valkey ever holds what only an authorised answer may show."""
+"""Neither the database nor Valkey nor the disk holds what only an authorised answer may show."""
 
 import base64
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
+from django.test.client import MULTIPART_CONTENT
 from django_redis import get_redis_connection
 
 from analytics import tasks
 from tests.client import ApiClient
+from tests.imports import HEADER, csv, work
+from transactions.imports.models import Import
 
 NAME, PAYEE, NEW_NAME = "Zebulon Quixworth", "Persephone Vandersloot", "Thaddeus Oglethorpe"
 EMAIL, NEW_EMAIL = "zebulon.quixworth@planted.example", "second.address@planted.example"
@@ -47,6 +54,12 @@ def valkey_dump() -> Iterator[bytes]:
                 yield _from_base64(word)
 
 
+def disk_dump() -> Iterator[bytes]:
+    """Every upload that waits, by name and content."""
+    for path in Path(settings.IMPORTS_DIR).iterdir():
+        yield from (path.name.encode(), path.read_bytes())
+
+
 def _from_base64(word: bytes) -> bytes:
     try:
         return base64.b64decode(word, validate=True)
@@ -62,6 +75,31 @@ def forms(planted: str) -> list[bytes]:
     return [text.encode() for text in plain] + [
         base64.b64encode(planted.encode()[start:])[:-4] for start in range(3)
     ]
+
+
+# A name where it belongs, where it does not, and in what is no row.
+UPLOAD = csv(
+    f'2026-01-31,1,credit,"{NAME}",{DESCRIPTION},1',
+    f"{PAYEE},{PAYEE},{PAYEE},{PAYEE},,{'x' * 256}{PAYEE}",
+    f"{PAYEE},{PAYEE}",
+    f'"{PAYEE}"{NAME},1,credit,,,',
+    header=f"{HEADER},full_name,description,external_id",
+)
+OBJECTS = f'{{"{PAYEE}": 1}}\n{{"full_name": "{PAYEE}"\n{{"full_name": ["{PAYEE}"]}}\n'
+
+
+def import_files(client: ApiClient) -> None:
+    """One is worked through, one waits, and one is refused."""
+    for content in (UPLOAD, OBJECTS.encode(), f"{NAME},1\n".encode()):
+        for _ in range(2):
+            file = SimpleUploadedFile(f"{NAME}.csv", content)
+            answer = client.request(
+                "post", "/imports", {"file": file}, content_type=MULTIPART_CONTENT
+            )
+        if answer.status_code == 202:
+            row = work(answer.json()["id"], answer.json()["user_id"])
+            assert row.rows_refused == 3
+            assert client.get(f"/imports/{row.pk}").status_code == 200
 
 
 def live_and_leave_traces(anybody: ApiClient) -> list[str]:
@@ -86,6 +124,7 @@ def live_and_leave_traces(anybody: ApiClient) -> list[str]:
     assert len(zebulon.get("/transactions", full_name=NAME).json()["results"]) == 1
     assert zebulon.get("/users/me").headers["ETag"]
     assert zebulon.get("/analytics").json()["full_name"] == NAME
+    import_files(zebulon)
     profile = zebulon.patch("/users/me", {"email": NEW_EMAIL, "full_name": NEW_NAME})
     assert profile.status_code == 200
     change = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
@@ -94,7 +133,10 @@ def live_and_leave_traces(anybody: ApiClient) -> list[str]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_dump_holds_no_name_address_description_password_or_token(anybody: ApiClient) -> None:
+def test_a_dump_holds_no_name_address_description_password_or_token(
+    anybody: ApiClient, settings: Any, tmp_path: Path
+) -> None:
+    settings.IMPORTS_DIR = str(tmp_path)
     answers = live_and_leave_traces(anybody)
     tasks.fold_totals.delay(1)
     tokens = [str(answer) for answer in answers if str(answer).count(".") == 2]
@@ -105,8 +147,10 @@ def test_a_dump_holds_no_name_address_description_password_or_token(anybody: Api
     planted += [PASSWORD, NEW_PASSWORD, WRONG_PASSWORD, *tokens]
     planted += [part for token in tokens for part in token.split(".")[1:]]
 
-    dump = b"\n".join([*database_dump(), *valkey_dump()])
+    dump = b"\n".join([*database_dump(), *valkey_dump(), *disk_dump()])
 
+    assert Import.objects.filter(status="queued").count() == len(list(tmp_path.iterdir())) == 2
+    assert b"run_import" in dump
     assert b"zq" in dump
     assert b"fold_totals" in dump
     assert [text for text in planted if any(form in dump for form in forms(text))] == []

@@ -1,12 +1,15 @@
-"""No name, address or password that a client sends is in a line of the web process's log."""
+"""No name, address or password that a client sends is in a line of a log."""
 
 import json
+import logging
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
 from tests.client import ApiClient
+from tests.imports import imported, upload, work
 from tests.webserver import WebServer, serving
 
 NAME, ADDRESS, PASSWORD = "Rosalind Planted", "planted@secret.example", "planted-battery-horse"
@@ -24,6 +27,23 @@ ROW = {
 }
 
 
+HEADER = "transaction_date,transaction_amount,transaction_type,full_name,description,external_id"
+UPLOAD = f"""{HEADER}
+2026-01-31,1.00,credit,{NAME},{DESCRIPTION},planted-1
+{NAME},{NAME},{NAME},{NAME},,planted-2
+"{NAME}"x,{NAME}
+{NAME}
+2026-01-31,1.00,credit,{NAME},{DESCRIPTION},planted-1
+"{NAME}
+""".encode()
+FORM = b"""--b\r
+Content-Disposition: form-data; name="file"; filename="Rosalind Planted.csv"\r
+\r
+%b\r
+--b--\r
+"""
+
+
 # What the test writes, the web process has to see.
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -35,8 +55,14 @@ class Visitor:
         self.server, self.token, self.answers = server, "", [b""]
 
     def send(self, method: str, path: str, body: Any = None) -> Any:
-        headers = {"Content_Type": "application/json", "Authorization": f"Bearer {self.token}"}
         data = None if body is None else json.dumps(body).encode()
+        return self._send(method, path, data, "application/json")
+
+    def upload(self, file: bytes) -> Any:
+        return self._send("POST", "/imports", FORM % file, "multipart/form-data; boundary=b")
+
+    def _send(self, method: str, path: str, data: bytes | None, media_type: str) -> Any:
+        headers = {"Content_Type": media_type, "Authorization": f"Bearer {self.token}"}
         answer = self.server.request(method, f"/api/v1{path}", data, **headers)
         if answer.status >= 400:
             self.answers.append(answer.content)
@@ -89,6 +115,49 @@ def test_what_is_refused_leaves_no_name_in_log_or_problem() -> None:
         assert statuses == [400, 401, 401, 400, 404, 400, 400, 400, 400, 400, 400]
 
         assert_unspoken(server, visitor, lines=13)
+
+
+def test_an_upload_leaves_no_name_in_log_or_problem(ada: ApiClient, tmp_path: Path) -> None:
+    with serving(IMPORTS_DIR=str(tmp_path)) as server:
+        visitor = Visitor(server)
+        visitor.token = str(ada.token)
+        statuses = [
+            visitor.upload(UPLOAD).status,
+            visitor.upload(UPLOAD.partition(b"\n")[2]).status,
+            visitor.upload(UPLOAD + b"\xff").status,
+            visitor.upload(UPLOAD.replace(b"full_name", NAME.encode())).status,
+        ]
+        assert statuses == [202, 400, 400, 400]
+
+        assert_unspoken(server, visitor, lines=4)
+
+
+def test_what_works_on_an_import_leaves_no_name_in_its_log(
+    ada: ApiClient, settings: Any, tmp_path: Path, capfd: Any, caplog: Any
+) -> None:
+    settings.IMPORTS_DIR = str(tmp_path)
+    caplog.set_level(logging.DEBUG)
+
+    row = imported(ada, UPLOAD)
+
+    assert (row.rows_created, row.rows_refused) == (1, 5)
+    spoken = caplog.text + "".join(capfd.readouterr()) + json.dumps(row.errors)
+    assert [word for word in PLANTED if word in spoken] == []
+
+
+def test_an_import_that_breaks_off_leaves_no_name_in_its_log(
+    ada: ApiClient, settings: Any, tmp_path: Path, capfd: Any, caplog: Any
+) -> None:
+    settings.IMPORTS_DIR = str(tmp_path)
+    import_id = upload(ada, UPLOAD).json()["id"]
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(file.read_bytes()[:-10])
+
+    row = work(import_id, ada.user_id)
+
+    assert (row.status, row.failure) == ("failed", "file-lost")
+    spoken = caplog.text + "".join(capfd.readouterr())
+    assert [word for word in PLANTED if word in spoken] == []
 
 
 def test_with_the_database_away_no_name_is_in_the_log(ada: ApiClient) -> None:

@@ -11,11 +11,12 @@ from django.db import connection
 
 from analytics import operations
 from tests.client import ApiClient
+from tests.imports import HEADER, csv, imported, upload
 
 PER_USER_TABLES = {
     model._meta.db_table: model
     for model in apps.get_models()
-    if model._meta.app_label in {"fido", "accounts", "transactions", "analytics"}
+    if model._meta.app_label in {"fido", "accounts", "transactions", "imports", "analytics"}
     and any(field.column == "user_id" for field in model._meta.local_fields)
     and model._meta.db_table not in {"accounts_user_groups", "accounts_user_user_permissions"}
 }
@@ -53,6 +54,7 @@ def test_the_tables_that_grow_per_user_are_known() -> None:
         "accounts_loginsession",
         "analytics_dailytotals",
         "fido_idempotencykey",
+        "imports_import",
         "transactions_transaction",
     ]
     for model in PER_USER_TABLES.values():
@@ -62,11 +64,12 @@ def test_the_tables_that_grow_per_user_are_known() -> None:
 
 
 def test_unique_constraints_and_indexes_lead_with_the_user() -> None:
-    # The one for staff who page through everybody's, and those that a purge reads.
+    # The one for staff who page through everybody's, and those that periodic jobs read.
     across_users = {
         "history_of_everybody",
         "login_session_by_expiry",
         "idempotency_key_by_age",
+        "imports_unfinished",
     }
     for model in PER_USER_TABLES.values():
         for index in [*model._meta.indexes, *model._meta.constraints]:
@@ -110,11 +113,22 @@ def test_a_customers_whole_life_names_the_user_in_every_statement(
             ada.delete(f"/transactions/{row['id']}").status_code,
             anybody.post("/auth/logout", {"refresh_token": pair["refresh_token"]}).status_code,
         ]
+        statuses += import_and_cancel(ada)
         operations.fold(ada.user_id)
 
-    assert statuses == [409, 409, 201, 201, *[200] * 8, 204, 204]
+    assert statuses == [409, 409, 201, 201, *[200] * 8, 204, 204, 200, 204]
     for table in PER_USER_TABLES:
         assert any(table in sql for sql in seen), table
+
+
+def import_and_cancel(client: ApiClient) -> list[int]:
+    rows = csv("2026-01-31,1,credit,a", "x,1,credit,b", header=f"{HEADER},external_id")
+    done = imported(client, rows)
+    cancelled = upload(client, rows).json()["id"]
+    return [
+        client.get(f"/imports/{done.pk}").status_code,
+        client.delete(f"/imports/{cancelled}").status_code,
+    ]
 
 
 def test_a_statement_without_its_user_is_noticed(db: None) -> None:
