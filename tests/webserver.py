@@ -24,6 +24,7 @@ DEADLINE_SECONDS = 30
 class WebServer:
     port: int
     output: Path
+    pid: int
 
     def request(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         """The answer, with its body read into `.content`. An iterable body is sent in chunks."""
@@ -57,18 +58,19 @@ class WebServer:
 def serving(**variables: str) -> Iterator[WebServer]:
     """Gunicorn on the test's database, or on what `variables` say."""
     with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as bound:
-        server = WebServer(bound.getsockname()[1], Path(folder) / "output")
+        output = Path(folder) / "output"
         options = [f"--bind=fd://{bound.fileno()}", "--worker-class=gthread", "--threads=1"]
         options += ["--no-control-socket", "--log-level=warning"]
-        with server.output.open("wb") as output:
+        with output.open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "gunicorn", *options, "fido.wsgi"],
                 cwd=PROJECT,
                 env=os.environ | {"DATABASE_URL": _test_database()} | variables,
-                stdout=output,
-                stderr=output,
+                stdout=log,
+                stderr=log,
                 pass_fds=[bound.fileno()],
             )
+        server = WebServer(bound.getsockname()[1], output, process.pid)
         try:
             _wait_until_live(server)
             yield server

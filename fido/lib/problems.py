@@ -33,6 +33,9 @@ class DomainError(Exception):
     title: str = "The request was refused."
     status: int = status.HTTP_409_CONFLICT
 
+    # Seconds after which to try again, where that may help.
+    wait: int | None = None
+
     def __init__(self, detail: str | None = None, **extra: Any) -> None:
         super().__init__(detail or self.title)
         self.detail = detail or self.title
@@ -90,7 +93,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> JsonResponse
     path = context["request"].path
     if isinstance(error, DomainError):
         body = problem(error.status, error.code, error.detail, path, title=error.title)
-        return _answer(body | error.extra)
+        return _answer(body | error.extra, _headers(error))
     if is_database_away(error):
         return unavailable(context["request"])
     if isinstance(error, RequestDataTooBig):
@@ -160,7 +163,7 @@ def _detail(error: exceptions.APIException) -> str:
     return error.detail if isinstance(error.detail, str) else str(error.default_detail)
 
 
-def _headers(error: exceptions.APIException) -> dict[str, str]:
+def _headers(error: Exception) -> dict[str, str]:
     headers = {}
     if challenge := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = challenge

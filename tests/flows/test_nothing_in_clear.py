@@ -78,6 +78,7 @@ def live_and_leave_traces(anybody: ApiClient) -> list[str]:
     row = zebulon.post("/transactions", body).json()
     assert zebulon.patch(f"/transactions/{row['id']}", {"full_name": NAME}).status_code == 200
     assert len(zebulon.get("/transactions", full_name=NAME).json()["results"]) == 1
+    assert NAME in zebulon.get("/transactions/export", full_name=NAME).getvalue().decode()
     assert zebulon.get("/analytics").json()["full_name"] == NAME
     profile = zebulon.patch("/users/me", {"email": NEW_EMAIL, "full_name": NEW_NAME})
     assert profile.status_code == 200

@@ -92,12 +92,13 @@ def test_a_customers_whole_life_names_the_user_in_every_statement(
             ada.patch(f"/transactions/{row['id']}", {"full_name": "A"}).status_code,
             ada.get("/analytics", start="2026-01-31T01:00:00Z").status_code,
             ada.get("/users/me/analytics/series", interval="day").status_code,
+            len(ada.get("/transactions/export", currency="USD").getvalue().splitlines()),
             ada.delete(f"/transactions/{row['id']}").status_code,
             anybody.post("/auth/logout", {"refresh_token": pair["refresh_token"]}).status_code,
         ]
         operations.fold(ada.user_id)
 
-    assert statuses == [409, 200, 200, 200, 200, 200, 200, 204, 204]
+    assert statuses == [409, 200, 200, 200, 200, 200, 200, 2, 204, 204]
     for table in PER_USER_TABLES:
         assert any(table in sql for sql in seen), table
 

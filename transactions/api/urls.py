@@ -1,8 +1,9 @@
 from django.urls import path
 
-from transactions.api import views
+from transactions.api import exports, views
 
 urlpatterns = [
     path("transactions", views.TransactionListView.as_view()),
+    path("transactions/export", exports.ExportView.as_view()),
     path("transactions/<uuid:transaction_id>", views.TransactionView.as_view()),
 ]
