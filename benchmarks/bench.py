@@ -7,7 +7,7 @@ import sys
 
 from rich.console import Console
 
-from benchmarks import world
+from benchmarks import exports, world
 from benchmarks.measure import Cost, in_turns
 from benchmarks.paths import LONG, SHORT, Contenders, Path, contenders
 from benchmarks.report import NOTES, NOTHING, statements_of, table
@@ -26,6 +26,7 @@ def run(*, rounds: int, profiled: str | None = None) -> None:
             console.print(f"Measuring {rounds} rounds ...")
             console.print(table(what.paths, measured(what, rounds)))
             console.print(NOTES)
+            console.print(exports.table(exports.measured(bare)))
 
 
 def measured(what: Contenders, rounds: int) -> dict[str, Cost]:

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,9 +23,13 @@ class Caller:
 
     def call(self, method: str, url: str, body: bytes = b"") -> bytes:
         """The answer's body; an answer that is no success is a mistake of the benchmark."""
+        return b"".join(self.parts(method, url, body))
+
+    def parts(self, method: str, url: str, body: bytes = b"") -> Iterator[bytes]:
+        """The answer's body as it comes."""
         answer = application(self._environ(method, url, body), _require_success)
         try:
-            return b"".join(answer)
+            yield from answer
         finally:
             answer.close()
 
