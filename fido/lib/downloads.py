@@ -13,7 +13,7 @@ from fido.lib.problems import DomainError
 class OldProtocol(DomainError):
     """HTTP/1.0 ends an answer by closing the connection, and so can tell no end from a break."""
 
-    code, title = "http-1-1-needed", "This is sent over HTTP/1.1 only."
+    code, title = "http-version-too-old", "Files are sent over HTTP/1.1 only."
     status = status.HTTP_400_BAD_REQUEST
 
 

@@ -212,7 +212,7 @@ class TestAnswer:
     def test_http_1_0_could_not_tell_a_break_from_the_end(self, ada: ApiClient) -> None:
         answer = ada.request("get", EXPORT, SERVER_PROTOCOL="HTTP/1.0")
 
-        assert (answer.status_code, answer.json()["code"]) == (400, "http-1-1-needed")
+        assert (answer.status_code, answer.json()["code"]) == (400, "http-version-too-old")
 
     def test_a_file_costs_the_same_statements_however_many_rows_fit(
         self, ada: ApiClient, django_assert_num_queries: Any
