@@ -7,7 +7,7 @@ import sys
 
 from rich.console import Console
 
-from benchmarks import imports, world
+from benchmarks import exports, imports, world
 from benchmarks.measure import Cost, in_turns
 from benchmarks.paths import LONG, SHORT, Contenders, Path, contenders
 from benchmarks.report import NOTES, NOTHING, beside_each_other, statements_of, table
@@ -29,6 +29,7 @@ def run(*, rounds: int, profiled: str | None = None) -> None:
             console.print(beside_each_other(costs))
             console.print(NOTES)
             console.print(imports.table())
+            console.print(exports.table(exports.measured(bare)))
 
 
 def measured(what: Contenders, rounds: int) -> dict[str, Cost]:

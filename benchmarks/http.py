@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,10 +23,14 @@ class Caller:
 
     def call(self, method: str, url: str, body: bytes = b"", **headers: str) -> bytes:
         """The answer's body; an answer that is no success is a mistake of the benchmark."""
+        return b"".join(self.parts(method, url, body, **headers))
+
+    def parts(self, method: str, url: str, body: bytes = b"", **headers: str) -> Iterator[bytes]:
+        """The answer's body as it comes."""
         environ = self._environ(method, url, body) | headers
         answer = application(environ, _require_success)
         try:
-            return b"".join(answer)
+            yield from answer
         finally:
             answer.close()
 

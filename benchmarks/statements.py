@@ -1,6 +1,7 @@
 """What the hot paths ask of PostgreSQL, by psycopg alone: no ORM, no checks, no decryption."""
 
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -35,6 +36,11 @@ FROM analytics_dailytotals WHERE user_id = %s GROUP BY currency
 BUSIEST = """
 SELECT day, sum(count) FROM analytics_dailytotals
 WHERE user_id = %s GROUP BY day ORDER BY 2 DESC, 1 DESC LIMIT 1
+"""
+ALL = """
+SELECT id, user_id, full_name, transaction_date, transaction_amount, transaction_type, currency,
+    description, external_id, created_at, updated_at
+FROM transactions_transaction WHERE user_id = %s ORDER BY transaction_date DESC, id DESC
 """
 
 
@@ -87,6 +93,13 @@ class Bare:
         self._all(USER, user_id)
         self._all(SUMS, user_id)
         self._all(BUSIEST, user_id)
+
+    def export(self, user_id: int) -> Iterator[list[tuple[Any, ...]]]:
+        """The history from a server-side cursor, some rows at a time."""
+        with self.connection.transaction(), self.connection.cursor("export") as cursor:
+            cursor.execute(ALL, (user_id,))
+            while rows := cursor.fetchmany(500):
+                yield rows
 
     def _all(self, statement: str, user_id: int) -> list[Any]:
         return self.connection.execute(statement, (user_id,)).fetchall()

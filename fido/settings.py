@@ -66,6 +66,11 @@ CACHE_SECONDS = env.integer("CACHE_SECONDS", default=300)
 TRANSACTION_TIMEOUT_SECONDS = 30
 WRITER_LAPSE_SECONDS = 2 * TRANSACTION_TIMEOUT_SECONDS
 
+# An export only reads, so it may take longer; but neither for ever nor from all threads.
+EXPORT_SECONDS = env.integer("EXPORT_SECONDS", default=600)
+EXPORT_STALL_SECONDS = env.integer("EXPORT_STALL_SECONDS", default=60)
+EXPORTS_PER_PROCESS = env.integer("EXPORTS_PER_PROCESS", default=1)
+
 CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", "the queue's Redis or Valkey", REDIS_URL)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True

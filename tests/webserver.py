@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,7 +24,7 @@ DEADLINE_SECONDS = 30
 class WebServer:
     port: int
     output: Path
-    pid: int = 0
+    pid: int
 
     def request(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         """The answer, with its body read into `.content`. An iterable body is sent in chunks."""
@@ -58,22 +58,23 @@ class WebServer:
 def serving(*, workers: int = 1, threads: int = 1, **variables: str) -> Iterator[WebServer]:
     """Gunicorn on the test's database, or on what `variables` say."""
     with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as bound:
-        server = WebServer(bound.getsockname()[1], Path(folder) / "output")
+        output = Path(folder) / "output"
         options = [f"--bind=fd://{bound.fileno()}", "--worker-class=gthread"]
         options += [f"--workers={workers}", f"--threads={threads}"]
         options += ["--no-control-socket", "--log-level=warning"]
-        with server.output.open("wb") as output:
+        with output.open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "gunicorn", *options, "fido.wsgi"],
                 cwd=PROJECT,
                 env=os.environ | {"DATABASE_URL": _test_database()} | variables,
-                stdout=output,
-                stderr=output,
+                stdout=log,
+                stderr=log,
                 pass_fds=[bound.fileno()],
             )
+        server = WebServer(bound.getsockname()[1], output, process.pid)
         try:
             _wait_until_live(server)
-            yield replace(server, pid=process.pid)
+            yield server
         finally:
             process.terminate()
             process.wait(DEADLINE_SECONDS)

@@ -13,13 +13,14 @@ from fido.lib import clock
 from fido.lib.admin import MAX_ROWS, CurrencyFilter, ReadOnlyAdmin, money_cell, shown, with_presence
 from fido.lib.crypto.fields import matching
 from fido.lib.crypto.masking import HIDDEN, masked_name
+from transactions.admin_export import ExportAdmin
 from transactions.models import Transaction
 
 NOTHING = Q(pk__in=())
 
 
 @admin.register(Transaction)
-class TransactionAdmin(LoggedRecordAdmin, SearchedByUserAdmin, ReadOnlyAdmin):
+class TransactionAdmin(LoggedRecordAdmin, SearchedByUserAdmin, ExportAdmin, ReadOnlyAdmin):
     ordering = ("-transaction_date", "-id")
     list_display = ("date", "user", "masked_name", "amount", "currency", "transaction_type")
     list_filter = ("transaction_date", "transaction_type", CurrencyFilter)

@@ -1,14 +1,50 @@
-"""How text stands in a CSV, so that no spreadsheet takes it for a formula."""
+"""How transactions stand in a CSV file: its columns, and text that no spreadsheet executes."""
 
-# What a spreadsheet may begin to compute at, and the apostrophe that says it is text.
-_RISKY = tuple("=+-@\t\r\n＝＋－＠'")
+import re
+
+COLUMNS = (
+    "id",
+    "user_id",
+    "full_name",
+    "transaction_date",
+    "transaction_amount",
+    "transaction_type",
+    "currency",
+    "description",
+    "external_id",
+    "created_at",
+    "updated_at",
+)
+# Those that hold what people have typed: armoured in a file, and made bare when it is read.
+FREE_TEXT = ("full_name", "description", "external_id")
+
+# What follows may be taken for a formula: the signs by which one begins, also full-width, behind
+# apostrophes of ours and characters that nobody sees.
+_UNSEEN = (
+    "\\x00-\\x08\\x0b\\x0c\\x0e-\\x20\\x7f-\\xa0\\xad\\u034f\\u061c\\u1680\\u180e"
+    "\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u3000\\ufe00-\\ufe0f\\ufeff"
+)
+_FORMULA_AHEAD = f"(?='*[{_UNSEEN}]*[=+\\-@＝＋－＠])"
+# A cell begins where the text does. To a spreadsheet that splits at the semicolon or the tab, as in
+# half of Europe, one may begin within the text as well: it takes our quotes for text.
+_CELL_BEGINS = '(?:\\A|(?<=[\\t\\r\\n;"]))'
+# Some pass over a line break or a tab at the beginning; and nothing at all is not null.
+_BLANK_AHEAD = "(?='*(?:[\\t\\r\\n]|\\Z))"
+
+_EXPOSED = re.compile(f"{_CELL_BEGINS}{_FORMULA_AHEAD}|\\A{_BLANK_AHEAD}")
+_ARMOUR = re.compile(f"{_CELL_BEGINS}'{_FORMULA_AHEAD}|\\A'{_BLANK_AHEAD}")
 
 
 def armoured(text: str) -> str:
-    """The cell for a text; `bare` gives the text back."""
-    return f"'{text}" if text.startswith(_RISKY) else text
+    """The text as a cell that no spreadsheet takes for a formula, and that is never empty.
+
+    An apostrophe goes before what would begin one: `=cmd()` becomes `'=cmd()`, and `a;=1` becomes
+    `a;'=1`. Apostrophes that stand there already get another one, so that `bare` gives every text
+    back as it was.
+    """
+    return _EXPOSED.sub("'", text)
 
 
-def bare(cell: str) -> str:
-    """The text of a cell."""
-    return cell[1:] if cell[:1] == "'" and cell[1:].startswith(_RISKY) else cell
+def bare(text: str) -> str:
+    """The text that was `armoured`. What never was stays as it is, but for such apostrophes."""
+    return _ARMOUR.sub("", text)

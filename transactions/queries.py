@@ -31,6 +31,12 @@ def history(*, viewer: User, filters: dict[str, Any]) -> TransactionQuerySet:
     )
 
 
+def ordering(order: str) -> tuple[str, str]:
+    """The columns of an order by date, total by the id, as the indexes have it."""
+    sign = "-" if order.startswith("-") else ""
+    return f"{sign}transaction_date", f"{sign}id"
+
+
 def id_of_external(user_id: int, external_id: str) -> UUID | None:
     """The id of the user's transaction with this `external_id`."""
     rows = Transaction.objects.filter(user_id=user_id, external_id=external_id)

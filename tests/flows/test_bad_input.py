@@ -237,6 +237,26 @@ def test_a_filter_that_is_unknown_or_has_a_bad_value(ada: ApiClient, query: str)
     assert invalid(ada.get(f"/transactions?{query}")) == [QUERIES[query]]
 
 
+FOR_EXPORT = {
+    query: error for query, error in QUERIES.items() if not query.lower().startswith("limit=")
+} | {
+    "limit=1": ("limit", "unknown"),
+    "cursor=x": ("cursor", "unknown"),
+    "format=xml": ("format", "invalid-choice"),
+    "format=": ("format", "invalid-choice"),
+    "format=CSV": ("format", "invalid-choice"),
+    "format=csv&format=ndjson": ("format", "repeated"),
+    "start=2026-01-02&end=2026-01-01": ("end", "invalid"),
+}
+
+
+@pytest.mark.parametrize("query", FOR_EXPORT, ids=lambda query: query[:24])
+def test_an_export_of_what_cannot_be_is_refused_before_its_first_byte(
+    ada: ApiClient, query: str
+) -> None:
+    assert invalid(ada.get(f"/transactions/export?{query}")) == [FOR_EXPORT[query]]
+
+
 def test_a_bad_choice_is_not_repeated_in_the_answer(ada: ApiClient) -> None:
     answer = ada.post("/transactions", ROW | {"currency": "Jane Doe"})
 

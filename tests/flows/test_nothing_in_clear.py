@@ -123,6 +123,7 @@ def live_and_leave_traces(anybody: ApiClient) -> list[str]:
     assert zebulon.patch(f"/transactions/{row['id']}", {"full_name": NAME}).status_code == 200
     assert len(zebulon.get("/transactions", full_name=NAME).json()["results"]) == 1
     assert zebulon.get("/users/me").headers["ETag"]
+    assert NAME in zebulon.get("/transactions/export", full_name=NAME).getvalue().decode()
     assert zebulon.get("/analytics").json()["full_name"] == NAME
     import_files(zebulon)
     profile = zebulon.patch("/users/me", {"email": NEW_EMAIL, "full_name": NEW_NAME})

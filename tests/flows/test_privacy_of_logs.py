@@ -87,8 +87,11 @@ def test_what_is_served_leaves_no_name_in_the_log() -> None:
         assert visitor.send("POST", "/transactions", ROW).status == 201
         found = visitor.send("GET", f"/transactions{QUERY}")
         assert len(json.loads(found.content)["results"]) == 1
+        for form in ("csv", "ndjson"):
+            exported = visitor.send("GET", f"/transactions/export{QUERY}&format={form}")
+            assert DESCRIPTION.encode() in exported.content
 
-        assert_unspoken(server, visitor, lines=4)
+        assert_unspoken(server, visitor, lines=6)
 
 
 def test_what_is_refused_leaves_no_name_in_log_or_problem() -> None:
@@ -165,12 +168,13 @@ def test_with_the_database_away_no_name_is_in_the_log(ada: ApiClient) -> None:
         visitor = Visitor(server)
         visitor.token = str(ada.token)
         assert visitor.send("GET", f"/transactions{QUERY}").status == 503
+        assert visitor.send("GET", f"/transactions/export{QUERY}").status == 503
         assert visitor.send("POST", "/transactions", ROW).status == 503
         visitor.token = ""
         assert visitor.send("POST", "/auth/login", LOGIN).status == 503
         assert visitor.send("POST", "/auth/register", REGISTRATION).status == 503
 
-        assert_unspoken(server, visitor, lines=4)
+        assert_unspoken(server, visitor, lines=5)
 
 
 def test_a_host_that_is_refused_leaves_no_query_in_the_log() -> None:

@@ -136,6 +136,25 @@ def test_each_filter_is_an_index_scan_in_the_order_asked_for(
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("filters", FILTERS.values(), ids=FILTERS)
+def test_an_export_begins_without_sorting_what_it_will_send(
+    busy: ApiClient, filters: dict[str, str], order: str
+) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        busy.get("/transactions/export", **filters, order=order).getvalue()
+
+    (statement,) = (q["sql"] for q in queries if 'FROM "transactions_transaction"' in q["sql"])
+    assert "NO SCROLL CURSOR FOR" in statement
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (FORMAT JSON) {statement}")
+        (answer,) = cursor.fetchone()
+    root = (json.loads(answer) if isinstance(answer, str) else answer)[0]["Plan"]
+    assert {node["Node Type"] for node in nodes(root)} == {"Index Scan"}
+    assert "user_id = " in root["Index Cond"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("order", ORDERS)
 def test_a_filter_by_type_reads_only_that_type(busy: ApiClient, order: str) -> None:
     assert rows_read(plan(busy, transaction_type="debit", order=order, limit=LIMIT)) == LIMIT + 1
 

@@ -21,6 +21,7 @@ from fido.lib.serializers import (
     StrictSerializer,
     Text,
 )
+from transactions.file_formats import FORMATS
 from transactions.models import (
     MAX_DESCRIPTION_LENGTH,
     MAX_EXTERNAL_ID_LENGTH,
@@ -91,8 +92,8 @@ class BulkResultSerializer(serializers.Serializer[Any]):
     results = RowResultSerializer(many=True, help_text="One a row, in order.")
 
 
-class HistorySerializer(ListQuery, PeriodSerializer):
-    """The filters of a history."""
+class HistoryFilters(PeriodSerializer):
+    """Which transactions, and in which order."""
 
     transaction_type = ChoiceField(choices=Transaction.Type.choices, required=False)
     currency = CurrencyField(required=False)
@@ -106,6 +107,16 @@ class HistorySerializer(ListQuery, PeriodSerializer):
         default="-transaction_date",
         required=False,
     )
+
+
+class HistorySerializer(ListQuery, HistoryFilters):
+    """The filters of a history, and which page of it."""
+
+
+class ExportSerializer(HistoryFilters):
+    """The filters of a history, all of which goes into a file."""
+
+    format = ChoiceField(choices=sorted(FORMATS), default="csv", required=False)
 
 
 def shown(row: Transaction) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 from django.urls import path
 
-from transactions.api import bulk, views
+from transactions.api import bulk, exports, views
 
 urlpatterns = [
     path("transactions", views.TransactionListView.as_view()),
     path("transactions/bulk", bulk.BulkView.as_view()),
+    path("transactions/export", exports.ExportView.as_view()),
     path("transactions/<uuid:transaction_id>", views.TransactionView.as_view()),
 ]

@@ -24,6 +24,7 @@ from fido.lib.idempotency import Attempt
 from fido.lib.problems import NotFound
 from fido.lib.schema import IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, etag_on
 from transactions import operations, queries
+from transactions.api.rights import require_name_search
 from transactions.api.serializers import (
     HistorySerializer,
     TransactionSerializer,
@@ -45,8 +46,7 @@ class TransactionListView(GenericAPIView[Transaction]):
     serializer_class = TransactionSerializer
 
     def get_ordering(self) -> tuple[str, ...]:
-        sign = "-" if self.query["order"].startswith("-") else ""
-        return (f"{sign}transaction_date", f"{sign}id")
+        return queries.ordering(self.query["order"])
 
     @extend_schema(
         operation_id="list_transactions",
@@ -57,7 +57,7 @@ class TransactionListView(GenericAPIView[Transaction]):
         """The history, newest first. What staff see of others has its names masked."""
         viewer = caller(request)
         self.query = HistorySerializer.read(request)
-        _require_name_search(viewer, self.query)
+        require_name_search(viewer, self.query)
 
         def answer() -> Any:
             page = self.paginate_queryset(queries.history(viewer=viewer, filters=self.query))
@@ -147,18 +147,6 @@ class TransactionView(APIView):
             row = operations.amend(row=row, changes=changes, if_unchanged=bound)
         body = rendered(_opened(row, caller(request)))
         return json_answer(body, ETag=etag_of(body, row.version))
-
-
-def _require_name_search(viewer: User, filters: dict[str, Any]) -> None:
-    """Finding a name among other people's records is as good as reading it there.
-
-    Raises:
-        PermissionDenied: staff who see others' records, but may not open their names.
-    """
-    if "full_name" not in filters or not viewer.may_for_others("transactions.view_transaction"):
-        return
-    if not viewer.may_for_others("accounts.view_personal_data"):
-        raise PermissionDenied("You may not look for names of others.")
 
 
 def owner_named(caller: User, user_id: int | None) -> User:

@@ -1,0 +1,80 @@
+"""HTTP for exports: who may read what of it, and in which form."""
+
+from typing import Any
+
+from django.http import StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from accounts.api.authentication import caller
+from accounts.models import User
+from accounts.operations import log_access
+from fido.lib.downloads import download, require_chunks
+from transactions import queries
+from transactions.api.rights import require_name_search
+from transactions.api.serializers import ExportSerializer
+from transactions.exports import Export
+from transactions.file_formats import FORMATS
+
+NOT_BY_NAME = OpenApiResponse(description="Staff who may not open names do not search by them.")
+FILE = OpenApiResponse(OpenApiTypes.STR, description="One transaction a line, as they are listed.")
+
+
+class AnyForm(DefaultContentNegotiation):
+    """`format` says which form the file has, and `Accept` is not looked at."""
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
+        return renderers[0], renderers[0].media_type
+
+
+class ExportView(APIView):
+    content_negotiation_class = AnyForm
+
+    @extend_schema(
+        operation_id="export_transactions",
+        parameters=[ExportSerializer],
+        responses={
+            (200, "text/csv"): FILE,
+            (200, "application/x-ndjson"): FILE,
+            403: NOT_BY_NAME,
+        },
+    )
+    def get(self, request: Request) -> StreamingHttpResponse:
+        """The whole history as a file, of one moment.
+
+        A file that breaks off ends without its last chunk: take no such file for whole. What
+        staff see of others has its names masked, under columns `masked_…`; with `user_id` and
+        the permission to open names that user's are in clear, which is written down.
+        """
+        viewer = caller(request)
+        query = ExportSerializer.read(request)
+        require_name_search(viewer, query)
+        require_chunks(request)
+        form = FORMATS[query["format"]]
+        named: Any = {"media_type": form.media_type, "name": form.file_name}
+        if request.method == "HEAD":
+            return download(request, (), **named)
+        subject_id = _names_of(viewer, query.get("user_id"))
+        if subject_id is not None:
+            log_access(actor=viewer, subject_id=subject_id, what="export", route="api")
+        rows = queries.history(viewer=viewer, filters=query)
+        export = Export(
+            rows.order_by(*queries.ordering(query["order"])),
+            viewer_id=viewer.pk,
+            file_format=form,
+            masked=subject_id is None,
+        )
+        return download(request, export.opened(), **named)
+
+
+def _names_of(viewer: User, user_id: int | None) -> int | None:
+    """Whose names the file has in clear: one's own, or for who may open names one other's."""
+    if user_id == viewer.pk or not viewer.may_for_others("transactions.view_transaction"):
+        return viewer.pk
+    if user_id is None or not viewer.may_for_others("accounts.view_personal_data"):
+        return None
+    # There is no entry about nobody, and no row.
+    return user_id if User.objects.filter(pk=user_id).exists() else None

@@ -1,0 +1,150 @@
+"""A history as a file that is made while it is sent: of one moment, and in constant memory.
+
+docs/adr/0010-export.md says what bounds an export, and what was rejected.
+"""
+
+import errno
+import threading
+import time
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import Error, connection
+from django.db.models import QuerySet
+
+from fido.lib.database import bounded_read
+from fido.lib.problems import DomainError
+from transactions import file_formats
+from transactions.csv_format import COLUMNS
+from transactions.file_formats import FileFormat
+from transactions.models import Transaction
+
+logger = structlog.get_logger("fido.export")
+
+BATCH_ROWS = 500
+# It is given back with the transaction, whatever becomes of this process.
+TAKE_TURN = "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))"
+
+
+class ExportsBusy(DomainError):
+    code, title, status = "export-running", "Another export is running.", 429
+    wait = 5
+
+
+class BrokenOff(BrokenPipeError):
+    """Ends an answer that has begun, so that nobody takes it for whole.
+
+    To the web server it is as if the client had gone: it closes the connection without the last
+    chunk, and every client knows by that.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(errno.EPIPE, f"The export broke off: {reason}.")
+        self.reason = reason
+
+
+class Slots:
+    """How many exports this process runs; each of them holds one of its threads."""
+
+    def __init__(self) -> None:
+        self._lock, self._taken = threading.Lock(), 0
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Raises ExportsBusy where there is none left."""
+        with self._lock:
+            if self._taken >= settings.EXPORTS_PER_PROCESS:
+                raise ExportsBusy("As many exports are running as may run at once; try again.")
+            self._taken += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._taken -= 1
+
+
+slots = Slots()
+
+
+@dataclass
+class Export:
+    """The file of some transactions, in the order that the queryset gives them.
+
+    A user has one export at a time. `masked` hides names, under columns of another name.
+    """
+
+    rows: QuerySet[Transaction]
+    viewer_id: int
+    file_format: FileFormat
+    masked: bool
+    sent: int = field(default=0, init=False)
+    _opened: bool = field(default=False, init=False)
+
+    def opened(self) -> Generator[bytes, None, None]:
+        """The file's parts, each of whole lines. The first rows are there already.
+
+        It holds this thread's database connection in a transaction until it has ended or was
+        closed. While it is read it raises BrokenOff: there is more, and it cannot be had.
+
+        Raises:
+            ExportsBusy: the user, or this process, has enough exports running.
+        """
+        parts = self._logged()
+        next(parts)
+        return parts
+
+    def _logged(self) -> Generator[bytes, None, None]:
+        started, ended = time.monotonic(), "left by the client"
+        # Sent when the request's context has been left.
+        log = logger.bind(**structlog.contextvars.get_contextvars())
+        try:
+            yield from self._unbroken()
+            ended = "whole"
+        except BrokenOff as broken:
+            ended = broken.reason
+            raise
+        finally:
+            if self._opened:
+                seconds = round(time.monotonic() - started, 1)
+                log.info("export", rows=self.sent, ended=ended, seconds=seconds)
+
+    def _unbroken(self) -> Generator[bytes, None, None]:
+        try:
+            yield from self._parts()
+        except Error as error:
+            if not self._opened:
+                raise  # nothing is sent yet, and this becomes an ordinary answer
+            raise BrokenOff(type(error.__cause__ or error).__name__) from error
+
+    def _parts(self) -> Generator[bytes, None, None]:
+        bounds = {"seconds": settings.EXPORT_SECONDS, "idle_seconds": settings.EXPORT_STALL_SECONDS}
+        deadline = time.monotonic() + settings.EXPORT_SECONDS
+        columns = file_formats.MASKED_COLUMNS if self.masked else COLUMNS
+        value = file_formats.masked if self.masked else file_formats.answered
+        with slots.taken(), bounded_read(**bounds):
+            self._take_turn()
+            # In a transaction, so that the cursor ends with it and nothing is read ahead.
+            rows: Any = self.rows.values_list(*COLUMNS)
+            with closing(rows.iterator(BATCH_ROWS)) as found:
+                batch = list(islice(found, BATCH_ROWS))
+                self._opened = True
+                yield b""
+                yield self.file_format.head(columns)
+                while batch:
+                    yield self.file_format.lines(columns, [value(row) for row in batch])
+                    self.sent += len(batch)
+                    if time.monotonic() > deadline:
+                        raise BrokenOff("took too long")
+                    batch = list(islice(found, BATCH_ROWS))
+
+    def _take_turn(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(TAKE_TURN, [f"fido.export:{self.viewer_id}"])
+            (mine,) = cursor.fetchone()
+        if not mine:
+            raise ExportsBusy("You have an export running already; try again when it has ended.")
