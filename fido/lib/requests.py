@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
+from django.urls import Resolver404, resolve
 from gunicorn.http.errors import ParseException
 from structlog.contextvars import bound_contextvars
 
@@ -94,7 +95,18 @@ def _too_large(request: HttpRequest) -> HttpResponse | None:
     length = request.META.get("CONTENT_LENGTH") or "0"
     if request.path.startswith("/api/") or not length.isdigit():
         return None
-    return body_too_large(request) if int(length) > settings.MAX_BODY_BYTES else None
+    if int(length) <= settings.MAX_BODY_BYTES or _streams_its_body(request):
+        return None
+    return body_too_large(request)
+
+
+def _streams_its_body(request: HttpRequest) -> bool:
+    """Whether the view is marked so by fido.lib.uploads."""
+    try:
+        view = resolve(request.path_info).func
+    except Resolver404:
+        return False
+    return getattr(view, "streams_its_body", False)
 
 
 def _request_id(request: HttpRequest) -> str:

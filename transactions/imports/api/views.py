@@ -27,8 +27,11 @@ from transactions.imports.models import Import
 from transactions.imports.submission import submitted
 
 REFUSED = OpenApiResponse(description="The file cannot be read, or a field has a bad value.")
+TOO_LARGE = OpenApiResponse(description="The file is larger than imports may be.")
+NO_FORM = OpenApiResponse(description="The body is no multipart form.")
 NOT_FOR_OTHERS = OpenApiResponse(description="Only staff and services import for others.")
 TOO_MANY = OpenApiResponse(description="Too many imports of this user are under way.")
+NO_ROOM = OpenApiResponse(description="No room for the file, or no database, just now.")
 FINISHED = OpenApiResponse(description="It has ended: there is nothing to cancel.")
 
 
@@ -42,7 +45,15 @@ class ImportListView(APIView):
         operation_id="start_import",
         parameters=[IDEMPOTENCY_KEY],
         request={"multipart/form-data": UploadFields},
-        responses={202: ImportAnswer, 400: REFUSED, 403: NOT_FOR_OTHERS, 409: TOO_MANY},
+        responses={
+            202: ImportAnswer,
+            400: REFUSED,
+            403: NOT_FOR_OTHERS,
+            409: TOO_MANY,
+            413: TOO_LARGE,
+            415: NO_FORM,
+            503: NO_ROOM,
+        },
     )
     def post(self, request: Request) -> HttpResponse:
         """Takes in a CSV or NDJSON file; a worker makes transactions of it.
