@@ -9,8 +9,8 @@ import hashlib
 import hmac
 import json
 import zlib
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -128,7 +128,16 @@ class Attempt:
             return None
         rows = IdempotencyKey.objects.filter(user_id=user_id, key_digest=self._digest)
         row = rows.only("answer").first()
-        return self._answer_of(row) if row else None
+        if row is None:
+            return None
+        first = self._first(row)
+        # This answer acknowledges the first one's write. Who did it may have died before anybody
+        # heard that it is committed, and without having reached Redis before.
+        with _fences(first["owners"]):
+            pass
+        body = zlib.decompress(base64.b64decode(first["body"]))
+        headers = first["headers"] | {"Idempotent-Replayed": "true"}
+        return HttpResponse(body, status=first["status"], headers=headers)
 
     def run(
         self, make: Callable[[], HttpResponse], *, user_id: int, owners: Iterable[int]
@@ -143,17 +152,15 @@ class Attempt:
         """
         if not self.has_key:
             return make()
-        with ExitStack() as fences:
-            # Entered here and not by `make`, so that they end after this commit or rollback.
-            for owner in sorted(set(owners)):
-                fences.enter_context(write_fence(owner))
-            with transaction.atomic():
-                while not self._claim(user_id):
-                    # None once the purge has taken it since; then it is free to claim.
-                    if first := self.replayed(user_id=user_id):
-                        return first
-                response = make()
-                self._keep(response, user_id)
+        owners = sorted(set(owners))
+        # Here and not only in `make`, so that they end after this commit or rollback.
+        with _fences(owners), transaction.atomic():
+            while not self._claim(user_id):
+                # None once the purge has taken it since; then it is free to claim.
+                if first := self.replayed(user_id=user_id):
+                    return first
+            response = make()
+            self._keep(response, user_id, owners)
         return response
 
     def create(self, make: Callable[[], tuple[int, HttpResponse]]) -> HttpResponse:
@@ -167,7 +174,7 @@ class Attempt:
         with transaction.atomic():
             user_id, response = make()
             self._claim(user_id)
-            self._keep(response, user_id)
+            self._keep(response, user_id, owners=[])
         return response
 
     def _claim(self, user_id: int) -> bool:
@@ -184,9 +191,10 @@ class Attempt:
             raise
         return claimed
 
-    def _keep(self, response: HttpResponse, user_id: int) -> None:
+    def _keep(self, response: HttpResponse, user_id: int, owners: list[int]) -> None:
         answer = {
             "fingerprint": _fingerprints(self._message)[0],
+            "owners": owners,
             "status": response.status_code,
             "headers": dict(response.items()),
             "body": base64.b64encode(zlib.compress(response.content)).decode(),
@@ -194,15 +202,13 @@ class Attempt:
         rows = IdempotencyKey.objects.filter(user_id=user_id, key_digest=self._digest)
         rows.update(answer=json.dumps(answer))
 
-    def _answer_of(self, row: IdempotencyKey) -> HttpResponse:
+    def _first(self, row: IdempotencyKey) -> dict[str, Any]:
         if row.answer is None:
             raise AnswerUnreadable()
-        first = json.loads(row.answer)
+        first: dict[str, Any] = json.loads(row.answer)
         if first["fingerprint"] not in _fingerprints(self._message):
             raise KeyReused()
-        body = zlib.decompress(base64.b64decode(first["body"]))
-        headers = first["headers"] | {"Idempotent-Replayed": "true"}
-        return HttpResponse(body, status=first["status"], headers=headers)
+        return first
 
 
 def purge() -> int:
@@ -214,6 +220,14 @@ def purge() -> int:
         user_ids, ids = zip(*some, strict=True)
         purged += old.filter(user_id__in=set(user_ids), id__in=ids).delete()[0]
     return purged
+
+
+@contextmanager
+def _fences(owners: Iterable[int]) -> Iterator[None]:
+    with ExitStack() as fences:
+        for owner in owners:
+            fences.enter_context(write_fence(owner))
+        yield
 
 
 def _digest(key: str) -> bytes:

@@ -1,7 +1,8 @@
 """One process of the cache's storm: a writer or a reader of some users, until it is killed.
 
 Run as `python -m tests.storms.cache_actor ROLE LEDGER USER_ID…`. It pauses where the cache would
-be hurt most, and a writer sometimes kills itself there.
+be hurt most, and a writer sometimes kills itself there. Who comes in its place sends again what
+it has left, under the same Idempotency-Key.
 """
 
 import json
@@ -11,7 +12,8 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
+from pathlib import Path
 from typing import Any
 
 import django
@@ -19,7 +21,7 @@ import django
 django.setup()
 
 from accounts.models import User  # noqa: E402
-from fido.lib import versioned_cache  # noqa: E402
+from fido.lib import idempotency, versioned_cache  # noqa: E402
 from tests.client import ApiClient  # noqa: E402
 from tests.storms.ledger import Ledger  # noqa: E402
 from transactions import operations  # noqa: E402
@@ -55,13 +57,32 @@ def hurt(module: Any, name: str, *, may_die: bool) -> None:
 
 
 def write(clients: list[ApiClient], ledger: Ledger) -> None:
-    number = random.randrange(len(clients))
-    date = f"2026-01-{random.randrange(1, 28):02}"
-    answer = clients[number].post("/transactions", BODY | {"transaction_date": date})
+    number, day = random.randrange(len(clients)), random.randrange(1, 28)
+    note = ledger.folder / f"{os.getpid()}:{number}:{day}:{random.getrandbits(64)}"
+    note.touch()
+    send(note, clients, ledger)
+
+
+def send(note: Path, clients: list[ApiClient], ledger: Ledger) -> None:
+    """Records what stands in the note's name, until it is answered, and throws the note away."""
+    _, number, day, key = note.name.split(":")
+    body, header = BODY | {"transaction_date": f"2026-01-{day:0>2}"}, {"HTTP_IDEMPOTENCY_KEY": key}
+    answer = clients[int(number)].post("/transactions", body, **header)
+    while answer.status_code == 409:  # PostgreSQL has not noticed yet that its writer died
+        answer = clients[int(number)].post("/transactions", body, **header)
     if answer.status_code == 201:
-        ledger.acknowledge(number)
+        ledger.acknowledge(int(number))
     else:
         report(status=answer.status_code, body=answer.content.decode()[:500])
+    note.unlink()
+
+
+def send_what_the_dead_left(clients: list[ApiClient], ledger: Ledger) -> None:
+    for note in ledger.folder.iterdir():
+        pid, _, rest = note.name.partition(":")
+        with suppress(FileNotFoundError):  # somebody else has taken it
+            if not Path(f"/proc/{pid}").exists():
+                send(note.rename(note.with_name(f"{os.getpid()}:{rest}")), clients, ledger)
 
 
 def read(clients: list[ApiClient], ledger: Ledger) -> None:
@@ -86,13 +107,16 @@ def report(**what: Any) -> None:
 
 def main(role: str, path: str, *user_ids: str) -> None:
     if os.environ.get("STORM_WITHOUT_FENCE"):
-        setattr(operations, "write_fence", nullcontext)  # noqa: B010 - mypy knows better
+        for module in (operations, idempotency):
+            setattr(module, "write_fence", nullcontext)  # noqa: B010 - mypy knows better
     hurt(operations, "_announce", may_die=True)  # before the commit
     hurt(versioned_cache, "_leave", may_die=True)  # between the commit and the renewal
     hurt(versioned_cache, "keep", may_die=False)  # between a reader's query and its store
     ledger = Ledger(path)
     users = User.objects.in_bulk([int(user_id) for user_id in user_ids])
     clients = [ApiClient(users[int(user_id)]) for user_id in user_ids]
+    if role == "writer":
+        send_what_the_dead_left(clients, ledger)
     work = write if role == "writer" else read
     while True:
         work(clients, ledger)

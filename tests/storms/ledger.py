@@ -21,6 +21,9 @@ class Ledger:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT)
         os.ftruncate(self._file, 8 * SLOTS)
         self._map = mmap.mmap(self._file, 8 * SLOTS)
+        # For what a writer that dies has not been told about.
+        self.folder = Path(f"{path}.unanswered")
+        self.folder.mkdir(exist_ok=True)
 
     def acknowledge(self, user: int) -> None:
         self._add(user)

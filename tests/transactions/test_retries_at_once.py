@@ -1,6 +1,6 @@
 """One Idempotency-Key, several requests at the same time: one does the work, the others wait."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -10,7 +10,7 @@ import pytest
 from django.db import connection, transaction
 
 from accounts.models import User
-from fido.lib import idempotency
+from fido.lib import idempotency, versioned_cache
 from fido.lib.idempotency import IdempotencyKey
 from tests.client import ApiClient
 from tests.fences import Step, steps, writer_stands
@@ -132,3 +132,27 @@ def test_a_request_in_flight_leaves_no_writer_standing(
 
     assert answer.status_code == 409
     assert not writer_stands(ada.user_id)
+
+
+def test_what_a_replay_acknowledges_is_in_the_next_read(
+    staff: ApiClient, ada: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = BODY | {"user_id": ada.user_id}
+    assert [ada.get("/analytics").headers["X-Cache"] for _ in range(2)] == ["miss", "hit"]
+    with monkeypatch.context() as dying:
+        # Redis could not be reached when the write began, and its process died after the commit.
+        dying.setattr(versioned_cache, "_enter", lambda *_: None)
+        dying.setattr(versioned_cache, "_leave", raises(SystemExit))
+        with pytest.raises(SystemExit):
+            post(staff, body)
+    assert counts() == (1, 1, 1)
+
+    assert replayed(post(staff, body))
+    assert ada.get("/analytics").json()["total_transactions"] == 1
+
+
+def raises(error: type[BaseException]) -> Callable[..., None]:
+    def fail(*_: object) -> None:
+        raise error
+
+    return fail
