@@ -38,7 +38,6 @@ def test_every_encrypted_column_is_found_without_being_named() -> None:
     }
 
     assert found == {
-        "fido.IdempotencyKey.answer": None,
         "accounts.User.email": "email_index",
         "accounts.User.full_name": "full_name_index",
         "fido.IdempotencyKey.answer": None,
