@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from operator import itemgetter
 
 from cryptography.fernet import Fernet
 
@@ -77,19 +78,23 @@ class Encoder:
 
     def encode(self, batch: list[Record], taken: Collection[str] = ()) -> Encoded:
         """The batch's good rows, without those whose external id is `taken` or stands twice."""
-        encoded, lines, seen = Encoded(), [], set(taken)
+        encoded, seen = Encoded(), set(taken)
+        lines: list[tuple[str, str]] = []
         now = clock.now().isoformat()
         for number, raw in batch:
             checked = self._checker.check(raw)
             if isinstance(checked, dict):
                 checked = _first(checked, seen)
             if isinstance(checked, dict):
-                lines.append(self._line(checked, now))
+                lines.append((checked["external_id"] or "", self._line(checked, now)))
                 _count(encoded, checked)
             else:
                 encoded.refused += 1
                 encoded.faults += [(number, fault) for fault in checked]
-        encoded.lines, encoded.rows = "".join(lines).encode(), len(lines)
+        # In the order in which bulks are inserted, too: of two that want the same external ids,
+        # neither waits for the other.
+        lines.sort(key=itemgetter(0))
+        encoded.lines, encoded.rows = "".join(line for _, line in lines).encode(), len(lines)
         return encoded
 
     def _line(self, values: Values, now: str) -> str:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models.functions import Now
 from django_redis import get_redis_connection
 
@@ -217,6 +217,17 @@ def test_an_external_id_that_is_taken_at_the_last_moment_is_refused(ada: ApiClie
     assert faults(done) == [(3, "external_id", "external-id-taken")]
     assert amounts(ada) == [1, 3, 10]
     assert_exact(ada.user)  # type: ignore[arg-type]
+
+
+def test_rows_are_copied_in_the_order_of_their_external_ids(
+    ada: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "BATCH_ROWS", 5)
+    imported(ada, rows(5, external_id=lambda n: "cbaed"[n - 1]))
+
+    with connection.cursor() as cursor:  # in the order in which they were inserted
+        cursor.execute("SELECT external_id FROM transactions_transaction ORDER BY ctid")
+        assert [external_id for (external_id,) in cursor.fetchall()] == list("abcde")
 
 
 def test_a_process_that_dies_while_it_encodes_breaks_the_import_off(
