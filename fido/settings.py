@@ -6,6 +6,7 @@ from pathlib import Path
 import dj_database_url
 from psycopg import IsolationLevel
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
 from fido.env import Environment
@@ -52,8 +53,9 @@ CACHES = {
             "SOCKET_CONNECT_TIMEOUT": 0.25,
             "SOCKET_TIMEOUT": 0.25,
             # One at once, for a connection that a restart has cut; redis-py's own default waits
-            # for seconds between several, and a request waits with it.
-            "CONNECTION_POOL_KWARGS": {"retry": Retry(NoBackoff(), 1)},
+            # for seconds between several, and a request waits with it. Who did not answer in time
+            # is not asked again.
+            "CONNECTION_POOL_KWARGS": {"retry": Retry(NoBackoff(), 1, (RedisConnectionError,))},
         },
     }
 }
@@ -96,8 +98,8 @@ HTTPS_ONLY = env.boolean("HTTPS_ONLY", default=True)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS_ONLY
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS_ONLY else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS_ONLY
-# Inside the cluster, health checks come by plain HTTP.
-SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
+# Inside the cluster, health checks and Prometheus come by plain HTTP.
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^metrics$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SESSION_COOKIE_AGE = 8 * 3600
 X_FRAME_OPTIONS = "DENY"
@@ -211,3 +213,5 @@ USE_TZ = True
 LOGGING = logging_config(env.text("LOG_LEVEL", "a level such as INFO", "INFO").upper())
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 configure_structlog()
+METRICS_TOKEN = env.token("METRICS_TOKEN")
+PROMETHEUS_MULTIPROC_DIR = env.folder("PROMETHEUS_MULTIPROC_DIR")

@@ -24,6 +24,7 @@ DEADLINE_SECONDS = 30
 class WebServer:
     port: int
     output: Path
+    master: int
 
     def request(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         """The answer, with its body read into `.content`. An iterable body is sent in chunks."""
@@ -54,21 +55,22 @@ class WebServer:
 
 
 @contextlib.contextmanager
-def serving(**variables: str) -> Iterator[WebServer]:
-    """Gunicorn on the test's database, or on what `variables` say."""
+def serving(*more: str, **variables: str) -> Iterator[WebServer]:
+    """Gunicorn on the test's database, or on what `variables` say; `more` options are its own."""
     with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as bound:
-        server = WebServer(bound.getsockname()[1], Path(folder) / "output")
+        output_path = Path(folder) / "output"
         options = [f"--bind=fd://{bound.fileno()}", "--worker-class=gthread", "--threads=1"]
         options += ["--no-control-socket", "--log-level=warning"]
-        with server.output.open("wb") as output:
+        with output_path.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", *options, "fido.wsgi"],
+                [sys.executable, "-m", "gunicorn", *options, *more, "fido.wsgi"],
                 cwd=PROJECT,
                 env=os.environ | {"DATABASE_URL": _test_database()} | variables,
                 stdout=output,
                 stderr=output,
                 pass_fds=[bound.fileno()],
             )
+        server = WebServer(bound.getsockname()[1], output_path, process.pid)
         try:
             _wait_until_live(server)
             yield server

@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from accounts.api.authentication import caller
 from accounts.models import User
 from accounts.operations import log_access
-from fido.lib.answers import answered
+from fido.lib.answers import Answer, answered
 from fido.lib.problems import NotFound
 from transactions import operations, queries
 from transactions.api.serializers import (
@@ -57,7 +57,7 @@ class TransactionListView(GenericAPIView[Transaction]):
 
         # Not for staff, who see everybody's. The links in it begin with how we were addressed.
         question = f"history {request.build_absolute_uri()}"
-        return answered(request, None if viewer.is_staff else question, answer)
+        return answered(request, Answer("history", None if viewer.is_staff else question, answer))
 
     @extend_schema(
         operation_id="record_transaction",
