@@ -62,6 +62,9 @@ CACHES = {
 
 # How long an answer is kept at the most, so that everything is refreshed from time to time.
 CACHE_SECONDS = env.integer("CACHE_SECONDS", default=300)
+# Answers of so many users are kept ready, in rounds: the next one comes before any has expired.
+WARM_USERS = env.integer("WARM_USERS", default=1000, minimum=0)
+WARM_SECONDS = max(CACHE_SECONDS // 2, 10)
 # PostgreSQL ends a longer transaction of the service; a writer that died lapses only after that.
 TRANSACTION_TIMEOUT_SECONDS = 30
 WRITER_LAPSE_SECONDS = 2 * TRANSACTION_TIMEOUT_SECONDS
@@ -81,6 +84,12 @@ CELERY_BEAT_SCHEDULE = {
     "fold totals that no job took": {
         "task": "analytics.sweep_totals",
         "schedule": timedelta(seconds=60),
+    },
+    "keep answers of active users ready": {
+        "task": "analytics.warm_cache",
+        "schedule": timedelta(seconds=WARM_SECONDS),
+        # Where the workers have fallen behind, rounds do not pile up.
+        "options": {"expire_seconds": WARM_SECONDS},
     },
     "forget ended login sessions": {
         "task": "accounts.purge_sessions",
