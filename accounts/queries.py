@@ -16,3 +16,9 @@ def email_taken(email: str, *, except_user_id: int | None = None) -> bool:
     """Whether anybody else has this address."""
     others = User.objects.get_queryset().with_email(email)
     return others.exclude(pk=except_user_id or 0).exists()
+
+
+def unknown_users(user_ids: list[int]) -> list[int]:
+    """Those of the ids that no user has, in order."""
+    known = User.objects.filter(pk__in=user_ids).values_list("pk", flat=True)
+    return sorted(set(user_ids) - set(known))

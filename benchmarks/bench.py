@@ -7,7 +7,7 @@ import sys
 
 from rich.console import Console
 
-from benchmarks import exports, imports, world
+from benchmarks import exports, imports, outage, world
 from benchmarks.measure import Cost, in_turns
 from benchmarks.paths import LONG, SHORT, Contenders, Path, contenders
 from benchmarks.report import NOTES, NOTHING, beside_each_other, statements_of, table
@@ -15,7 +15,11 @@ from benchmarks.statements import Bare
 
 
 def run(*, rounds: int, profiled: str | None = None) -> None:
-    """Prints the table of ratios, or one path's profile."""
+    """Prints the tables of ratios, or one path's profile.
+
+    Raises:
+        SystemExit: an outage of Redis costs more than we promise.
+    """
     console = Console(width=110)
     with world.own_database() as database, contextlib.closing(Bare(database)) as bare:
         console.print(f"Making users with {SHORT:,} and {LONG:,} transactions ...")
@@ -30,6 +34,11 @@ def run(*, rounds: int, profiled: str | None = None) -> None:
             console.print(NOTES)
             console.print(imports.table())
             console.print(exports.table(exports.measured(bare)))
+            present, away = outage.measured(what, rounds)
+            console.print(outage.table(present, away))
+            console.print(outage.NOTES)
+            if not outage.kept_promise(present, away):
+                sys.exit("An outage of Redis costs more than that.")
 
 
 def measured(what: Contenders, rounds: int) -> dict[str, Cost]:

@@ -25,6 +25,7 @@ class Path:
     name: str
     service: Way
     statements: Way
+    is_kept: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ def contenders(bare: Bare) -> Contenders:
             f"analytics of {SHORT:,}, kept",  # nobody writes to these meanwhile
             lambda: few.get("/api/v1/analytics"),
             lambda: bare.analytics(short.pk),
+            is_kept=True,
         ),
     ]
     return Contenders(paths, lambda: many.get("/nothing"), lambda: fold(long.pk))

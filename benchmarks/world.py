@@ -12,6 +12,7 @@ from django.test.utils import get_runner, override_settings
 
 from accounts.models import User
 from analytics import operations as totals
+from fido.lib.redis_link import link
 from tests.factories import UserFactory, record
 
 # Copies of one transaction, spread evenly over two years: the shape is what a history page and
@@ -37,6 +38,7 @@ def own_database() -> Iterator[str]:
         with override_settings(ROOT_URLCONF="benchmarks.urls"), _unread_log():
             yield settings.DATABASES["default"]["NAME"]
     finally:
+        link.beats = False  # the servers end before this process
         runner.teardown_databases(databases)
 
 

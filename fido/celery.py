@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_init
+from celery.signals import setup_logging, worker_init, worker_ready
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
 from fido.lib.database import bound_transactions
@@ -21,6 +21,14 @@ app.steps["worker"].add(DjangoStructLogInitStep)
 @setup_logging.connect
 def keep_our_logging(**kwargs: Any) -> None:
     """Connected, so that Celery does not set up logging of its own."""
+
+
+@worker_ready.connect
+def keep_what_was_warmed(**kwargs: Any) -> None:
+    # Imported here, for it reads the settings.
+    from fido.lib.redis_link import link  # noqa: PLC0415
+
+    link.keep_generation()
 
 
 @worker_init.connect

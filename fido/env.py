@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
+from tempfile import TemporaryFile
 from typing import TypeVar
 
 from cryptography.fernet import Fernet
@@ -51,6 +52,25 @@ class Environment:
         if len(value.encode()) < minimum_bytes:
             raise ImproperlyConfigured(f"{name} is too short: {meaning}.")
         return value
+
+    def token(self, name: str) -> str | None:
+        """Something secret that can stand in an HTTP header; None if it is not set."""
+        value = self.text(name, "a token", "")
+        if value and not re.fullmatch(r"[!-~]{16,}", value):
+            raise ImproperlyConfigured(f"{name} must be 16 or more letters, digits and signs.")
+        return value or None
+
+    def folder(self, name: str) -> str | None:
+        """A folder that can be written to; None if it is not set."""
+        value = self.text(name, "a folder", "")
+        if not value:
+            return None
+        try:
+            # Tried, for the rights of a folder say nothing about a file system that is read-only.
+            with TemporaryFile(dir=value):
+                return value
+        except OSError:
+            raise ImproperlyConfigured(f"{name} must be a folder that can be written to.") from None
 
     def boolean(self, name: str, *, default: bool) -> bool:
         value = self.text(name, "true or false", str(default)).lower()

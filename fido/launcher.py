@@ -6,6 +6,7 @@ signals; docs/adr/0002-embedded-servers.md says why no process manager does that
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -192,7 +193,9 @@ def servers() -> Iterator[Running | None]:
 @contextlib.contextmanager
 def family(up: Running | None) -> Iterator[Family]:
     """A family whose members have all ended when the block is left."""
-    everyone = Family(os.environ | up.environment, up.servers) if up else Family({**os.environ})
+    everyone = Family({**os.environ})
+    if up:
+        everyone = Family(os.environ | up.environment | counting(up.state), up.servers)
     try:
         yield everyone
     finally:
@@ -200,6 +203,16 @@ def family(up: Running | None) -> Iterator[Family]:
         STOP.ignore_more()
         say("Stopping ...")
         everyone.end()
+
+
+def counting(state: State) -> dict[str, str]:
+    """Where the service's processes count together, from nothing, unless it is set."""
+    folder = state.folder / "metrics"
+    with state.refusing():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+    name = "PROMETHEUS_MULTIPROC_DIR"
+    return {name: os.environ.get(name) or str(folder)}
 
 
 def load_demo(everyone: Family, state: State) -> str:

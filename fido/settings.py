@@ -8,6 +8,7 @@ from pathlib import Path
 import dj_database_url
 from psycopg import IsolationLevel
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
 from fido.env import Environment
@@ -54,14 +55,18 @@ CACHES = {
             "SOCKET_CONNECT_TIMEOUT": 0.25,
             "SOCKET_TIMEOUT": 0.25,
             # One at once, for a connection that a restart has cut; redis-py's own default waits
-            # for seconds between several, and a request waits with it.
-            "CONNECTION_POOL_KWARGS": {"retry": Retry(NoBackoff(), 1)},
+            # for seconds between several, and a request waits with it. Who did not answer in time
+            # is not asked again.
+            "CONNECTION_POOL_KWARGS": {"retry": Retry(NoBackoff(), 1, (RedisConnectionError,))},
         },
     }
 }
 
 # How long an answer is kept at the most, so that everything is refreshed from time to time.
 CACHE_SECONDS = env.integer("CACHE_SECONDS", default=300)
+# Answers of so many users are kept ready, in rounds: the next one comes before any has expired.
+WARM_USERS = env.integer("WARM_USERS", default=1000, minimum=0)
+WARM_SECONDS = max(CACHE_SECONDS // 2, 10)
 # PostgreSQL ends a longer transaction of the service; a writer that died lapses only after that.
 TRANSACTION_TIMEOUT_SECONDS = 30
 WRITER_LAPSE_SECONDS = 2 * TRANSACTION_TIMEOUT_SECONDS
@@ -95,6 +100,12 @@ CELERY_BEAT_SCHEDULE = {
         "task": "imports.remove_abandoned_uploads",
         "schedule": timedelta(hours=1),
     },
+    "keep answers of active users ready": {
+        "task": "analytics.warm_cache",
+        "schedule": timedelta(seconds=WARM_SECONDS),
+        # Where the workers have fallen behind, rounds do not pile up.
+        "options": {"expire_seconds": WARM_SECONDS},
+    },
     "forget ended login sessions": {
         "task": "accounts.purge_sessions",
         "schedule": timedelta(hours=1),
@@ -115,8 +126,8 @@ HTTPS_ONLY = env.boolean("HTTPS_ONLY", default=True)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS_ONLY
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS_ONLY else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS_ONLY
-# Inside the cluster, health checks come by plain HTTP.
-SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
+# Inside the cluster, health checks and Prometheus come by plain HTTP.
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^metrics$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SESSION_COOKIE_AGE = 8 * 3600
 X_FRAME_OPTIONS = "DENY"
@@ -244,3 +255,5 @@ USE_TZ = True
 LOGGING = logging_config(env.text("LOG_LEVEL", "a level such as INFO", "INFO").upper())
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 configure_structlog()
+METRICS_TOKEN = env.token("METRICS_TOKEN")
+PROMETHEUS_MULTIPROC_DIR = env.folder("PROMETHEUS_MULTIPROC_DIR")

@@ -9,6 +9,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from fido import health
 from fido.lib import paths, problems
+from fido.metrics import metrics
 
 paths.register()
 
@@ -23,6 +24,7 @@ urlpatterns = [
     path("", RedirectView.as_view(url="/api/docs")),
     path("livez", health.livez),
     path("readyz", health.readyz),
+    path("metrics", metrics),
     path("admin/", admin.site.urls),
     path("api/schema", SpectacularAPIView.as_view(**PUBLIC), name="schema"),
     path("api/docs", SpectacularSwaggerView.as_view(**PUBLIC, url_name="schema"), name="docs"),

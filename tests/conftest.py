@@ -1,23 +1,48 @@
 """Fixtures for every test: real servers, one user `ada`, one staff user."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.test import override_settings
 from django_redis import get_redis_connection
 
+from fido.lib.redis_link import Away, link
 from tests.client import ApiClient
 from tests.factories import StaffFactory, UserFactory
+from tests.races import wait_until
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_beat_after_the_end() -> Iterator[None]:
+    """The servers of the tests end before this process, which is none of the service's."""
+    yield
+    link.beats = False
 
 
 @pytest.fixture(autouse=True)
-def _empty_redis() -> None:
-    """Throttles and waiting jobs of one test must not reach into the next."""
+def _empty_redis() -> Iterator[None]:
+    """Throttles and waiting jobs of one test must not reach into the next, nor may an outage."""
     get_redis_connection().flushdb()
+    yield
+    wait_until(lambda: not link.is_down)
 
 
 @pytest.fixture(autouse=True)
 def _quick_passwords(settings: Any) -> None:
     settings.PASSWORD_HASHERS = ["tests.passwords.QuickArgon2"]
+
+
+@pytest.fixture
+def redis_away() -> Iterator[None]:
+    """Nobody listens where this process looks for Redis, and it knows."""
+    elsewhere = {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}
+    with override_settings(CACHES={"default": elsewhere}):
+        with suppress(Away):
+            link.insist(lambda client: client.ping())
+        yield
 
 
 @pytest.fixture

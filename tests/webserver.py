@@ -55,16 +55,15 @@ class WebServer:
 
 
 @contextlib.contextmanager
-def serving(*, workers: int = 1, threads: int = 1, **variables: str) -> Iterator[WebServer]:
-    """Gunicorn on the test's database, or on what `variables` say."""
+def serving(*more: str, **variables: str) -> Iterator[WebServer]:
+    """Gunicorn on the test's database, or on what `variables` say; `more` options are its own."""
     with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as bound:
         output = Path(folder) / "output"
-        options = [f"--bind=fd://{bound.fileno()}", "--worker-class=gthread"]
-        options += [f"--workers={workers}", f"--threads={threads}"]
+        options = [f"--bind=fd://{bound.fileno()}", "--worker-class=gthread", "--threads=1"]
         options += ["--no-control-socket", "--log-level=warning"]
         with output.open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", *options, "fido.wsgi"],
+                [sys.executable, "-m", "gunicorn", *options, *more, "fido.wsgi"],
                 cwd=PROJECT,
                 env=os.environ | {"DATABASE_URL": _test_database()} | variables,
                 stdout=log,

@@ -3,7 +3,6 @@
 import uuid
 from typing import Any, cast
 
-from django.db import DEFAULT_DB_ALIAS
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
@@ -11,6 +10,7 @@ from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import AuthenticationFailed
 from rest_framework_simplejwt.tokens import Token
 
+from accounts import logins
 from accounts.models import User
 from fido.lib import versioned_cache
 from fido.lib.answers import remember_view
@@ -33,14 +33,15 @@ class SessionTokenAuthentication(JWTAuthentication):
         user_id = _user_id(token)
         view = versioned_cache.look(user_id) if request.method in SAFE_METHODS else None
         remember_view(request, view)
-        return _remembered(view, token) or self._loaded(view, token, user_id), token
+        remembered = logins.remembered(view, token.get("epoch"))
+        return remembered or self._loaded(view, token, user_id), token
 
     def _loaded(self, view: View | None, token: Token, user_id: int) -> User:
         user = User.objects.filter(pk=user_id).first()
         if user is None or not user.is_active or token.get("epoch") != user.session_epoch.hex:
             raise AuthenticationFailed("This token is no longer valid.", code="token_not_valid")
         if view:
-            versioned_cache.keep_login(view, f"{user.session_epoch.hex}:{int(user.is_staff)}")
+            logins.remember(view, user)
         return user
 
 
@@ -49,17 +50,6 @@ def _user_id(token: Token) -> int:
         return int(token["user_id"])
     except (KeyError, ValueError):
         raise AuthenticationFailed("This is no token of a user.", code="token_not_valid") from None
-
-
-def _remembered(view: View | None, token: Token) -> User | None:
-    """The user without asking the database, whose other columns are read when they are used."""
-    if view is None or view.login is None or view.writer_stands:
-        return None
-    epoch, _, is_staff = view.login.partition(":")
-    if token.get("epoch") != epoch:
-        return None
-    known = {"id": view.user_id, "is_active": True, "is_staff": is_staff == "1"}
-    return User.from_db(DEFAULT_DB_ALIAS, list(known), list(known.values()))
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -1,16 +1,11 @@
 """Shapes of the analytics routes."""
 
-from datetime import date
 from typing import Any
 
 from rest_framework import serializers
 
-from analytics.queries import Interval, Line, Summary
-from fido.lib import clock, money
-from fido.lib.clock import Period
+from fido.lib import clock
 from fido.lib.serializers import ChoiceField, CurrencyField, DayField, PeriodSerializer
-
-AMOUNTS = ("total_credit", "total_debit", "average_transaction_value")
 
 
 class AnalyticsQuery(PeriodSerializer):
@@ -76,73 +71,3 @@ class SeriesAnswer(serializers.Serializer[Any]):
     interval = serializers.CharField()
     period = PeriodAnswer()
     results = SeriesRow(many=True)
-
-
-def analytics_answer(
-    user_id: int, summary: Summary, period: Period, currency: str | None
-) -> dict[str, Any]:
-    """The analytics body. With no currency asked for, a single one that was used, or the user's."""
-    used = summary.lines[0].currency if len(summary.lines) == 1 else summary.currency
-    reporting = currency or used
-    day, day_count = summary.busiest or (None, 0)
-    return {
-        "user_id": user_id,
-        "full_name": summary.full_name,
-        "period": period_answer(period),
-        "total_transactions": summary.count,
-        "busiest_day": day and day.isoformat(),
-        "busiest_day_transactions": day_count,
-        "currency": reporting,
-        **_headline(summary.lines, reporting),
-        "rates_as_of": None,
-        "by_currency": [_line_answer(line) for line in summary.lines],
-    }
-
-
-def series_answer(
-    user_id: int, rows: dict[date, list[Line]], period: Period, interval: Interval
-) -> dict[str, Any]:
-    return {
-        "user_id": user_id,
-        "interval": interval,
-        "period": period_answer(period),
-        "results": [
-            {
-                "start": start.isoformat(),
-                "total_transactions": sum(line.count for line in lines),
-                "by_currency": [_totals_answer(line) for line in lines],
-            }
-            for start, lines in rows.items()
-        ],
-    }
-
-
-def period_answer(period: Period) -> dict[str, str | None]:
-    return {
-        "start": clock.text(period.start) if period.start else None,
-        "end": clock.text(period.end) if period.end else None,
-    }
-
-
-def _headline(lines: list[Line], currency: str) -> dict[str, str | None]:
-    if not lines:
-        zero = money.text(money.ZERO, currency)
-        return {"total_credit": zero, "total_debit": zero, "average_transaction_value": None}
-    if [line.currency for line in lines] != [currency]:
-        return dict.fromkeys(AMOUNTS)
-    answer = _line_answer(lines[0])
-    return {name: answer[name] for name in AMOUNTS}
-
-
-def _totals_answer(line: Line) -> dict[str, Any]:
-    return {
-        "currency": line.currency,
-        "total_transactions": line.count,
-        "total_credit": money.text(line.credit, line.currency),
-        "total_debit": money.text(line.debit, line.currency),
-    }
-
-
-def _line_answer(line: Line) -> dict[str, Any]:
-    average = money.divided(money.added(line.credit, line.debit), line.count)
-    return _totals_answer(line) | {"average_transaction_value": money.text(average, line.currency)}

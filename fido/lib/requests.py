@@ -18,10 +18,14 @@ from structlog.contextvars import bound_contextvars
 
 from fido.lib.client_address import is_trusted_proxy
 from fido.lib.ids import new_id
+from fido.lib.metrics import REQUEST_SECONDS
 from fido.lib.problems import body_too_large, is_database_away, unavailable
+from fido.lib.redis_link import link
 
 logger = structlog.get_logger("fido.request")
-PROBES = ("/livez", "/readyz")  # asked every few seconds, and of no interest when they pass
+# Asked every few seconds, and of no interest when they pass.
+PROBES = ("/livez", "/readyz", "/metrics")
+METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
 _SANE = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
 
@@ -57,7 +61,7 @@ class Request(WSGIRequest):
 
 
 class RequestMiddleware:
-    """Request id, canonical path, and one log line for each answer.
+    """Request id, canonical path, and for each answer one log line and its time in the metrics.
 
     Our own instead of django-structlog's, because that one logs the query string, and
     `?full_name=` is a name in clear.
@@ -67,6 +71,7 @@ class RequestMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        link.keep_generation()
         request_id = _request_id(request)
         _drop_trailing_slash(request)
         _drop_unproven_scheme(request)
@@ -74,13 +79,15 @@ class RequestMiddleware:
         started = time.perf_counter()
         with bound_contextvars(request_id=request_id):
             response = _too_large(request) or self.get_response(request)
+            seconds = time.perf_counter() - started
+            _count(request, response, seconds)
             logger.log(
                 logging.DEBUG if request.path in PROBES else logging.INFO,
                 "request",
                 method=request.method,
                 path=request.path,
                 status=response.status_code,
-                milliseconds=round((time.perf_counter() - started) * 1000, 1),
+                milliseconds=round(seconds * 1000, 1),
             )
         response.headers["X-Request-ID"] = request_id
         return response
@@ -88,6 +95,13 @@ class RequestMiddleware:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """The database's absence outside the API; inside, DRF has answered it already."""
         return unavailable(request) if is_database_away(error) else None
+
+
+def _count(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
+    # The pattern and not the path, and no method of a client's own: each new label costs memory.
+    method = request.method if request.method in METHODS else "other"
+    route = request.resolver_match.route if request.resolver_match else "none"
+    REQUEST_SECONDS.labels(method, route, response.status_code).observe(seconds)
 
 
 def _too_large(request: HttpRequest) -> HttpResponse | None:

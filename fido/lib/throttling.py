@@ -7,16 +7,16 @@ password still costs an Argon2 hash to try. It is logged.
 import hashlib
 import hmac
 import logging
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
-from django_redis import get_redis_connection
-from redis.exceptions import RedisError
 from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from fido.env import Rate
+from fido.lib.redis_link import Away, link
 
 logger = logging.getLogger(__name__)
 
@@ -47,10 +47,11 @@ class Counter:
         """
         if self.rate is None:
             return
+        arguments = (COUNT_SCRIPT, 1, self.key, self.rate.seconds)
         try:
-            count, ttl = get_redis_connection().eval(COUNT_SCRIPT, 1, self.key, self.rate.seconds)
-        except RedisError as error:
-            logger.error("Throttling is off, Redis is away: %s", type(error).__name__)
+            count, ttl = link.ask(lambda client: client.eval(*arguments))
+        except Away:
+            logger.error("Throttling is off, Redis is away.")
             return
         if count > self.rate.limit:
             raise Throttled(wait=max(1, ttl))
@@ -59,10 +60,8 @@ class Counter:
         """Takes one hit back, when it turned out to be none."""
         if self.rate is None:
             return
-        try:
-            get_redis_connection().eval(FORGIVE_SCRIPT, 1, self.key)
-        except RedisError as error:
-            logger.error("Throttling is off, Redis is away: %s", type(error).__name__)
+        with suppress(Away):
+            link.ask(lambda client: client.eval(FORGIVE_SCRIPT, 1, self.key))
 
 
 class RequestsPerUser(BaseThrottle):

@@ -8,30 +8,34 @@ acknowledged only when that must have happened.
 """
 
 import hashlib
-import logging
-import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from cryptography.fernet import InvalidToken
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
-from django_redis import get_redis_connection
-from redis.exceptions import RedisError
 
 from fido.lib.crypto.keys import fernet_ring
+from fido.lib.redis_link import (
+    GENERATION_KEY,
+    LEASE_SECONDS,
+    PAUSE_SECONDS,
+    Away,
+    lease,
+    link,
+    random_token,
+)
 
-T = TypeVar("T")
-logger = logging.getLogger(__name__)
-
-GENERATION_KEY = "fido:generation"
-LEASE_SECONDS = 2.0
+# For so long a write tries on, whose last step does not get through: beyond the lease, for two
+# clocks and a network may differ by a little.
+PATIENCE_SECONDS = LEASE_SECONDS + 0.25
+# And at the most, where Redis comes and goes, not counting a time when the process was held up.
+LIMIT_SECONDS = 2 * PATIENCE_SECONDS
 RETRY_SECONDS = 0.05
-PROBE_SECONDS = 0.1
 
 # The generation in force, made when there is none. A restarted server has another run_id, so that
 # what its disk had not yet forgotten, or had not yet learned, is never asked for again.
@@ -82,10 +86,6 @@ end
 """
 
 
-class Away(Exception):
-    """Redis cannot be asked just now."""
-
-
 @dataclass(frozen=True)
 class View:
     """What one look at a user's state has shown. Answers are found and kept under it."""
@@ -101,67 +101,13 @@ class View:
         return f"fido:{{{self.user_id}}}:{self.generation}{self.version}:{digest}"
 
 
-class Link:
-    """This process's way to Redis: asked at once, or known to be away.
-
-    After a failure nobody waits for time-outs: a thread tries on, and ends the generation when
-    it gets through, because this process may have written while it was cut off.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._down_since: float | None = None
-
-    @property
-    def down_seconds(self) -> float:
-        """For how long every attempt has failed; 0 when the last one did not."""
-        since = self._down_since
-        return 0.0 if since is None else time.monotonic() - since
-
-    def ask(self, work: Callable[[Any], T]) -> T:
-        """Raises Away, without an attempt where the last one failed."""
-        if self._down_since is not None:
-            raise Away
-        return self.insist(work)
-
-    def insist(self, work: Callable[[Any], T]) -> T:
-        """Raises Away, after an attempt."""
-        try:
-            return work(get_redis_connection())
-        except RedisError as error:
-            self._went_down(type(error).__name__)
-            raise Away from error
-
-    def _went_down(self, error: str) -> None:
-        with self._lock:
-            if self._down_since is not None:
-                return
-            self._down_since = time.monotonic()
-        logger.error("Redis is away, answers come from the database: %s", error)
-        threading.Thread(target=self._probe, daemon=True, name="fido-redis-probe").start()
-
-    def _probe(self) -> None:
-        while True:
-            time.sleep(PROBE_SECONDS)
-            try:
-                get_redis_connection().set(GENERATION_KEY, _token(), px=_lease())
-            except RedisError:
-                continue
-            self._down_since = None
-            logger.warning("Redis is back.")
-            return
-
-
-link = Link()
-
-
 def look(user_id: int) -> View | None:
     """The user's state, in one round trip. None: Redis is away, ask the database."""
 
     def ask(client: Any) -> list[Any]:
         pipeline = client.pipeline(transaction=False)
-        pipeline.eval(OPEN, 1, GENERATION_KEY, _token(), _lease())
-        pipeline.eval(LOOK, 1, _state_key(user_id), _token(), _state_ms())
+        pipeline.eval(OPEN, 1, GENERATION_KEY, random_token(), lease())
+        pipeline.eval(LOOK, 1, _state_key(user_id), random_token(), _state_ms())
         found: list[Any] = pipeline.execute()
         return found
 
@@ -207,13 +153,29 @@ def find(view: View, question: str) -> bytes | None:
         return None
 
 
-def keep(view: View, question: str, answer: bytes) -> None:
-    """Keeps an answer that was computed after the look. Encrypted: most hold a name."""
+def seconds_left(view: View, question: str) -> float:
+    """For how long an answer is kept yet; 0 where there is none.
+
+    Raises:
+        Away: Redis did not say.
+    """
+    milliseconds: int = link.ask(lambda client: client.pttl(view.key(question)))
+    return max(0, milliseconds) / 1000
+
+
+def keep(view: View, question: str, answer: bytes) -> bool:
+    """Keeps an answer that was computed after the look, and says whether it did.
+
+    Encrypted: most hold a name.
+    """
     if view.writer_stands:
-        return
+        return False
     token, seconds = fernet_ring().encrypt(answer), settings.CACHE_SECONDS
-    with suppress(Away):
+    try:
         link.ask(lambda client: client.set(view.key(question), token, ex=seconds))
+    except Away:
+        return False
+    return True
 
 
 class _Standing(threading.local):
@@ -251,7 +213,7 @@ def write_fence(user_id: int) -> Iterator[None]:
 
 @contextmanager
 def _fence(user_id: int) -> Iterator[None]:
-    writer = f"writer:{_token()}"
+    writer = f"writer:{random_token()}"
     _enter(user_id, writer)
     if connection.in_atomic_block:
         transaction.on_commit(lambda: _leave(user_id, writer))
@@ -269,23 +231,25 @@ def _fence(user_id: int) -> Iterator[None]:
 
 
 def _enter(user_id: int, writer: str) -> None:
-    arguments = (_token(), _state_ms(), writer, settings.WRITER_LAPSE_SECONDS * 1000)
+    arguments = (random_token(), _state_ms(), writer, settings.WRITER_LAPSE_SECONDS * 1000)
     with suppress(Away):  # then the version is renewed after the commit, and waited for
         link.ask(lambda client: client.eval(ENTER, 1, _state_key(user_id), *arguments))
 
 
 def _leave(user_id: int, writer: str) -> None:
     """Returns once no answer from before the commit can be read any more."""
-    arguments = (_token(), _state_ms(), writer)
-    deadline = time.monotonic() + LEASE_SECONDS
+    arguments = (random_token(), _state_ms(), writer)
+    waited, before = 0.0, time.monotonic()
     while True:
         try:
             link.insist(lambda client: client.eval(LEAVE, 1, _state_key(user_id), *arguments))
             return
         except Away:
-            # Nobody could prolong the generation for that long, so it has ended.
-            if link.down_seconds > LEASE_SECONDS or time.monotonic() > deadline:
+            # Nobody could prolong the generation for LEASE_SECONDS, so it has ended.
+            if link.down_seconds > PATIENCE_SECONDS or waited > LIMIT_SECONDS:
                 return
+            now = time.monotonic()
+            waited, before = waited + min(now - before, PAUSE_SECONDS), now
             time.sleep(RETRY_SECONDS)
 
 
@@ -296,11 +260,3 @@ def _state_key(user_id: int) -> str:
 def _state_ms() -> int:
     # Beyond the answers', so that under memory pressure those go first.
     return int(settings.CACHE_SECONDS * 4 * 1000)
-
-
-def _lease() -> int:
-    return int(LEASE_SECONDS * 1000)
-
-
-def _token() -> str:
-    return secrets.token_hex(8)

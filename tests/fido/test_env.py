@@ -16,6 +16,8 @@ SHORT = "c2hvcnQtc2VjcmV0"
 READS: dict[str, Read] = {
     "text": lambda env: env.text("IT", "a thing"),
     "secret": lambda env: env.secret("IT", "a secret", 32),
+    "token": lambda env: env.token("IT"),
+    "folder": lambda env: env.folder("IT"),
     "boolean": lambda env: env.boolean("IT", default=True),
     "integer": lambda env: env.integer("IT", default=3),
     "rate": lambda env: env.rate("IT", "10/5m"),
@@ -26,6 +28,8 @@ READS: dict[str, Read] = {
 }
 MALFORMED = [
     ("secret", ["x" * 31, "é" * 15, SHORT]),
+    ("token", ["x" * 15, "é" * 16, "a token with spaces in it", "x" * 16 + "\t" + "x"]),
+    ("folder", ["/nowhere/at/all", "/etc/passwd", "/proc"]),
     ("boolean", ["maybe", "2", "tru", "y"]),
     ("integer", ["0", "-1", "1.5", "1e3", "٣", "1_000", "9" * 10, "three"]),
     ("rate", ["10", "10/5", "0/5m", "10/0m", "10/5w", "-1/5m", "١/5m", "none", "10/5m "[:4]]),
@@ -62,6 +66,10 @@ def test_what_has_no_default_must_be_set(kind: str, variables: dict[str, str]) -
     [
         ("text", " x ", "x"),
         ("secret", "x" * 32, "x" * 32),
+        ("token", "x" * 16, "x" * 16),
+        ("token", " ", None),
+        ("folder", "/tmp", "/tmp"),
+        ("folder", "", None),
         ("boolean", "On", True),
         ("boolean", "0", False),
         ("boolean", "", True),

@@ -107,6 +107,7 @@ def test_it_serves_until_it_is_asked_to_end_and_leaves_no_process(service: Servi
         assert answer.status == 200
     assert f"http://127.0.0.1:{service.port}/api/docs" in service.said()
     assert "ada (a customer) or admin (staff), with the password kept from" in service.said()
+    assert list((service.note.parent / "metrics").glob("histogram_*.db"))
 
     service.process.send_signal(signal.SIGTERM)
 

@@ -1,17 +1,24 @@
 """Cached reads: no database, two round trips, and the same bytes."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django_redis import get_redis_connection
+from redis.exceptions import RedisError
 
 from accounts import operations as accounts
 from analytics import operations as totals
+from analytics import queries
+from fido.lib import redis_link
+from fido.lib.redis_link import BEAT_SECONDS, LEASE_SECONDS
 from tests.client import ApiClient
 from tests.factories import record
+from tests.races import wait_until
 from transactions import operations as writes
 
 PATHS = [
@@ -21,11 +28,6 @@ PATHS = [
     "/transactions?limit=2&full_name=ada+lovelace",
 ]
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def commands() -> int:
-    done: int = get_redis_connection().info("commandstats").get("cmdstat_get", {}).get("calls", 0)
-    return done
 
 
 @pytest.fixture
@@ -40,11 +42,11 @@ def test_a_second_read_asks_no_database_and_is_the_same_to_the_byte(
     history: ApiClient, path: str
 ) -> None:
     first = history.get(path)
-    with CaptureQueriesContext(connection) as queries:
+    with CaptureQueriesContext(connection) as asked:
         second = history.get(path)
 
     assert (first.headers["X-Cache"], second.headers["X-Cache"]) == ("miss", "hit")
-    assert len(queries) == 0
+    assert len(asked) == 0
     assert second.content == first.content
     same = ("ETag", "Content-Type", "Cache-Control", "Vary", "Allow")
     assert [second.headers.get(h) for h in same] == [first.headers.get(h) for h in same]
@@ -61,7 +63,8 @@ def test_a_read_that_is_kept_costs_two_round_trips(
     send = pool.connection_class.send_packed_command
 
     def counted(self: Any, *args: Any, **kwargs: Any) -> Any:
-        sent.append(args)
+        if threading.current_thread() is threading.main_thread():  # and not the one that beats
+            sent.append(args)
         return send(self, *args, **kwargs)
 
     monkeypatch.setattr(pool.connection_class, "send_packed_command", counted)
@@ -106,6 +109,37 @@ def test_every_write_shows_in_the_next_read_and_leaves_others_alone(
 
     assert {ada.get(path).headers["X-Cache"] for path in PATHS} == {"miss"}
     assert {ben.get(path).headers["X-Cache"] for path in PATHS} == {"hit"}
+
+
+def test_silence_ends_no_answer(history: ApiClient) -> None:
+    history.get("/analytics")
+    before = beats()
+
+    wait_until(lambda: beats() > before + LEASE_SECONDS / BEAT_SECONDS + 1)
+
+    assert history.get("/analytics").headers["X-Cache"] == "hit"
+
+
+def test_an_answer_that_could_not_be_kept_says_so(
+    history: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summary = queries.summary
+
+    def lose_redis(**question: Any) -> Any:
+        monkeypatch.setattr(redis_link, "get_redis_connection", Mock(side_effect=RedisError))
+        return summary(**question)
+
+    monkeypatch.setattr(queries, "summary", lose_redis)
+    answer = history.get("/analytics")
+    monkeypatch.undo()
+
+    assert (answer.status_code, answer.headers["X-Cache"]) == (200, "bypass")
+
+
+def beats() -> int:
+    """How often a thread of this process has prolonged the generation, while nobody reads."""
+    calls: int = get_redis_connection().info("commandstats")["cmdstat_pexpire"]["calls"]
+    return calls
 
 
 def test_a_fold_makes_no_answer_anew(history: ApiClient) -> None:
@@ -162,8 +196,8 @@ def test_no_name_is_in_redis(history: ApiClient) -> None:
 
 def test_what_a_remembered_login_did_not_know_is_read_in_one_statement(ada: ApiClient) -> None:
     first = ada.get("/users/me")
-    with CaptureQueriesContext(connection) as queries:
+    with CaptureQueriesContext(connection) as asked:
         second = ada.get("/users/me")
 
     assert second.content == first.content
-    assert len(queries) == 1
+    assert len(asked) == 1

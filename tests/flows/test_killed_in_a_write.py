@@ -61,7 +61,7 @@ def line() -> Iterator[Line]:
 
 @pytest.fixture
 def server(line: Line) -> Iterator[WebServer]:
-    with serving(threads=2, DATABASE_URL=line.url) as server:
+    with serving("--threads=2", DATABASE_URL=line.url) as server:
         yield server
 
 
@@ -146,7 +146,7 @@ def test_a_commit_of_which_nobody_knows_is_a_503_and_the_request_sent_again_is_d
 
 
 def test_of_fifty_at_once_one_is_recorded_and_all_are_told_the_same(ada: ApiClient) -> None:
-    with serving(workers=4, threads=2) as server, ThreadPoolExecutor(50) as pool:
+    with serving("--workers=4", "--threads=2") as server, ThreadPoolExecutor(50) as pool:
         sender = Sender(server, ada)
         answers = list(pool.map(lambda _: sender.send(), range(50)))
 

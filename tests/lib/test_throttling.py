@@ -103,7 +103,7 @@ def test_with_redis_away_everything_passes_and_the_log_says_so(
         assert all(passes(counter) for _ in range(3))
         counter.forgive()
 
-    assert caplog.messages == ["Throttling is off, Redis is away: ConnectionError"] * 4
+    assert caplog.messages.count("Throttling is off, Redis is away.") == 3
 
 
 def test_requests_of_one_user_are_throttled_with_the_time_to_wait(

@@ -1,4 +1,4 @@
-"""One process of the cache's storm: a writer or a reader of some users, until it is killed.
+"""One process of the cache's storm: writes, reads or warms for some users, until it is killed.
 
 Run as `python -m tests.storms.cache_actor ROLE LEDGER USER_ID…`. It pauses where the cache would
 be hurt most, and a writer sometimes kills itself there. Who comes in its place sends again what
@@ -21,7 +21,10 @@ import django
 django.setup()
 
 from accounts.models import User  # noqa: E402
+from analytics import warming  # noqa: E402
+from analytics.warming import Outcome  # noqa: E402
 from fido.lib import idempotency, versioned_cache  # noqa: E402
+from fido.lib.redis_link import Away  # noqa: E402
 from tests.client import ApiClient  # noqa: E402
 from tests.storms.ledger import Ledger  # noqa: E402
 from transactions import operations  # noqa: E402
@@ -100,6 +103,13 @@ def read(clients: list[ApiClient], ledger: Ledger) -> None:
     ledger.count(source)
 
 
+def warm(clients: list[ApiClient], ledger: Ledger) -> None:
+    time.sleep(0.01)  # what a look found kept is soon found again
+    with suppress(Away):
+        if warming.warm(random.choice(clients).user_id) is Outcome.WARMED:
+            ledger.count("warmed")
+
+
 def report(**what: Any) -> None:
     # One write each, so that the processes' lines do not mix.
     os.write(sys.stdout.fileno(), (json.dumps(what) + "\n").encode())
@@ -117,7 +127,7 @@ def main(role: str, path: str, *user_ids: str) -> None:
     clients = [ApiClient(users[int(user_id)]) for user_id in user_ids]
     if role == "writer":
         send_what_the_dead_left(clients, ledger)
-    work = write if role == "writer" else read
+    work = {"writer": write, "reader": read, "warmer": warm}[role]
     while True:
         work(clients, ledger)
 

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 MAX_USERS = 8
-SOURCES = ("hit", "miss", "bypass")
-# For each user what was acknowledged and what was seen, then how often each source answered.
+SOURCES = ("hit", "miss", "bypass", "warmed")
+# For each user what was acknowledged and what was seen, then how often each source answered, and
+# how many answers were warmed.
 SLOTS = 2 * MAX_USERS + len(SOURCES)
 
 

@@ -3,25 +3,22 @@
 import json
 import os
 import random
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 from django.conf import settings
 
-from fido.embedded import valkey
 from fido.embedded.process import spawn
+from fido.lib.redis_link import LEASE_SECONDS
 from tests.factories import UserFactory
 from tests.storms.ledger import Ledger
+from tests.valkey import Valkey
 from tests.worker import url_of_test_database
 from transactions.models import Transaction
 
@@ -29,83 +26,6 @@ USERS, WRITERS, READERS, SECONDS = 5, 4, 8, 60
 LONGEST_SECONDS = 400
 
 pytestmark = [pytest.mark.storm, pytest.mark.django_db(transaction=True)]
-
-
-class Valkey:
-    """A server of the storm's own, that can be paused, restarted and emptied."""
-
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.folder, self.options = folder, options
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.start()
-
-    @property
-    def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
-
-    def start(self) -> None:
-        command = [str(valkey.program()), "--port", str(self.port), "--bind", "127.0.0.1"]
-        command += ["--save", "", "--appendonly", "yes", "--dir", str(self.folder)]
-        with (self.folder / "log").open("ab") as log:
-            self.process = spawn([*command, *self.options], death_signal=signal.SIGKILL, stdout=log)
-        client = redis.Redis.from_url(self.url)
-        while not self._answers(client):
-            time.sleep(0.02)
-
-    def pause(self, seconds: float) -> None:
-        self.process.send_signal(signal.SIGSTOP)
-        time.sleep(seconds)
-        self.process.send_signal(signal.SIGCONT)
-
-    def refuse(self, seconds: float) -> None:
-        """Nobody gets in, and what was sent is lost: a cut network, with the data kept."""
-        control = redis.Redis.from_url(self.url)
-        control.config_set("maxclients", 1)
-        control.client_kill_filter(_type="normal", skipme=True)
-        time.sleep(seconds)
-        control.config_set("maxclients", 1000)
-
-    def restart(self, *, keep: bool, sig: signal.Signals = signal.SIGTERM) -> None:
-        self.stop(sig)
-        if not keep:
-            shutil.rmtree(self.folder / "appendonlydir")
-        self.start()
-
-    def lose(self, seconds: float) -> None:
-        """A crash of the machine: the disk has not learned what came in the last seconds."""
-        disk, copy = self.folder / "appendonlydir", self.folder / "before"
-        shutil.copytree(disk, copy)
-        time.sleep(seconds)
-        self.stop(signal.SIGKILL)
-        shutil.rmtree(disk)
-        copy.rename(disk)
-        self.start()
-
-    def stop(self, sig: signal.Signals = signal.SIGTERM) -> None:
-        self.process.send_signal(sig)
-        self.process.wait()
-
-    def crowd(self) -> None:
-        """Fills a good part of a small server's memory with other things."""
-        client = redis.Redis.from_url(self.url)
-        with suppress(redis.RedisError), client.pipeline(transaction=False) as pipeline:
-            for _ in range(300):
-                pipeline.set(f"other:{random.random()}", os.urandom(1000), ex=60)
-            pipeline.execute()
-
-    @property
-    def evicted(self) -> int:
-        """How many keys it has dropped for want of memory since its start."""
-        count: int = redis.Redis.from_url(self.url).info("stats")["evicted_keys"]
-        return count
-
-    def _answers(self, client: Any) -> bool:
-        try:
-            return bool(client.ping())
-        except redis.RedisError:
-            return False
 
 
 class Actors:
@@ -117,7 +37,7 @@ class Actors:
         self.arguments = [str(ledger), *map(str, user_ids)]
         self.environment, self.ledger = environment, Ledger(ledger)
         self.reports, self.log = ledger.with_suffix(".reports"), ledger.with_suffix(".log")
-        self.roles = ["writer"] * WRITERS + ["reader"] * READERS
+        self.roles = ["writer"] * WRITERS + ["reader"] * READERS + ["warmer"]
         self.processes = [self._start(role) for role in self.roles]
         self.killed = 0
 
@@ -217,6 +137,7 @@ def test_no_read_is_stale_while_everything_goes_wrong(run: Callable[..., Any]) -
         lambda server: server.restart(keep=True),
         lambda server: server.refuse(1.5),
         lambda server: server.pause(0.5),
+        lambda server: server.pause(LEASE_SECONDS),
         lambda server: server.lose(1),
         lambda server: server.restart(keep=False),
         lambda server: server.pause(1.5),

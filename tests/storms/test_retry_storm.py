@@ -114,7 +114,7 @@ def wait_until_enough_went_wrong(clients: list[Client]) -> None:
 
 
 def test_each_key_is_recorded_once_while_everything_goes_wrong(ada: ApiClient) -> None:
-    with serving(workers=3, threads=2) as server:
+    with serving("--workers=3", "--threads=2") as server:
         connection.close()  # our own is not to be killed
         clients = [Client(server, ada, number) for number in range(CLIENTS)]
         with mishaps(server), ThreadPoolExecutor(CLIENTS) as pool:

@@ -18,7 +18,7 @@ from accounts.api.authentication import caller
 from accounts.models import User
 from accounts.operations import log_access
 from fido.lib import conditional
-from fido.lib.answers import answered
+from fido.lib.answers import Answer, answered
 from fido.lib.conditional import etag_of, json_answer, only_if_unchanged, rendered
 from fido.lib.idempotency import Attempt
 from fido.lib.problems import NotFound
@@ -66,7 +66,7 @@ class TransactionListView(GenericAPIView[Transaction]):
 
         # Not for staff, who see everybody's. The links in it begin with how we were addressed.
         question = f"history {request.build_absolute_uri()}"
-        return answered(request, None if viewer.is_staff else question, answer)
+        return answered(request, Answer("history", None if viewer.is_staff else question, answer))
 
     @extend_schema(
         operation_id="record_transaction",

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
 from accounts.models import User
+from accounts.queries import unknown_users
 from analytics import operations, queries
 from analytics.queries import Difference
 from fido.lib import money
@@ -64,10 +65,9 @@ def _batches() -> Iterator[list[int]]:
 
 
 def _each_of(user_ids: list[int]) -> Iterator[list[int]]:
-    known = set(User.objects.filter(pk__in=user_ids).values_list("pk", flat=True))
-    if unknown := sorted(set(user_ids) - known):
+    if unknown := unknown_users(user_ids):
         raise CommandError(f"There is no user {', '.join(map(str, unknown))}.")
-    for user_id in sorted(known):
+    for user_id in sorted(set(user_ids)):
         yield [user_id]
 
 

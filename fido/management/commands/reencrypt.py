@@ -1,12 +1,12 @@
 """Moves everything encrypted to the newest keys, or counts what is not under them."""
 
 import time
-from argparse import ArgumentTypeError
 from collections.abc import Callable
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from fido.lib.arguments import positive
 from fido.lib.crypto import reencryption
 from fido.lib.crypto.reencryption import EncryptedColumn, Tally
 from fido.lib.progress import progress
@@ -42,10 +42,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--check", action="store_true", help="count only, change nothing")
         parser.add_argument(
-            "--rate", type=_positive, metavar="ROWS_PER_SECOND", help="write no faster than this"
+            "--rate", type=positive, metavar="ROWS_PER_SECOND", help="write no faster than this"
         )
         parser.add_argument(
-            "--batch-size", type=_positive, default=BATCH_SIZE, help="rows in one statement"
+            "--batch-size", type=positive, default=BATCH_SIZE, help="rows in one statement"
         )
 
     def handle(
@@ -95,9 +95,3 @@ def _refuse_what_is_left(total: Tally) -> None:
         )
     if sentences:
         raise CommandError(" ".join(sentences))
-
-
-def _positive(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise ArgumentTypeError("a whole number of at least 1 is needed")
-    return int(text)

@@ -1,0 +1,26 @@
+"""What authentication has to know of a user, kept beside the version of the user's answers."""
+
+from django.db import DEFAULT_DB_ALIAS
+
+from accounts.models import User
+from fido.lib import versioned_cache
+from fido.lib.versioned_cache import View
+
+
+def remember(view: View, user: User) -> None:
+    """Keeps it of an active user who was read after the look."""
+    versioned_cache.keep_login(view, f"{user.session_epoch.hex}:{int(user.is_staff)}")
+
+
+def remembered(view: View | None, epoch: str | None) -> User | None:
+    """The user without asking the database, whose other columns are read when they are used.
+
+    None where nothing is kept, or `epoch` is not the present one.
+    """
+    if view is None or view.login is None or view.writer_stands:
+        return None
+    present, _, is_staff = view.login.partition(":")
+    if epoch != present:
+        return None
+    known = {"id": view.user_id, "is_active": True, "is_staff": is_staff == "1"}
+    return User.from_db(DEFAULT_DB_ALIAS, list(known), list(known.values()))

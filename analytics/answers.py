@@ -1,0 +1,108 @@
+"""What is answered about a user's movements: the same to a request and to whoever warms it."""
+
+from datetime import date
+from typing import Any
+
+from analytics import queries
+from analytics.queries import Interval, Line, Summary
+from fido.lib import clock, money
+from fido.lib.answers import Answer, Body
+from fido.lib.clock import Period
+from fido.lib.problems import NotFound
+
+AMOUNTS = ("total_credit", "total_debit", "average_transaction_value")
+ALWAYS = Period()
+
+
+def analytics(user_id: int, period: Period = ALWAYS, currency: str | None = None) -> Answer:
+    """A user's analytics as the user reads them."""
+    return Answer(
+        "analytics",
+        f"analytics {period} {currency}",
+        lambda: analytics_body(user_id, period, currency),
+    )
+
+
+def series(user_id: int, period: Period, interval: Interval) -> Answer:
+    """A user's series as the user reads it."""
+    return Answer(
+        "series", f"series {period} {interval}", lambda: series_body(user_id, period, interval)
+    )
+
+
+def analytics_body(user_id: int, period: Period, currency: str | None) -> Body:
+    """With no currency asked for, a single one that was used, or the user's.
+
+    Raises:
+        NotFound: there is no such user.
+    """
+    summary = queries.summary(user_id=user_id, period=period)
+    if summary is None:
+        raise NotFound()
+    used = summary.lines[0].currency if len(summary.lines) == 1 else summary.currency
+    reporting = currency or used
+    return {
+        "user_id": user_id,
+        "full_name": summary.full_name,
+        "period": _period(period),
+        "total_transactions": summary.count,
+        **_busiest(summary),
+        "currency": reporting,
+        **_headline(summary.lines, reporting),
+        "rates_as_of": None,
+        "by_currency": [_line(line) for line in summary.lines],
+    }
+
+
+def series_body(user_id: int, period: Period, interval: Interval) -> Body:
+    rows = queries.series(user_id=user_id, period=period, interval=interval)
+    return {
+        "user_id": user_id,
+        "interval": interval,
+        "period": _period(period),
+        "results": [_row(start, lines) for start, lines in rows.items()],
+    }
+
+
+def _row(start: date, lines: list[Line]) -> Body:
+    return {
+        "start": start.isoformat(),
+        "total_transactions": sum(line.count for line in lines),
+        "by_currency": [_totals(line) for line in lines],
+    }
+
+
+def _period(period: Period) -> dict[str, str | None]:
+    return {
+        "start": clock.text(period.start) if period.start else None,
+        "end": clock.text(period.end) if period.end else None,
+    }
+
+
+def _busiest(summary: Summary) -> Body:
+    day, day_count = summary.busiest or (None, 0)
+    return {"busiest_day": day and day.isoformat(), "busiest_day_transactions": day_count}
+
+
+def _headline(lines: list[Line], currency: str) -> dict[str, str | None]:
+    if not lines:
+        zero = money.text(money.ZERO, currency)
+        return {"total_credit": zero, "total_debit": zero, "average_transaction_value": None}
+    if [line.currency for line in lines] != [currency]:
+        return dict.fromkeys(AMOUNTS)
+    answer = _line(lines[0])
+    return {name: answer[name] for name in AMOUNTS}
+
+
+def _totals(line: Line) -> dict[str, Any]:
+    return {
+        "currency": line.currency,
+        "total_transactions": line.count,
+        "total_credit": money.text(line.credit, line.currency),
+        "total_debit": money.text(line.debit, line.currency),
+    }
+
+
+def _line(line: Line) -> dict[str, Any]:
+    average = money.divided(money.added(line.credit, line.debit), line.count)
+    return _totals(line) | {"average_transaction_value": money.text(average, line.currency)}

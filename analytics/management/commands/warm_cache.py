@@ -1,0 +1,67 @@
+"""Makes answers before anybody asks for them, as the periodic job does."""
+
+from collections import Counter
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from accounts.queries import unknown_users
+from analytics import warming
+from analytics.queries import most_active_users
+from analytics.warming import Outcome
+from fido.lib.arguments import positive
+from fido.lib.progress import Advance, progress
+from fido.lib.redis_link import Away
+
+
+class Command(BaseCommand):
+    help = (
+        "Keeps the analytics of users ready in the cache, so that their next read asks no "
+        "database. Safe while serving; what is kept already is left alone."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        who = parser.add_mutually_exclusive_group()
+        who.add_argument(
+            "--users",
+            type=positive,
+            metavar="N",
+            help="the N users with the most transactions lately (default: WARM_USERS)",
+        )
+        who.add_argument("--user", type=positive, nargs="+", metavar="ID", help="these users")
+
+    def handle(self, *args: Any, users: int | None, user: list[int] | None, **options: Any) -> None:
+        ids = _known(user) if user else most_active_users(_number(users))
+        outcomes: Counter[Outcome] = Counter()
+        with progress("Users", len(ids)) as advance:
+            try:
+                _warm(ids, outcomes, advance)
+            except Away as away:
+                raise CommandError(f"Redis is away. {_summary(outcomes)}") from away
+        self.stdout.write(_summary(outcomes))
+
+
+def _warm(user_ids: list[int], outcomes: Counter[Outcome], advance: Advance) -> None:
+    for user_id in user_ids:
+        outcomes[warming.warm(user_id)] += 1
+        advance(1)
+
+
+def _known(user_ids: list[int]) -> list[int]:
+    if unknown := unknown_users(user_ids):
+        raise CommandError(f"There is no user {', '.join(map(str, unknown))}.")
+    return sorted(set(user_ids))
+
+
+def _number(asked_for: int | None) -> int:
+    number: int = asked_for or settings.WARM_USERS
+    if not number:
+        raise CommandError("WARM_USERS is 0: say how many with --users.")
+    return number
+
+
+def _summary(outcomes: Counter[Outcome]) -> str:
+    warmed, kept, skipped = (outcomes[outcome] for outcome in Outcome)
+    users = f"{outcomes.total():,} users"
+    return f"{users}: {warmed:,} warmed, {kept:,} already kept, {skipped:,} skipped."

@@ -1,0 +1,102 @@
+"""Makes answers before anybody asks for them, where they are not kept already."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from enum import StrEnum
+from time import monotonic
+
+from django.conf import settings
+from redis.exceptions import RedisError
+from redis.lock import Lock
+
+from accounts import logins
+from accounts.models import User
+from analytics import answers, queries
+from fido.lib import versioned_cache
+from fido.lib.answers import keep_ready
+from fido.lib.metrics import WARMED_ANSWERS
+from fido.lib.redis_link import Away, link
+from fido.lib.versioned_cache import View
+
+LOCK = "fido:warming"
+# An answer that outlasts the next round, even a late one, is left alone.
+LASTING_ROUNDS = 4 / 3
+
+
+class Outcome(StrEnum):
+    WARMED = "warmed"
+    KEPT = "kept"
+    SKIPPED = "skipped"
+
+
+def warm(user_id: int) -> Outcome:
+    """Keeps ready what the user's first read asks for: the login, and analytics without parameters.
+
+    It is kept as a reader of that moment would keep it, so that it cannot be stale either. A user
+    who is inactive, or for whom somebody writes just now, is skipped.
+
+    Raises:
+        Away: Redis is.
+    """
+    view = versioned_cache.look(user_id)
+    if view is None:
+        raise Away
+    outcome = _warmed(view)
+    WARMED_ANSWERS.labels(outcome).inc()
+    return outcome
+
+
+def _warmed(view: View) -> Outcome:
+    answer = answers.analytics(view.user_id)
+    if view.writer_stands:
+        return Outcome.SKIPPED
+    if _lasts(view, str(answer.question)):
+        return Outcome.KEPT
+    # After the look, like the answer itself. The names in it are nobody's business here.
+    active = User.objects.filter(pk=view.user_id, is_active=True)
+    user = active.only("session_epoch", "is_staff").first()
+    if user is None:
+        return Outcome.SKIPPED
+    logins.remember(view, user)
+    if not keep_ready(view, answer):
+        raise Away
+    return Outcome.WARMED
+
+
+def _lasts(view: View, question: str) -> bool:
+    left = versioned_cache.seconds_left(view, question)
+    return left > LASTING_ROUNDS * settings.WARM_SECONDS
+
+
+def warm_most_active() -> None:
+    """One round over the WARM_USERS most active users, unless another one is under way.
+
+    It ends in time for the next one; who was not reached is made ready by reading.
+    """
+    if not settings.WARM_USERS:
+        return
+    deadline = monotonic() + settings.WARM_SECONDS
+    with suppress(Away), _alone() as alone:
+        users = queries.most_active_users(settings.WARM_USERS) if alone else []
+        for user_id in users:
+            if monotonic() > deadline:
+                return
+            warm(user_id)
+
+
+@contextmanager
+def _alone() -> Iterator[bool]:
+    """Whether this is the only round. A lock that a dead worker left lapses with the round.
+
+    Raises:
+        Away: Redis does not say.
+    """
+    lock: Lock = link.ask(lambda client: client.lock(LOCK, timeout=settings.WARM_SECONDS))
+    alone = link.ask(lambda _: lock.acquire(blocking=False))
+    try:
+        yield alone
+    finally:
+        if alone:
+            # Past the link, which would take a lock that has lapsed for an outage.
+            with suppress(RedisError):
+                lock.release()

@@ -1,0 +1,10 @@
+"""Types of the arguments that management commands take."""
+
+from argparse import ArgumentTypeError
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1."""
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise ArgumentTypeError("a whole number of at least 1 is needed")
+    return int(text)

@@ -1,0 +1,92 @@
+"""What Prometheus is told: counts and times, of this process or of all of them together.
+
+With PROMETHEUS_MULTIPROC_DIR each process counts in files of that folder, and a scrape adds all of
+them up. There are counters and histograms only, which stay true when a process ends; a gauge of
+one that died would stand for ever. No label may hold what a client chooses, nor an id or a name.
+"""
+
+import fcntl
+import os
+from itertools import count
+from pathlib import Path
+
+from django.conf import settings
+from prometheus_client import (
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    generate_latest,
+    values,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+
+
+class Slot:
+    """A number that no other living process has.
+
+    Files of counts are named by it, and not by the process id as is usual: whoever takes over the
+    number of a process that ended counts on in its files. So there are never more files than
+    processes, no matter how often web workers are replaced, and nothing has to be emptied.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._holder, self._number = folder, 0, 0
+
+    def __call__(self) -> int:
+        if self._holder != os.getpid():  # the first call, or the first one after a fork
+            self._number, self._holder = self._claim(), os.getpid()
+        return self._number
+
+    def _claim(self) -> int:
+        return next(number for number in count() if self._take(number))
+
+    def _take(self, number: int) -> bool:
+        lock = os.open(self._folder / f"{number}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            # Never closed: the system lets go of it when the process ends, however it ends.
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            return False
+        return True
+
+
+def exposition() -> bytes:
+    """All counts in Prometheus' text format."""
+    if not settings.PROMETHEUS_MULTIPROC_DIR:
+        return generate_latest(REGISTRY)
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, settings.PROMETHEUS_MULTIPROC_DIR)
+    return generate_latest(registry)
+
+
+# Before the first metric is made.
+values.ValueClass = (
+    values.MultiProcessValue(Slot(Path(settings.PROMETHEUS_MULTIPROC_DIR)))
+    if settings.PROMETHEUS_MULTIPROC_DIR
+    else values.MutexValue
+)
+
+REQUEST_SECONDS = Histogram(
+    "fido_request_seconds",
+    "Time to answer a request, by the pattern of its path.",
+    ["method", "route", "status"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+)
+CACHED_ANSWERS = Counter(
+    "fido_cached_answers",
+    "Answers that were found kept (hit), made and kept (miss), or made and not kept (bypass).",
+    ["answer", "source"],
+)
+WARMED_ANSWERS = Counter(
+    "fido_warmed_answers",
+    "What warming did for a user: made the answer (warmed), found it (kept), or left it (skipped).",
+    ["outcome"],
+)
+REDIS_OUTAGES = Counter(
+    "fido_redis_outages", "How often a process lost Redis, and went on without it."
+)
+REDIS_AWAY_SECONDS = Counter(
+    "fido_redis_away_seconds", "For how long processes had no Redis, added up over all of them."
+)

@@ -1,0 +1,28 @@
+"""What Prometheus asks for."""
+
+import hmac
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from fido.lib.metrics import exposition
+from fido.lib.problems import plain_problem
+
+
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """All counts, for whoever shows METRICS_TOKEN; where none is set, this page is not there."""
+    if not settings.METRICS_TOKEN:
+        raise Http404
+    if not _shows(settings.METRICS_TOKEN, request):
+        refusal = plain_problem(request, 401, "invalid-token", "Show the token for metrics.")
+        refusal.headers["WWW-Authenticate"] = "Bearer"
+        return refusal
+    return HttpResponse(exposition(), content_type=CONTENT_TYPE_LATEST)
+
+
+def _shows(token: str, request: HttpRequest) -> bool:
+    scheme, _, offered = request.headers.get("Authorization", "").partition(" ")
+    return scheme.lower() == "bearer" and hmac.compare_digest(offered.encode(), token.encode())

@@ -1,0 +1,186 @@
+"""With Redis away, every route answers, and with the right numbers."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from drf_spectacular.generators import SchemaGenerator
+
+from accounts.models import User
+from tests.factories import PASSWORD, StaffFactory, UserFactory, record
+from tests.fido.processes import eventually
+from tests.valkey import Valkey
+from tests.webserver import WebServer, serving
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ROW = {"transaction_amount": "19.99", "transaction_type": "debit", "currency": "USD"}
+ROW |= {"transaction_date": "2026-01-31"}
+Event = Callable[[Valkey], None]
+REGISTRATION = {"username": "jane", "email": "jane@example.org", "full_name": "Jane Doe"}
+
+
+class Visitor:
+    """Speaks JSON with the web server, and remembers which operations it has called."""
+
+    def __init__(self, server: WebServer) -> None:
+        self.server, self.token = server, ""
+        self.called: set[str] = set()
+
+    def send(self, method: str, route: str, body: Any = None, *, at: Any = "", **also: str) -> Any:
+        """Calls `route` as the schema writes it, with `at` in place of its {id}; parsed JSON."""
+        self.called.add(f"{method} {route}")
+        headers = {"Content_Type": "application/json", "Authorization": f"Bearer {self.token}"}
+        data = None if body is None else json.dumps(body).encode()
+        start, _, rest = route.partition("{")
+        path = f"/api/v1{start}{at}{rest.partition('}')[2]}" if rest else f"/api/v1{route}"
+        answer = self.server.request(method, path + also.get("query", ""), data, **headers)
+        answer.json = json.loads(answer.content or b"null")
+        return answer
+
+    def log_in(self, name: str, password: str = PASSWORD) -> Any:
+        pair = self.send("POST", "/auth/login", {"username": name, "password": password})
+        assert pair.status == 200, pair.json
+        self.token = pair.json["access_token"]
+        return pair.json["refresh_token"]
+
+
+@pytest.fixture
+def valkey(tmp_path: Path) -> Iterator[Valkey]:
+    server = Valkey(tmp_path)
+    yield server
+    server.kill()
+
+
+# How it goes away, and how it comes back with all that it held.
+OUTAGES = {"dead": (Valkey.kill, Valkey.start), "hung": (Valkey.freeze, Valkey.thaw)}
+
+
+@pytest.fixture(params=OUTAGES)
+def outage(request: pytest.FixtureRequest) -> tuple[Event, Event]:
+    return OUTAGES[request.param]
+
+
+@pytest.fixture
+def visitor(valkey: Valkey, outage: tuple[Event, Event]) -> Iterator[Visitor]:
+    """The web server has just lost Redis, which holds answers that are going to be wrong."""
+    StaffFactory.create(username="admin", password=PASSWORD)
+    record(UserFactory.create(username="grace", full_name="Grace Hopper"))
+    # At INFO, gunicorn's output would be all that a failure shows.
+    with serving(REDIS_URL=valkey.url, REQUESTS_PER_USER="1000/1m", LOG_LEVEL="ERROR") as server:
+        visitor = Visitor(server)
+        for name in ("admin", "grace"):
+            visitor.log_in(name)
+            assert [x_cache(visitor, "/analytics") for _ in range(2)] == ["miss", "hit"]
+        outage[0](valkey)
+        yield visitor
+
+
+def x_cache(visitor: Visitor, route: str, **also: Any) -> str:
+    answer = visitor.send("GET", route, **also)
+    assert answer.status == 200, answer.json
+    return str(answer.headers["X-Cache"])
+
+
+def test_every_route_answers_as_ever(visitor: Visitor) -> None:
+    grace = User.objects.get(username="grace").pk
+    _accounts(visitor)
+    refresh = visitor.log_in("grace")
+    visitor.token = _refreshed(visitor, refresh)
+    _transactions(visitor, grace)
+    _staff(visitor, grace)
+
+    # A route that is new has to be called here too.
+    assert visitor.called == _all_operations()
+
+
+def _accounts(visitor: Visitor) -> None:
+    visitor.token = ""
+    body = REGISTRATION | {"password": PASSWORD}
+    assert visitor.send("POST", "/auth/register", body).status == 201
+    wrong = visitor.send("POST", "/auth/login", {"username": "jane", "password": "wrong"})
+    assert wrong.status == 401
+    visitor.log_in("jane")
+    before = visitor.token
+    assert visitor.send("GET", "/users/me").json["full_name"] == "Jane Doe"
+    renamed = visitor.send("PATCH", "/users/me", {"full_name": "Jane Roe"})
+    assert (renamed.status, renamed.json["full_name"]) == (200, "Jane Roe")
+    assert visitor.send("GET", "/analytics").json["full_name"] == "Jane Roe"
+    change = {"current_password": PASSWORD, "new_password": "another horse battery"}
+    assert visitor.send("POST", "/users/me/password", change).status == 204
+    visitor.token = before
+    assert visitor.send("GET", "/analytics").status == 401
+    visitor.log_in("jane", "another horse battery")
+
+
+def _refreshed(visitor: Visitor, refresh: str) -> str:
+    pair = visitor.send("POST", "/auth/refresh", {"refresh_token": refresh})
+    assert pair.status == 200
+    spent = visitor.send("POST", "/auth/logout", {"refresh_token": pair.json["refresh_token"]})
+    assert spent.status == 204
+    return str(pair.json["access_token"])
+
+
+ONE = "/transactions/{transaction_id}"
+CACHED = ["/analytics", "/users/me/analytics", "/users/{user_id}/analytics", "/transactions"]
+SERIES = ["/users/me/analytics/series", "/users/{user_id}/analytics/series"]
+
+
+def _transactions(visitor: Visitor, user_id: int) -> None:
+    row = visitor.send("POST", "/transactions", ROW)
+    assert row.status == 201
+    _shows(visitor, user_id, credit="10.00", debit="19.99", count=2)
+    changed = visitor.send("PATCH", ONE, {"transaction_amount": "5.00"}, at=row.json["id"])
+    assert (changed.status, changed.json["transaction_amount"]) == (200, "5.00")
+    _shows(visitor, user_id, credit="10.00", debit="5.00", count=2)
+    replaced = ROW | {"transaction_type": "credit"}
+    assert visitor.send("PUT", ONE, replaced, at=row.json["id"]).status == 200
+    assert visitor.send("GET", ONE, at=row.json["id"]).json["transaction_amount"] == "19.99"
+    _shows(visitor, user_id, credit="29.99", debit="0.00", count=2)
+    assert visitor.send("DELETE", ONE, at=row.json["id"]).status == 204
+    _shows(visitor, user_id, credit="10.00", debit="0.00", count=1)
+
+
+def _shows(visitor: Visitor, user_id: int, *, credit: str, debit: str, count: int) -> None:
+    """Every cached read has these numbers, and none of them comes from the cache."""
+    for route in CACHED[:3]:
+        body = visitor.send("GET", route, at=user_id).json
+        sums = (body["total_credit"], body["total_debit"], body["total_transactions"])
+        assert sums == (credit, debit, count)
+    assert len(visitor.send("GET", "/transactions").json["results"]) == count
+    for route in SERIES:
+        (month,) = visitor.send("GET", route, at=user_id, query="?interval=month").json["results"]
+        (line,) = month["by_currency"]
+        assert (line["total_credit"], line["total_debit"]) == (credit, debit)
+    assert {x_cache(visitor, route, at=user_id) for route in CACHED} == {"bypass"}
+    month_route = {"at": user_id, "query": "?interval=month"}
+    assert {x_cache(visitor, route, **month_route) for route in SERIES} == {"bypass"}
+
+
+def _staff(visitor: Visitor, user_id: int) -> None:
+    visitor.log_in("admin")
+    assert visitor.send("GET", "/users/{user_id}", at=user_id).json["full_name"] == "Grace Hopper"
+    assert len(visitor.send("GET", "/users").json["results"]) == 3
+    assert visitor.send("GET", CACHED[2], at=user_id).json["total_transactions"] == 1
+
+
+def _all_operations() -> set[str]:
+    paths = SchemaGenerator().get_schema(public=True)["paths"]
+    return {
+        f"{method.upper()} {path.removeprefix('/api/v1')}"
+        for path in paths
+        for method in paths[path]
+    }
+
+
+def test_when_it_is_back_nothing_old_is_answered(
+    visitor: Visitor, valkey: Valkey, outage: tuple[Event, Event]
+) -> None:
+    assert visitor.send("POST", "/transactions", ROW).status == 201
+
+    outage[1](valkey)
+    eventually(lambda: x_cache(visitor, "/analytics") != "bypass")
+
+    assert x_cache(visitor, "/analytics") == "hit"
+    assert visitor.send("GET", "/analytics").json["total_transactions"] == 2
