@@ -79,7 +79,9 @@ class ExportAdmin(AnyModelAdmin):
         rows = changelist.queryset.order_by(*self.ordering or ())
         if user_id is not None:
             rows = rows.filter(user_id=user_id)
-            log_access(actor=viewer, subject_id=user_id, what="export", route="admin")
+            log_access(
+                actor=viewer, subject_id=user_id, what="export of transactions", route="admin"
+            )
         export = Export(rows, viewer_id=viewer.pk, file_format=CSV, masked=user_id is None)
         return download(request, export.opened(), **named)
 

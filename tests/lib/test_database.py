@@ -43,9 +43,11 @@ def test_its_bounds_are_there_while_it_lasts_and_then_no_more() -> None:
 
 def test_within_another_transaction_it_ends_with_its_savepoint() -> None:
     with transaction.atomic():
+        before = settings_now()
         with bounded_read(seconds=600, idle_seconds=60):
             pass
         UserFactory.create()
+        assert settings_now() == before
 
     assert User.objects.count() == 1
 

@@ -115,7 +115,7 @@ def test_a_million_rows_are_all_there_and_never_all_in_memory(history: ApiClient
     total, *ends = mine.aggregate(
         Sum("transaction_amount"), Max("transaction_date"), Min("transaction_date")
     ).values()
-    with serving() as server:
+    with serving(EXPORT_SECONDS="3600") as server:  # on however busy a machine
         received(server, ApiClient(small))  # so that all that an export needs is imported
         memory = Memory(server)
         memory.start()
@@ -126,5 +126,5 @@ def test_a_million_rows_are_all_there_and_never_all_in_memory(history: ApiClient
     assert (file.rows, file.total) == (ROWS, total)
     for line, moment in zip((file.first, file.last), ends, strict=True):
         assert clock.text(moment).encode() in line
-    assert file.seconds_to_first_byte < file.seconds / 20
+    assert file.seconds_to_first_byte < file.seconds / 100
     assert memory.highest - memory.before < 50 * MEGABYTE

@@ -95,7 +95,7 @@ def test_names_of_one_user_are_in_clear_under_a_link_of_their_own(root: Desk, ja
     ]
     entry = AccessLogEntry.objects.get()
     assert (entry.actor, entry.subject, entry.route) == (desk.user, jane, "admin")
-    assert entry.what == "export"
+    assert entry.what == "export of transactions"
 
 
 def test_there_is_no_such_link_where_nobody_or_two_are_found(root: Desk, jane: User) -> None:

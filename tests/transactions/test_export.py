@@ -295,7 +295,7 @@ class TestWhose:
         assert rows == objects(ada)
         entry = AccessLogEntry.objects.get()
         assert (entry.actor_id, entry.subject_id) == (staff.user_id, ada.user_id)
-        assert (entry.what, entry.route) == ("export", "api")
+        assert (entry.what, entry.route) == ("export of transactions", "api")
 
     def test_it_is_written_down_before_the_first_byte(
         self, staff: ApiClient, ada: ApiClient

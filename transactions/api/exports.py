@@ -59,7 +59,9 @@ class ExportView(APIView):
             return download(request, (), **named)
         subject_id = _names_of(viewer, query.get("user_id"))
         if subject_id is not None:
-            log_access(actor=viewer, subject_id=subject_id, what="export", route="api")
+            log_access(
+                actor=viewer, subject_id=subject_id, what="export of transactions", route="api"
+            )
         rows = queries.history(viewer=viewer, filters=query)
         export = Export(
             rows.order_by(*queries.ordering(query["order"])),
