@@ -96,23 +96,12 @@ def read_form(request: HttpRequest, receiver: Receiver) -> QueryDict:
     return request.POST
 
 
-def is_too_long(meta: dict[str, Any], receiver_max_bytes: int) -> bool:
-    """By the length that it states, before anything is read. A body in chunks states none."""
-    stated = str(meta.get("CONTENT_LENGTH") or 0)
-    return (
-        stated.isdigit()
-        and int(stated) > receiver_max_bytes + ENVELOPE_BYTES
-        and "HTTP_TRANSFER_ENCODING" not in meta  # see fido.lib.requests.Request
-    )
-
-
 def _received(stream: IO[Any], meta: dict[str, Any], receiver: Receiver) -> QueryDict:
     handler = _Handler(receiver)
     body = _Body(stream, receiver.max_bytes + ENVELOPE_BYTES)
     try:
         parser = MultiPartParser(meta, body, [handler], "utf-8")  # type: ignore[arg-type]
-        if is_too_long(meta, receiver.max_bytes):
-            raise BodyTooLarge()
+        body.require_room(meta)
         body.ends_with(b"--%b--" % parser._boundary)  # type: ignore[attr-defined]
         fields: QueryDict = parser.parse()[0]
     except (MultiPartParserError, LookupError, ValueError):
@@ -164,6 +153,14 @@ class _Body:
         self._read_bytes = 0
         self._end = self._tail = b""
         self.is_whole = False
+
+    def require_room(self, meta: dict[str, Any]) -> None:
+        """Refuses by the stated length, before anything is read. A body in chunks states none."""
+        stated = str(meta.get("CONTENT_LENGTH") or 0)
+        # See fido.lib.requests.Request.
+        in_chunks = "HTTP_TRANSFER_ENCODING" in meta
+        if stated.isdigit() and int(stated) > self._limit and not in_chunks:
+            raise BodyTooLarge()
 
     def ends_with(self, last_boundary: bytes) -> None:
         self._end = last_boundary

@@ -24,7 +24,7 @@ from accounts.staff.access import SearchedByUserAdmin
 from fido.lib import uploads
 from fido.lib.admin import ReadOnlyAdmin
 from fido.lib.ids import new_id
-from fido.lib.problems import BodyTooLarge, DomainError, NotFound
+from fido.lib.problems import DomainError, NotFound
 from transactions.imports import operations
 from transactions.imports.forms import FileOfForm, UploadForm
 from transactions.imports.intake import Intake
@@ -132,8 +132,6 @@ class ImportAdmin(SearchedByUserAdmin, ReadOnlyAdmin):
 
     def _uploaded(self, request: HttpRequest) -> HttpResponse:
         with closing(Intake(new_id())) as intake:
-            if uploads.is_too_long(request.META, intake.max_bytes):
-                raise BodyTooLarge()
             file = FileOfForm(intake)
             uploads.read_form(request, file)
             # Only now, for the token is in the body.

@@ -26,7 +26,7 @@ from fido.lib.problems import DomainError
 
 logger = logging.getLogger(__name__)
 
-BLOCK_BYTES = 1024 * 1024
+BLOCK_BYTES = 256 * 1024
 # A token is a third larger than what it holds, and some bytes.
 MAX_TOKEN_BYTES = 2 * BLOCK_BYTES
 _LENGTH = struct.Struct(">I")

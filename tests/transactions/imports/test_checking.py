@@ -188,6 +188,18 @@ def meant(cells: dict[str, str]) -> Iterator[tuple[str, str | None]]:
             yield name, text or None
 
 
+VALID_CELLS = {name: json.loads(value) for name, value in VALID.items()}
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+@pytest.mark.parametrize("name", COLUMNS)
+def test_a_cell_is_taken_or_refused_as_its_text_by_the_api(name: str, separator: str) -> None:
+    for cell in CELLS:
+        if separator == "," or name != "transaction_amount" or not {",", "."} & {*cell}:
+            cells = VALID_CELLS | {name: cell}
+            assert_same(by_import(*row_of(cells, separator)), by_api(dict(meant(cells))))
+
+
 LIKELY_CELLS = {
     "transaction_date": st.sampled_from(DATES),
     "transaction_amount": st.sampled_from(AMOUNTS),
