@@ -11,6 +11,7 @@ from drf_spectacular.generators import SchemaGenerator
 from accounts.models import User
 from tests.factories import PASSWORD, StaffFactory, UserFactory, record
 from tests.fido.processes import eventually
+from tests.imports import csv
 from tests.valkey import Valkey
 from tests.webserver import WebServer, serving
 
@@ -37,6 +38,18 @@ class Visitor:
         path = f"/api/v1{start}{at}{rest.partition('}')[2]}" if rest else f"/api/v1{route}"
         answer = self.server.request(method, path + also.get("query", ""), data, **headers)
         answer.json = json.loads(answer.content or b"null")
+        return answer
+
+    def upload(self, route: str, content: bytes) -> Any:
+        """Sends a file in the field `file`; parsed JSON."""
+        self.called.add(f"POST {route}")
+        disposition = 'form-data; name="file"; filename="rows.csv"'
+        form = f"--line\r\nContent-Disposition: {disposition}\r\n\r\n".encode()
+        headers = {"Content_Type": "multipart/form-data; boundary=line"}
+        headers["Authorization"] = f"Bearer {self.token}"
+        body = form + content + b"\r\n--line--\r\n"
+        answer = self.server.request("POST", f"/api/v1{route}", body, **headers)
+        answer.json = json.loads(answer.content)
         return answer
 
     def log_in(self, name: str, password: str = PASSWORD) -> Any:
@@ -90,6 +103,7 @@ def test_every_route_answers_as_ever(visitor: Visitor) -> None:
     visitor.token = _refreshed(visitor, refresh)
     _transactions(visitor, grace)
     _staff(visitor, grace)
+    _files(visitor)
 
     # A route that is new has to be called here too.
     assert visitor.called == _all_operations()
@@ -156,6 +170,20 @@ def _shows(visitor: Visitor, user_id: int, *, credit: str, debit: str, count: in
     assert {x_cache(visitor, route, at=user_id) for route in CACHED} == {"bypass"}
     month_route = {"at": user_id, "query": "?interval=month"}
     assert {x_cache(visitor, route, **month_route) for route in SERIES} == {"bypass"}
+
+
+def _files(visitor: Visitor) -> None:
+    bulk = visitor.send("POST", "/transactions/bulk", [ROW, ROW | {"external_id": "b-1"}])
+    assert (bulk.status, bulk.json["created"]) == (201, 2)
+    export = visitor.send("GET", "/transactions/export", query="?format=ndjson&external_id=b-1")
+    assert (export.status, export.json["transaction_amount"]) == (200, "19.99")
+    # Nobody can be asked to work on it yet.
+    one = visitor.upload("/imports", csv("2026-01-31,1,credit"))
+    assert one.status == 202
+    route = "/imports/{import_id}"
+    assert visitor.send("GET", route, at=one.json["id"]).json["status"] == "queued"
+    assert visitor.send("DELETE", route, at=one.json["id"]).status == 204
+    assert visitor.send("GET", route, at=one.json["id"]).json["status"] == "cancelled"
 
 
 def _staff(visitor: Visitor, user_id: int) -> None:
