@@ -66,6 +66,12 @@ CACHE_SECONDS = env.integer("CACHE_SECONDS", default=300)
 TRANSACTION_TIMEOUT_SECONDS = 30
 WRITER_LAPSE_SECONDS = 2 * TRANSACTION_TIMEOUT_SECONDS
 
+# The bank; None: the table that ships with Fido.
+RATES_URL = env.url("RATES_URL")
+RATES_SYNC_SECONDS = env.integer("RATES_SYNC_SECONDS", default=60)
+RATES_MAX_FACTOR = env.factor("RATES_MAX_FACTOR", default="2")
+RATES_STALE_HOURS = env.integer("RATES_STALE_HOURS", default=96)
+
 CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", "the queue's Redis or Valkey", REDIS_URL)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
@@ -89,6 +95,12 @@ CELERY_BEAT_SCHEDULE = {
     "remove the files of uploads that broke off": {
         "task": "imports.remove_abandoned_uploads",
         "schedule": timedelta(hours=1),
+    },
+    "ask the bank for its rates": {
+        "task": "rates.sync",
+        "schedule": timedelta(seconds=RATES_SYNC_SECONDS),
+        # Where the workers have fallen behind, there is one thing to catch up on, and not many.
+        "options": {"expire_seconds": RATES_SYNC_SECONDS},
     },
     "forget ended login sessions": {
         "task": "accounts.purge_sessions",
@@ -132,6 +144,7 @@ WSGI_APPLICATION = "fido.wsgi.application"
 INSTALLED_APPS = [
     "fido",
     "accounts",
+    "accounts.rates",
     "transactions",
     "transactions.imports",
     "analytics",

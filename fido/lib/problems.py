@@ -32,6 +32,8 @@ class DomainError(Exception):
     code: str = "refused"
     title: str = "The request was refused."
     status: int = status.HTTP_409_CONFLICT
+    # Where the same request may go well later.
+    retry_after_seconds: int | None = None
 
     def __init__(self, detail: str | None = None, **extra: Any) -> None:
         super().__init__(detail or self.title)
@@ -90,7 +92,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> JsonResponse
     path = context["request"].path
     if isinstance(error, DomainError):
         body = problem(error.status, error.code, error.detail, path, title=error.title)
-        return _answer(body | error.extra)
+        return _answer(body | error.extra, _later(error.retry_after_seconds))
     if is_database_away(error):
         return unavailable(context["request"])
     if isinstance(error, RequestDataTooBig):
@@ -164,9 +166,11 @@ def _headers(error: exceptions.APIException) -> dict[str, str]:
     headers = {}
     if challenge := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = challenge
-    if (wait := getattr(error, "wait", None)) is not None:
-        headers["Retry-After"] = str(max(1, int(wait)))
-    return headers
+    return headers | _later(getattr(error, "wait", None))
+
+
+def _later(seconds: float | None) -> dict[str, str]:
+    return {} if seconds is None else {"Retry-After": str(max(1, int(seconds)))}
 
 
 def _errors(error: exceptions.ValidationError) -> Iterator[Json]:
