@@ -5,12 +5,11 @@ from typing import Any
 
 from rest_framework import serializers
 
+from analytics.headline import headline
 from analytics.queries import Interval, Line, Summary
 from fido.lib import clock, money
 from fido.lib.clock import Period
 from fido.lib.serializers import ChoiceField, CurrencyField, DayField, PeriodSerializer
-
-AMOUNTS = ("total_credit", "total_debit", "average_transaction_value")
 
 
 class AnalyticsQuery(PeriodSerializer):
@@ -49,7 +48,10 @@ class LineAnswer(TotalsAnswer):
 
 
 class AnalyticsAnswer(serializers.Serializer[Any]):
-    """Headline amounts in `currency`, null where they would need a rate; `by_currency` exact."""
+    """Headline amounts in `currency`, converted at the mid rates of the day `rates_as_of`.
+
+    They are null where a rate is missing. `by_currency` is exact.
+    """
 
     user_id = serializers.IntegerField()
     full_name = serializers.CharField(allow_null=True)
@@ -61,7 +63,9 @@ class AnalyticsAnswer(serializers.Serializer[Any]):
     total_credit = serializers.CharField(allow_null=True)
     total_debit = serializers.CharField(allow_null=True)
     average_transaction_value = serializers.CharField(allow_null=True)
-    rates_as_of = serializers.DateTimeField(allow_null=True)
+    rates_as_of = serializers.DateField(
+        allow_null=True, help_text="Null where nothing was converted."
+    )
     by_currency = LineAnswer(many=True)
 
 
@@ -93,8 +97,7 @@ def analytics_answer(
         "busiest_day": day and day.isoformat(),
         "busiest_day_transactions": day_count,
         "currency": reporting,
-        **_headline(summary.lines, reporting),
-        "rates_as_of": None,
+        **headline(summary.lines, reporting),
         "by_currency": [_line_answer(line) for line in summary.lines],
     }
 
@@ -122,16 +125,6 @@ def period_answer(period: Period) -> dict[str, str | None]:
         "start": clock.text(period.start) if period.start else None,
         "end": clock.text(period.end) if period.end else None,
     }
-
-
-def _headline(lines: list[Line], currency: str) -> dict[str, str | None]:
-    if not lines:
-        zero = money.text(money.ZERO, currency)
-        return {"total_credit": zero, "total_debit": zero, "average_transaction_value": None}
-    if [line.currency for line in lines] != [currency]:
-        return dict.fromkeys(AMOUNTS)
-    answer = _line_answer(lines[0])
-    return {name: answer[name] for name in AMOUNTS}
 
 
 def _totals_answer(line: Line) -> dict[str, Any]:
