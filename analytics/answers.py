@@ -4,13 +4,13 @@ from datetime import date
 from typing import Any
 
 from analytics import queries
+from analytics.headline import headline
 from analytics.queries import Interval, Line, Summary
 from fido.lib import clock, money
 from fido.lib.answers import Answer, Body
 from fido.lib.clock import Period
 from fido.lib.problems import NotFound
 
-AMOUNTS = ("total_credit", "total_debit", "average_transaction_value")
 ALWAYS = Period()
 
 
@@ -48,8 +48,7 @@ def analytics_body(user_id: int, period: Period, currency: str | None) -> Body:
         "total_transactions": summary.count,
         **_busiest(summary),
         "currency": reporting,
-        **_headline(summary.lines, reporting),
-        "rates_as_of": None,
+        **headline(summary.lines, reporting),
         "by_currency": [_line(line) for line in summary.lines],
     }
 
@@ -82,16 +81,6 @@ def _period(period: Period) -> dict[str, str | None]:
 def _busiest(summary: Summary) -> Body:
     day, day_count = summary.busiest or (None, 0)
     return {"busiest_day": day and day.isoformat(), "busiest_day_transactions": day_count}
-
-
-def _headline(lines: list[Line], currency: str) -> dict[str, str | None]:
-    if not lines:
-        zero = money.text(money.ZERO, currency)
-        return {"total_credit": zero, "total_debit": zero, "average_transaction_value": None}
-    if [line.currency for line in lines] != [currency]:
-        return dict.fromkeys(AMOUNTS)
-    answer = _line(lines[0])
-    return {name: answer[name] for name in AMOUNTS}
 
 
 def _totals(line: Line) -> dict[str, Any]:

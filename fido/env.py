@@ -7,8 +7,10 @@ import os
 import re
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from tempfile import TemporaryFile
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
@@ -99,6 +101,21 @@ class Environment:
             raise ImproperlyConfigured(f"{name} must be an ISO 4217 code such as {default}.")
         return value
 
+    def factor(self, name: str, *, default: str) -> Decimal:
+        value = self.text(name, "a number above 1", default)
+        if not re.fullmatch(r"\d{1,6}(\.\d{1,6})?", value, re.ASCII) or Decimal(value) <= 1:
+            raise ImproperlyConfigured(f"{name} must be a number above 1, such as {default}.")
+        return Decimal(value)
+
+    def url(self, name: str) -> str | None:
+        """An address to which paths can be added; None where it is not set."""
+        value = self.text(name, "an address", "")
+        if value and not _is_plain_url(value):
+            raise ImproperlyConfigured(
+                f"{name} must be an http or https address without user, password, ? and #."
+            )
+        return value.rstrip("/") or None
+
     def words(self, name: str, default: str = "") -> list[str]:
         return [word for word in re.split(r"[,\s]+", self._variables.get(name, default)) if word]
 
@@ -129,6 +146,22 @@ class Environment:
         except (ValueError, binascii.Error):
             # From None: the original message may quote the secret.
             raise ImproperlyConfigured(f"{name} must hold {meaning}.") from None
+
+
+def _is_plain_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    return (
+        re.fullmatch(r"[!-~]+", text) is not None
+        and parts.scheme in {"http", "https"}
+        and bool(parts.hostname)
+        and port != 0
+        # Whoever sees the address, in an error or in a log, shall see no password.
+        and not {"@", "?", "#"} & set(text)
+    )
 
 
 def _index_key(word: str) -> bytes:

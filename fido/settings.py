@@ -75,6 +75,11 @@ WRITER_LAPSE_SECONDS = 2 * TRANSACTION_TIMEOUT_SECONDS
 EXPORT_SECONDS = env.integer("EXPORT_SECONDS", default=600)
 EXPORT_STALL_SECONDS = env.integer("EXPORT_STALL_SECONDS", default=60)
 EXPORTS_PER_PROCESS = env.integer("EXPORTS_PER_PROCESS", default=1)
+# The bank; None: the table that ships with Fido.
+RATES_URL = env.url("RATES_URL")
+RATES_SYNC_SECONDS = env.integer("RATES_SYNC_SECONDS", default=60)
+RATES_MAX_FACTOR = env.factor("RATES_MAX_FACTOR", default="2")
+RATES_STALE_HOURS = env.integer("RATES_STALE_HOURS", default=96)
 
 CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", "the queue's Redis or Valkey", REDIS_URL)
 CELERY_TASK_IGNORE_RESULT = True
@@ -105,6 +110,12 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(seconds=WARM_SECONDS),
         # Where the workers have fallen behind, rounds do not pile up.
         "options": {"expire_seconds": WARM_SECONDS},
+    },
+    "ask the bank for its rates": {
+        "task": "rates.sync",
+        "schedule": timedelta(seconds=RATES_SYNC_SECONDS),
+        # Where the workers have fallen behind, there is one thing to catch up on, and not many.
+        "options": {"expire_seconds": RATES_SYNC_SECONDS},
     },
     "forget ended login sessions": {
         "task": "accounts.purge_sessions",
@@ -154,6 +165,7 @@ WSGI_APPLICATION = "fido.wsgi.application"
 INSTALLED_APPS = [
     "fido.apps.FidoConfig",
     "accounts",
+    "accounts.rates",
     "transactions",
     "transactions.imports",
     "analytics",

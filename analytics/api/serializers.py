@@ -44,7 +44,10 @@ class LineAnswer(TotalsAnswer):
 
 
 class AnalyticsAnswer(serializers.Serializer[Any]):
-    """Headline amounts in `currency`, null where they would need a rate; `by_currency` exact."""
+    """Headline amounts in `currency`, converted at the mid rates of the day `rates_as_of`.
+
+    They are null where a rate is missing. `by_currency` is exact.
+    """
 
     user_id = serializers.IntegerField()
     full_name = serializers.CharField(allow_null=True)
@@ -56,7 +59,9 @@ class AnalyticsAnswer(serializers.Serializer[Any]):
     total_credit = serializers.CharField(allow_null=True)
     total_debit = serializers.CharField(allow_null=True)
     average_transaction_value = serializers.CharField(allow_null=True)
-    rates_as_of = serializers.DateTimeField(allow_null=True)
+    rates_as_of = serializers.DateField(
+        allow_null=True, help_text="Null where nothing was converted."
+    )
     by_currency = LineAnswer(many=True)
 
 

@@ -30,6 +30,8 @@ from fido.lib.redis_link import (
     random_token,
 )
 
+# The version of what answers of all users may be made of: the exchange rates.
+RATES_KEY = "fido:{rates}:version"
 # For so long a write tries on, whose last step does not get through: beyond the lease, for two
 # clocks and a network may differ by a little.
 PATIENCE_SECONDS = LEASE_SECONDS + 0.25
@@ -45,6 +47,12 @@ local generation = redis.call('GET', KEYS[1])
 if not generation then generation = ARGV[1] end
 redis.call('SET', KEYS[1], generation, 'PX', ARGV[2])
 return run .. generation
+"""
+# The rates' version, made when there is none, as a user's is.
+RATES = """
+local version = redis.call('GET', KEYS[1]) or ARGV[1]
+redis.call('SET', KEYS[1], version, 'PX', ARGV[2])
+return version
 """
 # Version, login and whether a writer stands. Writers whose time has lapsed are dropped.
 LOOK = """
@@ -93,12 +101,14 @@ class View:
     user_id: int
     generation: str
     version: str
+    rates: str
     login: str | None
     writer_stands: bool
 
     def key(self, question: str) -> str:
         digest = hashlib.sha256(question.encode()).hexdigest()[:32]
-        return f"fido:{{{self.user_id}}}:{self.generation}{self.version}:{digest}"
+        versions = f"{self.generation}{self.version}{self.rates}"
+        return f"fido:{{{self.user_id}}}:{versions}:{digest}"
 
 
 def look(user_id: int) -> View | None:
@@ -108,20 +118,32 @@ def look(user_id: int) -> View | None:
         pipeline = client.pipeline(transaction=False)
         pipeline.eval(OPEN, 1, GENERATION_KEY, random_token(), lease())
         pipeline.eval(LOOK, 1, _state_key(user_id), random_token(), _state_ms())
+        ask_rates_version(pipeline)
         found: list[Any] = pipeline.execute()
         return found
 
     try:
-        generation, (version, login, standing) = link.ask(ask)
+        generation, (version, login, standing), rates = link.ask(ask)
     except Away:
         return None
     return View(
         user_id,
         generation.decode(),
         version.decode(),
+        rates.decode(),
         _present_login((login or b"").decode(), generation.decode()),
         bool(standing),
     )
+
+
+def ask_rates_version(pipeline: Any) -> None:
+    """Adds the look-up to a pipeline of somebody's who is about to read or renew the rates."""
+    pipeline.eval(RATES, 1, RATES_KEY, random_token(), _state_ms())
+
+
+def renewed_version() -> tuple[str, int]:
+    """A version nobody has kept anything under, and for how many milliseconds it is to stand."""
+    return random_token(), _state_ms()
 
 
 def _present_login(kept: str, generation: str) -> str | None:

@@ -1,6 +1,7 @@
 """A missing or malformed variable stops the start with a sentence, and never tells its value."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from ipaddress import ip_network
 from typing import Any
 
@@ -22,6 +23,8 @@ READS: dict[str, Read] = {
     "integer": lambda env: env.integer("IT", default=3),
     "rate": lambda env: env.rate("IT", "10/5m"),
     "currency": lambda env: env.currency("IT", default="USD", known={"USD", "JPY"}),
+    "factor": lambda env: env.factor("IT", default="2"),
+    "url": lambda env: env.url("IT"),
     "networks": lambda env: env.networks("IT"),
     "fernet_keys": lambda env: env.fernet_keys("IT"),
     "index_keys": lambda env: env.index_keys("IT"),
@@ -34,6 +37,10 @@ MALFORMED = [
     ("integer", ["0", "-1", "1.5", "1e3", "٣", "1_000", "9" * 10, "three"]),
     ("rate", ["10", "10/5", "0/5m", "10/0m", "10/5w", "-1/5m", "١/5m", "none", "10/5m "[:4]]),
     ("currency", ["usd", "EUR", "XXX", "US"]),
+    ("factor", ["1", "0.5", "-2", "1e3", "NaN", "2,5", "٣", ".5", "two"]),
+    ("url", ["bank.example", "ftp://bank.example", "https://", "https://bank.example:99999"]),
+    ("url", ["https://user:secret@bank.example", "https://bank.example/?key=secret"]),
+    ("url", ["https://bank.example/#a", "https://bank.example/a b", "https://[bank", "file:///x"]),
     ("networks", ["10.0.0.0/33", "10.0.0.1/8", "localhost", "10.0.0.0/8,nope"]),
     ("fernet_keys", ["x", SHORT, "A" * 44, Fernet.generate_key().decode() + ",secret-half"]),
     ("index_keys", ["x", SHORT, "!" * 44, "A" * 43 + "=," + SHORT]),
@@ -80,6 +87,11 @@ def test_what_has_no_default_must_be_set(kind: str, variables: dict[str, str]) -
         ("rate", "", Rate(10, 300)),
         ("currency", "JPY", "JPY"),
         ("currency", "", "USD"),
+        ("factor", "1.5", Decimal("1.5")),
+        ("factor", "", Decimal(2)),
+        ("url", "", None),
+        ("url", "https://bank.example", "https://bank.example"),
+        ("url", "http://127.0.0.1:8080/mirror/", "http://127.0.0.1:8080/mirror"),
         ("networks", "10.0.0.0/8, fd00::/8 192.0.2.1", ["10.0.0.0/8", "fd00::/8", "192.0.2.1/32"]),
         ("networks", "", []),
         ("index_keys", "A" * 43 + "=", [bytes(32)]),

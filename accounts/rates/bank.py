@@ -1,0 +1,136 @@
+"""Asks the bank for its tables: bounded in time and size, and never led elsewhere."""
+
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import urllib3
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, Timeout
+from urllib3.exceptions import HTTPError
+
+from accounts.rates.published import IN_TABLE, Letter, Published, Refused, parse
+
+CONNECT_SECONDS = 3.0
+READ_SECONDS = 5.0
+# All of it, retries included; a time-out alone bounds one wait, and a bank may send byte by byte.
+DEADLINE_SECONDS = 20.0
+ATTEMPTS = 3
+BACKOFF_SECONDS = 0.5
+# Real ones have 10 KB.
+MAX_BYTES = 1024 * 1024
+PIECE_BYTES = 64 * 1024
+HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "Fido"}
+
+Watch = Callable[[socket.socket], None]
+
+
+class Away(Exception):
+    """The bank did not answer, or says that it cannot just now."""
+
+
+def fetch(url: str) -> dict[Letter, Published]:
+    """The tables that the bank gives out now; without those that it answers 404 for.
+
+    So NBP says that there is none, as on a holiday.
+
+    Raises:
+        Refused: no answer in time, or one that cannot be used.
+    """
+    with _cut_off() as watch, _pool(url, watch) as pool:
+        bodies = {letter: _answer(pool, _path(url, letter)) for letter in IN_TABLE}
+    return {letter: parse(letter, body) for letter, body in bodies.items() if body is not None}
+
+
+def _path(url: str, letter: Letter) -> str:
+    start = urllib3.util.parse_url(url).path or ""
+    return f"{start}/api/exchangerates/tables/{letter}/?format=json"
+
+
+def _answer(pool: HTTPConnectionPool, path: str) -> bytes | None:
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            # Apart, so that many installations do not come back together.
+            time.sleep(BACKOFF_SECONDS * 2**attempt * random.uniform(0.5, 1))  # noqa: S311
+        # What went wrong is told by its kind only: messages hold addresses, and change each time.
+        with suppress(Away):
+            return _attempt(pool, path)
+    raise Refused("bank-away", "The bank did not answer, or not in time.")
+
+
+def _attempt(pool: HTTPConnectionPool, path: str) -> bytes | None:
+    try:
+        answer = pool.urlopen(
+            "GET", path, headers=HEADERS, retries=False, redirect=False, preload_content=False
+        )
+        try:
+            return _body(answer)
+        finally:
+            answer.close()  # whatever is left of it is not read
+    except HTTPError as error:
+        raise Away from error
+
+
+def _body(answer: BaseHTTPResponse) -> bytes | None:
+    if answer.status == 404:
+        return None
+    if answer.status >= 500 or answer.status == 429:
+        raise Away
+    if answer.status != 200:
+        raise Refused("bad-status", f"The bank answered with status {answer.status}.")
+    body = bytearray()
+    while piece := answer.read1(PIECE_BYTES, decode_content=False):
+        body += piece
+        if len(body) > MAX_BYTES:
+            raise Refused("too-large", f"A table is larger than {MAX_BYTES:,} bytes.")
+    return bytes(body)
+
+
+@contextmanager
+def _cut_off() -> Iterator[Watch]:
+    """Shuts the sockets that it is told of, when the time is over and ever after."""
+    sockets: list[socket.socket] = []
+    over = threading.Event()
+
+    def shut() -> None:
+        over.set()
+        for each in sockets:
+            with suppress(OSError):  # closed already
+                socket.socket.shutdown(each, socket.SHUT_RDWR)
+
+    def watch(new: socket.socket) -> None:
+        sockets.append(new)
+        if over.is_set():
+            shut()
+
+    timer = threading.Timer(DEADLINE_SECONDS, shut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield watch
+    finally:
+        timer.cancel()
+    if over.is_set():
+        # A body without a length ends where it was cut.
+        raise Refused("bank-away", "The bank did not answer, or not in time.")
+
+
+@contextmanager
+def _pool(url: str, watch: Watch) -> Iterator[HTTPConnectionPool]:
+    timeout = Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
+    pool = urllib3.connection_from_url(url, timeout=timeout)
+    kind: Any = pool.ConnectionCls
+
+    class Watched(kind):  # type: ignore[misc]
+        def connect(self) -> None:
+            super().connect()
+            watch(self.sock)
+
+    pool.ConnectionCls = Watched
+    try:
+        yield pool
+    finally:
+        pool.close()

@@ -1,0 +1,35 @@
+"""Asks the bank for its rates at once."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from accounts.rates import operations, queries
+from accounts.rates.published import Refused
+
+
+class Command(BaseCommand):
+    help = (
+        "Asks the bank for its rates now, and prints which are in force. Ends with status 1 if "
+        "nothing came that can be used; the last rates then stay in force."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--accept",
+            action="store_true",
+            help="take the rates also where a currency is missing that was there, or one has moved "
+            "by more than RATES_MAX_FACTOR: after a look at what the bank says",
+        )
+
+    def handle(self, *args: Any, accept: bool, **options: Any) -> None:
+        if settings.RATES_URL:
+            try:
+                operations.sync_now(settings.RATES_URL, accept=accept)
+            except Refused as refusal:
+                raise CommandError(f"{refusal.detail} ({refusal.code})") from None
+        else:
+            self.stdout.write("RATES_URL is not set: these are the rates that ship with Fido.")
+        table = queries.in_force()
+        self.stdout.write(f"Rates of {table.effective_date}, {len(table.rates)} currencies.")

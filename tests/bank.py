@@ -1,0 +1,152 @@
+"""A bank of the NBP form on a real socket, that can also be slow, down, wrong, huge or closed."""
+
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import date, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from fido.lib import clock
+
+Say = Callable[[BaseHTTPRequestHandler], None]
+TODAY = clock.now().date()
+YESTERDAY = TODAY - timedelta(days=1)
+PATHS = {f"/api/exchangerates/tables/{letter}/?format=json": letter for letter in "ABC"}
+
+
+def table(letter: str, day: date = TODAY, /, **prices: Any) -> bytes:
+    """A body: `table("A", USD="3.95")`, or `table("C", USD=("3.91", "3.99"))`.
+
+    A price stands in it letter by letter as it is given.
+    """
+    names = ("bid", "ask") if letter == "C" else ("mid",)
+    rows = []
+    for code, given in prices.items():
+        values = given if letter == "C" else (given,)
+        fields = ", ".join(f'"{name}": {value}' for name, value in zip(names, values, strict=True))
+        rows.append(f'{{"currency": "x", "code": "{code}", {fields}}}')
+    return (
+        f'[{{"table": "{letter}", "no": "1/{letter}/NBP", "effectiveDate": "{day}",'
+        f' "rates": [{", ".join(rows)}]}}]'
+    ).encode()
+
+
+class StubBank:
+    """What it answers for each table is its owner's to say; it notes who asked for what."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.answers: dict[str, Say] = {}
+        self.finished = threading.Event()
+        bank = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                bank.calls.append(self.path)
+                with suppress(OSError):  # nobody listens any more
+                    bank.answers.get(PATHS.get(self.path, ""), status(404))(self)
+
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._server.handle_error = quiet  # type: ignore[method-assign]
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def gives(self, **bodies: bytes) -> None:
+        """From now on these tables, and 404 for the others."""
+        self.answers = {letter: says(body) for letter, body in bodies.items()}
+
+    def answers_all(self, say: Say) -> None:
+        self.answers = dict.fromkeys("ABC", say)
+
+    def speak_tls(self, certificate: Path) -> None:
+        """From now on, under a certificate that nobody has signed but itself."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"https://localhost:{self._server.server_port}"
+
+    @contextmanager
+    def open(self) -> Iterator["StubBank"]:
+        thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield self
+        finally:
+            self.finished.set()
+            self._server.shutdown()
+            self._server.server_close()
+            thread.join()
+
+
+def quiet(request: Any, client_address: Any) -> None:
+    """A client that goes away is no news to this bank."""
+
+
+def says(body: bytes, code: int = 200, /, **headers: str) -> Say:
+    def say(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(code)
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return say
+
+
+def status(code: int, **headers: str) -> Say:
+    return says(b"404 NotFound - Not Found - Brak danych", code, **headers)
+
+
+def first(*sayings: Say) -> Say:
+    """One after the other, and the last one from then on."""
+    left = list(sayings)
+
+    def say(handler: BaseHTTPRequestHandler) -> None:
+        now = left.pop(0) if len(left) > 1 else left[0]
+        now(handler)
+
+    return say
+
+
+def endless(handler: BaseHTTPRequestHandler) -> None:
+    """50 MB, which nobody should wait for."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(50 * 1024 * 1024))
+    handler.end_headers()
+    for _ in range(50):
+        handler.wfile.write(b" " * 1024 * 1024)
+
+
+def hangs_up(handler: BaseHTTPRequestHandler) -> None:
+    handler.close_connection = True
+
+
+def silent(bank: StubBank) -> Say:
+    """Takes the request, and says nothing."""
+
+    def say(handler: BaseHTTPRequestHandler) -> None:
+        handler.close_connection = True
+        bank.finished.wait(20)
+
+    return say
+
+
+def dripping(bank: StubBank, *, head: bool) -> Say:
+    """A byte at a time, for longer than anybody should wait."""
+
+    def say(handler: BaseHTTPRequestHandler) -> None:
+        handler.close_connection = True
+        if not head:
+            handler.wfile.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
+        while not bank.finished.wait(0.02):
+            handler.wfile.write(b"X")
+
+    return say
