@@ -117,7 +117,7 @@ def test_a_customers_whole_life_names_the_user_in_every_statement(
         statuses += import_and_cancel(ada)
         operations.fold(ada.user_id)
 
-    assert statuses == [409, 409, 201, 201, *[200] * 8, 2, 204, 204, 200, 204]
+    assert statuses == [409, 409, 201, 201, *[200] * 8, 3, 204, 204, 200, 204]
     for table in PER_USER_TABLES:
         assert any(table in sql for sql in seen), table
 
