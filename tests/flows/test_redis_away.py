@@ -173,6 +173,7 @@ def _shows(visitor: Visitor, user_id: int, *, credit: str, debit: str, count: in
 
 
 def _files(visitor: Visitor) -> None:
+    assert visitor.send("GET", "/rates").json["source"] == "shipped"
     bulk = visitor.send("POST", "/transactions/bulk", [ROW, ROW | {"external_id": "b-1"}])
     assert (bulk.status, bulk.json["created"]) == (201, 2)
     export = visitor.send("GET", "/transactions/export", query="?format=ndjson&external_id=b-1")

@@ -1,10 +1,11 @@
 """A file that was taken in becomes an import."""
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 from accounts.models import User
 from transactions.imports import operations, tasks
 from transactions.imports.intake import Intake
+from transactions.imports.layout import Layout
 from transactions.imports.models import Import
 
 
@@ -15,6 +16,15 @@ def submitted(intake: Intake, *, owner: User, sender: User) -> Import:
         UploadRefused, SpoolUnavailable, TooManyImports: the intake is still the caller's to close.
     """
     layout = intake.finish()
+    try:
+        return _committed(intake, layout, owner, sender)
+    except (OperationalError, InterfaceError):
+        # It may have been committed all the same; a file that no import claims is removed later.
+        intake.keep()
+        raise
+
+
+def _committed(intake: Intake, layout: Layout, owner: User, sender: User) -> Import:
     with transaction.atomic():
         row = operations.submit(
             id_=intake.import_id,
