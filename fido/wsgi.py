@@ -2,12 +2,13 @@
 
 import os
 
+# First of all: what is imported next reads the settings.
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fido.settings")
+
 from django.core.wsgi import get_wsgi_application
 
 from fido.lib.database import bound_transactions
 from fido.lib.requests import Request
-
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fido.settings")
 
 application = get_wsgi_application()
 application.request_class = Request

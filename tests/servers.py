@@ -40,3 +40,9 @@ def environment() -> Iterator[dict[str, str]]:
         raise pytest.UsageError(str(refusal)) from refusal
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def operators_environment(**variables: str) -> dict[str, str]:
+    """For a process that an operator would start: nothing names Django's settings there."""
+    ours = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    return ours | variables

@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 
 from django.db import connection
 
+from tests.servers import operators_environment
+
 PROJECT = Path(__file__).resolve().parent.parent
 DEADLINE_SECONDS = 30
 
@@ -65,7 +67,7 @@ def serving(*more: str, **variables: str) -> Iterator[WebServer]:
             process = subprocess.Popen(
                 [sys.executable, "-m", "gunicorn", *options, *more, "fido.wsgi"],
                 cwd=PROJECT,
-                env=os.environ | {"DATABASE_URL": _test_database()} | variables,
+                env=operators_environment(**{"DATABASE_URL": _test_database()} | variables),
                 stdout=log,
                 stderr=log,
                 pass_fds=[bound.fileno()],

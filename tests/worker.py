@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import connection
 
 from fido.celery import app
+from tests.servers import operators_environment
 
 START_SECONDS = 60
 
@@ -34,7 +35,9 @@ class Worker:
         command = [sys.executable, "-m", "celery", "-A", "fido", "worker", "--loglevel=WARNING"]
         command += ["--pool", "threads", "--concurrency", str(self.concurrency)]
         command += ["--without-gossip", "--without-mingle"]
-        environment = os.environ | {"DATABASE_URL": url_of_test_database(), "LOG_LEVEL": "WARNING"}
+        environment = operators_environment(
+            DATABASE_URL=url_of_test_database(), LOG_LEVEL="WARNING"
+        )
         self.process = subprocess.Popen(
             [*command, f"--hostname=test-{time.monotonic_ns()}@localhost"],
             env=environment,

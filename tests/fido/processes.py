@@ -11,6 +11,7 @@ PROJECT = Path(__file__).resolve().parent.parent.parent
 # What a test run sets, and a stranger's shell does not.
 OURS = {"DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "SECRET_KEY", "JWT_SIGNING_KEY"}
 OURS |= {"FERNET_KEYS", "BLIND_INDEX_KEYS", "ALLOWED_HOSTS", "HTTPS_ONLY", "FIDO_DEMO_PASSWORD"}
+OURS |= {"IMPORTS_DIR", "DJANGO_SETTINGS_MODULE"}
 
 
 def strangers_environment(**variables: str) -> dict[str, str]:
