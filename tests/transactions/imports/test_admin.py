@@ -269,6 +269,7 @@ def test_the_index_lists_the_apps_as_before(root: Desk) -> None:
         "Authentication and Authorization",
         "Imports",
         "Periodic Tasks",
+        "Rates",
         "Transactions",
     ]
 

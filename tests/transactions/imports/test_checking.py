@@ -78,7 +78,12 @@ def by_api(given: Any) -> Verdict:
     serializer = TransactionSerializer(data=given)
     if not serializer.is_valid():
         details: Any = serializer.errors
-        return {(name, kebab(e.code)) for name, errors in details.items() for e in errors}
+        # Of an unknown field there is one error, and no list of them.
+        return {
+            (name, kebab(error.code))
+            for name, errors in details.items()
+            for error in (errors if isinstance(errors, list) else [errors])
+        }
     values: dict[str, Any] = dict.fromkeys(OPTIONAL) | DEFAULTS | serializer.validated_data
     try:
         # What operations.record asks first.
@@ -155,6 +160,13 @@ def test_objects_of_any_values_are_judged_as_by_the_api(
     fields: dict[str, str], left_out: set[str]
 ) -> None:
     assert_judged_alike(line_of({k: v for k, v in fields.items() if k not in left_out}))
+
+
+def test_a_field_that_is_not_known_is_refused_as_by_the_api() -> None:
+    line = line_of(VALID | {"transaction_amout": '"1"'})
+
+    assert by_import(line) == {("", "unknown")}
+    assert_judged_alike(line)
 
 
 # What a file can hold: a NUL or half a character ends the upload as a whole.
