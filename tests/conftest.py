@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.test import override_settings
@@ -13,6 +14,10 @@ from fido.lib.redis_link import Away, link
 from tests.client import ApiClient
 from tests.factories import StaffFactory, UserFactory
 from tests.races import wait_until
+
+# One run is like the next: a suite that a person waits for must not find something by chance.
+hypothesis.settings.register_profile("repeatable", derandomize=True, database=None)
+hypothesis.settings.load_profile("repeatable")
 
 
 @pytest.fixture(autouse=True, scope="session")
