@@ -16,13 +16,12 @@ from typing import Any
 
 from fido.lib import clock, money
 from fido.lib.strict_json import read_json
-from transactions.csv_format import bare
+from transactions.csv_format import FREE_TEXT, bare
 from transactions.imports.layout import COLUMNS, CSV, OPTIONAL, REQUIRED, Layout
 from transactions.imports.reading import Raw, Unreadable
 
 # What a transaction is made of, by column: checked, in Python's types.
 Values = dict[str, Any]
-NULLABLE = ("full_name", "description", "external_id")
 TYPES = ("credit", "debit")
 # 1.234 is a thousand and more to whoever writes 0,50.
 _THOUSANDS = re.compile(r"-?\d{1,3}(\.\d{3})+(,\d*)?")
@@ -66,7 +65,7 @@ class Checker:
         }
         self._parsers: dict[str, Callable[[Any], Any]] = {
             **{name: partial(_present, parse=parse) for name, parse in required.items()},
-            **{name: partial(_text, length=lengths[name]) for name in NULLABLE},
+            **{name: partial(_text, length=lengths[name]) for name in FREE_TEXT},
         }
 
     def check(self, raw: Raw) -> Values | list[Fault]:
@@ -107,9 +106,9 @@ class Checker:
             raise Refused(("wrong-number-of-cells", detail))
         # An empty cell is null where null is a value, and left out where it is none.
         return {
-            name: (bare(cell).strip() or None) if name in NULLABLE else cell.strip()
+            name: (bare(cell).strip() or None) if name in FREE_TEXT else cell.strip()
             for name, cell in zip(columns, cells, strict=True)
-            if name in NULLABLE or cell.strip()
+            if name in FREE_TEXT or cell.strip()
         }
 
 

@@ -1,17 +1,18 @@
 """How an uploaded file is written: CSV or NDJSON, its separator and its columns.
 
-Nothing more is imported here, so that the processes that encode stay small.
+Nothing of Django is imported here, so that the processes that encode stay small.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from transactions import csv_format
+
 REQUIRED = frozenset({"transaction_date", "transaction_amount", "transaction_type"})
 OPTIONAL = frozenset({"full_name", "currency", "description", "external_id"})
-# An export has them; what is imported gets its own.
-IGNORED = frozenset({"id", "user_id", "created_at", "updated_at"})
-COLUMNS = REQUIRED | OPTIONAL | IGNORED
+# All that an export has. What is imported gets its own id, user and times.
+COLUMNS = frozenset(csv_format.COLUMNS)
 CSV, NDJSON = "csv", "ndjson"
 SEPARATORS = (",", ";")
 BOM = "\ufeff"

@@ -9,22 +9,22 @@ from transactions.imports.layout import Layout
 from transactions.imports.models import Import
 
 
-def submitted(intake: Intake, *, owner: User, sender: User) -> Import:
-    """The import of all that the intake was fed, once a worker has been asked for.
+def submitted(intake: Intake, *, owner: User, sender: User, queued: bool = True) -> Import:
+    """The import of all that the intake was fed; if `queued`, a worker has been asked for.
 
     Raises:
         UploadRefused, SpoolUnavailable, TooManyImports: the intake is still the caller's to close.
     """
     layout = intake.finish()
     try:
-        return _committed(intake, layout, owner, sender)
+        return _committed(intake, layout, owner, sender, queued)
     except (OperationalError, InterfaceError):
         # It may have been committed all the same; a file that no import claims is removed later.
         intake.keep()
         raise
 
 
-def _committed(intake: Intake, layout: Layout, owner: User, sender: User) -> Import:
+def _committed(intake: Intake, layout: Layout, owner: User, sender: User, queued: bool) -> Import:
     with transaction.atomic():
         row = operations.submit(
             id_=intake.import_id,
@@ -34,5 +34,6 @@ def _committed(intake: Intake, layout: Layout, owner: User, sender: User) -> Imp
             size_bytes=intake.size_bytes,
         )
         transaction.on_commit(intake.keep)
-        transaction.on_commit(lambda: tasks.request_import(owner.pk, row.pk), robust=True)
+        if queued:
+            transaction.on_commit(lambda: tasks.request_import(owner.pk, row.pk), robust=True)
     return row

@@ -16,8 +16,8 @@ from fido.lib.strict_json import read_json
 from tests.client import ApiClient
 from tests.imports import imported
 from transactions.api.serializers import TransactionSerializer
-from transactions.csv_format import armoured
-from transactions.imports.checking import NULLABLE, Checker, Fault
+from transactions.csv_format import FREE_TEXT, armoured
+from transactions.imports.checking import Checker, Fault
 from transactions.imports.layout import CSV, NDJSON, OPTIONAL, REQUIRED, Layout
 from transactions.imports.reading import records
 from transactions.imports.running import LENGTHS
@@ -189,14 +189,14 @@ def row_of(cells: dict[str, str], separator: str) -> tuple[Any, Layout]:
 
 
 def _written(name: str, cell: str) -> str:
-    return armoured(cell) if name in NULLABLE else cell
+    return armoured(cell) if name in FREE_TEXT else cell
 
 
 def meant(cells: dict[str, str]) -> Iterator[tuple[str, str | None]]:
     """An empty cell is null where null is a value, and left out where it is none."""
     for name, cell in cells.items():
         text = cell.strip()
-        if text or name in NULLABLE:
+        if text or name in FREE_TEXT:
             yield name, text or None
 
 
@@ -307,7 +307,7 @@ def test_what_an_export_adds_is_ignored_whatever_it_holds() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_rows_are_stored_as_the_api_stores_them(ada: ApiClient, spool_folder: Any) -> None:
     texts = json.dumps("\\N \t Zoë \\ 'x' \ud83d\ude00 \x0b\x08 \u2028 \\.")
-    extra = dict.fromkeys(NULLABLE, texts)
+    extra = dict.fromkeys(FREE_TEXT, texts)
     lines = [line_of(VALID | more) for more in ({}, extra, {"full_name": "null"})]
     lines[0] = lines[0].replace("2026-01-31", "0001-01-01T01:00:00.123456+00:30")
     lines[2] = lines[2].replace("2026-01-31", "9999-12-31").replace('"1"', "9" * 15)

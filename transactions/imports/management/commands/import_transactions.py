@@ -2,6 +2,7 @@
 
 import sys
 from argparse import ArgumentTypeError
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,7 @@ from fido.lib.progress import progress
 from transactions.imports import operations, running
 from transactions.imports.intake import Intake
 from transactions.imports.models import Import
+from transactions.imports.submission import submitted
 
 PIECE_BYTES = 1024 * 1024
 SHOWN_ERRORS = 20
@@ -76,23 +78,13 @@ def _submitted(file: Path, user_id: int) -> Import:
     owner = User.objects.filter(pk=user_id).first()
     if owner is None:
         raise CommandError(f"There is no user {user_id}.")
-    intake = Intake(new_id())
     try:
-        _feed(intake, file)
-        layout = intake.finish()
-        return operations.submit(
-            id_=intake.import_id,
-            owner=owner,
-            created_by=owner,
-            layout=layout,
-            size_bytes=intake.size_bytes,
-        )
+        with closing(Intake(new_id())) as intake:
+            _feed(intake, file)
+            # Not queued: a worker could be the first to claim it.
+            return submitted(intake, owner=owner, sender=owner, queued=False)
     except (OSError, DomainError) as refusal:
-        intake.abandon()
         raise CommandError(f"{file}: {_reason(refusal)}") from None
-    except BaseException:
-        intake.abandon()
-        raise
 
 
 def _feed(intake: Intake, file: Path) -> None:
