@@ -27,6 +27,14 @@ BEAT_SECONDS = 0.5
 PROBE_SECONDS = 0.1
 # Two failures further apart than this say nothing about the time between them.
 PAUSE_SECONDS = 1.0
+# A step may be taken twice: it is sent again where its answer was lost, and a server that stood
+# still finds it yet where nobody waits for it any more. The second time its token must not be the
+# first time's, under which somebody may have kept an answer, before a write that others made.
+ANEW = """
+local time = redis.call('TIME')
+local function anew(token) return token .. '.' .. time[1] .. '.' .. time[2] end
+"""
+BEGIN = f"{ANEW} redis.call('SET', KEYS[1], anew(ARGV[1]), 'PX', ARGV[2])"
 
 
 class Away(Exception):
@@ -126,7 +134,7 @@ class Link:
 def _generation_ended() -> bool:
     """Whether Redis could be told to begin another one."""
     try:
-        get_redis_connection().set(GENERATION_KEY, random_token(), px=lease())
+        get_redis_connection().eval(BEGIN, 1, GENERATION_KEY, random_token(), lease())
     except RedisError:
         return False
     return True

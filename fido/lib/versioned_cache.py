@@ -21,6 +21,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 
 from fido.lib.crypto.keys import fernet_ring
 from fido.lib.redis_link import (
+    ANEW,
     GENERATION_KEY,
     LEASE_SECONDS,
     PAUSE_SECONDS,
@@ -41,22 +42,20 @@ RETRY_SECONDS = 0.05
 
 # The generation in force, made when there is none. A restarted server has another run_id, so that
 # what its disk had not yet forgotten, or had not yet learned, is never asked for again.
-OPEN = """
+OPEN = f"""{ANEW}
 local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
-local generation = redis.call('GET', KEYS[1])
-if not generation then generation = ARGV[1] end
+local generation = redis.call('GET', KEYS[1]) or anew(ARGV[1])
 redis.call('SET', KEYS[1], generation, 'PX', ARGV[2])
 return run .. generation
 """
 # The rates' version, made when there is none, as a user's is.
-RATES = """
-local version = redis.call('GET', KEYS[1]) or ARGV[1]
+RATES = f"""{ANEW}
+local version = redis.call('GET', KEYS[1]) or anew(ARGV[1])
 redis.call('SET', KEYS[1], version, 'PX', ARGV[2])
 return version
 """
 # Version, login and whether a writer stands. Writers whose time has lapsed are dropped.
-LOOK = """
-local time = redis.call('TIME')
+LOOK = f"""{ANEW}
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local fields = redis.call('HGETALL', KEYS[1])
 local version, login, standing = false, false, 0
@@ -68,21 +67,20 @@ for i = 1, #fields, 2 do
     else standing = 1 end
 end
 if not version then
-    version = ARGV[1]
+    version = anew(ARGV[1])
     redis.call('HSET', KEYS[1], 'version', version)
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
-return {version, login, standing}
+return {{version, login, standing}}
 """
-ENTER = """
-local time = redis.call('TIME')
+ENTER = f"""{ANEW}
 local lapses = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[4]
-redis.call('HSET', KEYS[1], 'version', ARGV[1], ARGV[3], string.format('%.0f', lapses))
+redis.call('HSET', KEYS[1], 'version', anew(ARGV[1]), ARGV[3], string.format('%.0f', lapses))
 redis.call('HDEL', KEYS[1], 'login')
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 """
-LEAVE = """
-redis.call('HSET', KEYS[1], 'version', ARGV[1])
+LEAVE = f"""{ANEW}
+redis.call('HSET', KEYS[1], 'version', anew(ARGV[1]))
 redis.call('HDEL', KEYS[1], 'login', ARGV[3])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 """
@@ -107,7 +105,7 @@ class View:
 
     def key(self, question: str) -> str:
         digest = hashlib.sha256(question.encode()).hexdigest()[:32]
-        versions = f"{self.generation}{self.version}{self.rates}"
+        versions = f"{self.generation}:{self.version}:{self.rates}"
         return f"fido:{{{self.user_id}}}:{versions}:{digest}"
 
 

@@ -34,13 +34,11 @@ class Ledger:
             slot = MAX_USERS + user
             self._set(slot, max(self._get(slot), seen))
 
-    def floor(self, user: int) -> int:
-        """What a read that begins now must at least see."""
-        monotonic = not os.environ.get("STORM_EVICTS")
-        return max(self._get(user), self._get(MAX_USERS + user) if monotonic else 0)
-
     def acknowledged(self, user: int) -> int:
         return self._get(user)
+
+    def seen(self, user: int) -> int:
+        return self._get(MAX_USERS + user)
 
     def all_acknowledged(self) -> int:
         return sum(self._get(user) for user in range(MAX_USERS))
