@@ -18,7 +18,7 @@ def run(*, rounds: int, profiled: str | None = None) -> None:
     """Prints the tables of ratios, or one path's profile.
 
     Raises:
-        SystemExit: an outage of Redis costs more than we promise.
+        SystemExit: an outage of Redis costs more than we promise, or an import is slower.
     """
     console = Console(width=110)
     with world.own_database() as database, contextlib.closing(Bare(database)) as bare:
@@ -32,13 +32,16 @@ def run(*, rounds: int, profiled: str | None = None) -> None:
             console.print(table(what.paths, costs))
             console.print(beside_each_other(costs))
             console.print(NOTES)
-            console.print(imports.table())
+            importing = imports.measured()
+            console.print(imports.table(*importing))
             console.print(exports.table(exports.measured(bare)))
             present, away = outage.measured(what, rounds)
             console.print(outage.table(present, away))
             console.print(outage.NOTES)
             if not outage.kept_promise(present, away):
                 sys.exit("An outage of Redis costs more than that.")
+            if not imports.kept_promise(*importing):
+                sys.exit("An import is slower than half of the bare script.")
 
 
 def measured(what: Contenders, rounds: int) -> dict[str, Cost]:
