@@ -11,10 +11,10 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from itertools import islice
-from queue import SimpleQueue
+from threading import Lock, local
 from typing import IO, Any
 
 from django.conf import settings
@@ -59,13 +59,15 @@ class Lane:
 
 
 class Lanes:
-    """Lanes with a thread for each, which waits for its answers."""
+    """Lanes with a thread for each, which waits for its answers. They start as there is work."""
 
-    def __init__(self, lanes: list[Lane], pool: Executor) -> None:
-        self._pool, self._ahead = pool, AHEAD * len(lanes)
-        self._idle: SimpleQueue[Lane] = SimpleQueue()
-        for lane in lanes:
-            self._idle.put(lane)
+    def __init__(self, recipe: Recipe, count: int) -> None:
+        self._recipe, self._ahead = recipe, AHEAD * count
+        self._pool = ThreadPoolExecutor(count, thread_name_prefix="import-lane")
+        self._own = local()
+        self._starting = Lock()
+        self._lanes: list[Lane] = []
+        self._closed = False
 
     def encoded(self, batches: Iterator[Batch]) -> Iterator[tuple[Batch, Encoded]]:
         """Each batch with its encoding, in order; the next ones are encoded meanwhile."""
@@ -76,29 +78,29 @@ class Lanes:
             under_way.extend(map(self._start, islice(batches, 1)))
             yield batch, encoded
 
+    def close(self) -> None:
+        with self._starting:
+            self._closed = True
+        for lane in self._lanes:
+            lane.close()
+        self._pool.shutdown(cancel_futures=True)
+
     def _start(self, batch: Batch) -> tuple[Batch, Future[Encoded]]:
         return batch, self._pool.submit(self._encode, batch)
 
     def _encode(self, batch: Batch) -> Encoded:
-        lane = self._idle.get()
-        try:
-            return lane.encode(batch)
-        finally:
-            self._idle.put(lane)
+        if not hasattr(self._own, "lane"):
+            self._own.lane = self._new_lane()
+        encoded: Encoded = self._own.lane.encode(batch)
+        return encoded
 
-
-@contextmanager
-def running_lanes(recipe: Recipe, count: int) -> Iterator[Lanes]:
-    lanes: list[Lane] = []
-    pool = ThreadPoolExecutor(count, thread_name_prefix="import-lane")
-    try:
-        for _ in range(count):
-            lanes.append(Lane(recipe))  # noqa: PERF401 - those that started are closed
-        yield Lanes(lanes, pool)
-    finally:
-        for lane in lanes:
-            lane.close()
-        pool.shutdown(cancel_futures=True)
+    def _new_lane(self) -> Lane:
+        with self._starting:
+            if self._closed:  # nobody would close it
+                raise EOFError
+            lane = Lane(self._recipe)
+            self._lanes.append(lane)
+        return lane
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

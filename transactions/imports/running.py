@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from itertools import islice
 
@@ -13,7 +14,7 @@ from accounts.models import MAX_NAME_LENGTH, User
 from fido.lib.crypto.fields import blind_index
 from transactions.imports import operations, spool
 from transactions.imports.encoding import Encoder, Recipe
-from transactions.imports.lanes import running_lanes
+from transactions.imports.lanes import Lanes
 from transactions.imports.layout import Layout
 from transactions.imports.models import Import
 from transactions.imports.reading import batches, records
@@ -68,7 +69,8 @@ def _failure(
 def _done(row: Import, must_stop: Callable[[], bool], advance: Callable[[int], None]) -> bool:
     recipe = _recipe(row.user, Layout(**row.layout))
     encoder = Encoder(recipe)
-    with spool.opened(row.pk) as text, running_lanes(recipe, settings.IMPORT_PROCESSES) as lanes:
+    lanes = Lanes(recipe, settings.IMPORT_PROCESSES)
+    with spool.opened(row.pk) as text, closing(lanes):
         rest = islice(records(text, recipe.layout), row.rows_read, None)
         for batch, encoded in lanes.encoded(batches(rest, BATCH_ROWS)):
             operations.add_batch(

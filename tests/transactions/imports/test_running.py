@@ -249,6 +249,26 @@ def test_a_process_that_dies_while_it_encodes_breaks_the_import_off(
     assert work(row.pk).rows_created == 5
 
 
+@pytest.mark.parametrize(("count", "expected"), [(2, 1), (5, 2)])
+def test_as_many_processes_encode_as_there_are_batches_and_none_is_left(
+    ada: ApiClient, settings: Any, monkeypatch: pytest.MonkeyPatch, count: int, expected: int
+) -> None:
+    settings.IMPORT_PROCESSES = 2
+    started: list[lanes.Lane] = []
+    start = lanes.Lane.__init__
+
+    def noted(lane: lanes.Lane, *args: Any) -> None:
+        start(lane, *args)
+        started.append(lane)
+
+    monkeypatch.setattr(lanes.Lane, "__init__", noted)
+
+    assert imported(ada, rows(count)).rows_created == count
+
+    assert len(started) == expected
+    assert all(lane._process.returncode is not None for lane in started)
+
+
 def test_what_breaks_off_again_and_again_is_given_up(ada: ApiClient) -> None:
     row = submitted(ada, rows(1))
     for _ in range(operations.MAX_STARTS):
