@@ -11,6 +11,7 @@ from django.test import override_settings
 from django_redis import get_redis_connection
 
 from fido.lib.redis_link import Away, link
+from tests.bank import StubBank
 from tests.client import ApiClient
 from tests.factories import StaffFactory, UserFactory
 from tests.races import wait_until
@@ -48,6 +49,14 @@ def redis_away() -> Iterator[None]:
         with suppress(Away):
             link.insist(lambda client: client.ping())
         yield
+
+
+@pytest.fixture
+def bank(settings: Any) -> Iterator[StubBank]:
+    """A bank that Fido is configured for, which gives out nothing yet."""
+    with StubBank().open() as stub:
+        settings.RATES_URL = stub.url
+        yield stub
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The headline in any currency: at the rates in force, and never at older ones than those."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -22,13 +21,6 @@ NOTHING = {
     "average_transaction_value": None,
     "rates_as_of": None,
 }
-
-
-@pytest.fixture
-def bank(settings: Any) -> Iterator[StubBank]:
-    with StubBank().open() as stub:
-        settings.RATES_URL = stub.url
-        yield stub
 
 
 @pytest.fixture

@@ -1,6 +1,3 @@
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 
 from accounts.rates import bank as client
@@ -12,14 +9,6 @@ USD, EUR, JPY = "3.95", "4.25", "0.0250"
 @pytest.fixture(autouse=True)
 def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "BACKOFF_SECONDS", 0.01)
-
-
-@pytest.fixture
-def bank(settings: Any) -> Iterator[StubBank]:
-    """A bank that Fido is configured for, which gives out nothing yet."""
-    with StubBank().open() as stub:
-        settings.RATES_URL = stub.url
-        yield stub
 
 
 @pytest.fixture
