@@ -166,6 +166,7 @@ INSTALLED_APPS = [
     "fido.apps.FidoConfig",
     "accounts",
     "accounts.rates",
+    "accounts.wallets",
     "transactions",
     "transactions.imports",
     "analytics",
