@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Exists, OuterRef, Subquery
+from django.db.models import Case, Exists, OuterRef, Subquery, When
 
 from accounts.models import User
 from accounts.wallets import queries as wallets
@@ -66,7 +66,9 @@ def wallet_names(rows: Sequence[Transaction]) -> Mapping[UUID, str]:
 
 def with_wallet_name(rows: TransactionQuerySet) -> TransactionQuerySet:
     """Annotates `wallet_name`, for rows that are read in one statement however many they are."""
-    return rows.annotate(wallet_name=Subquery(_wallet_of_row().values("name")))
+    name = Subquery(_wallet_of_row().values("name"))
+    # For those that are in none nothing is looked up.
+    return rows.annotate(wallet_name=Case(When(wallet_id__isnull=False, then=name)))
 
 
 def ordering(order: str) -> tuple[str, str]:
