@@ -39,7 +39,7 @@ class TransactionAdmin(LoggedRecordAdmin, SearchedByUserAdmin, ExportAdmin, Read
             names = ("masked_name", "masked_description")
         return (
             *("id", "user", *names, "exact_date", "amount", "currency", "transaction_type"),
-            *("external_id", "version", "created_at", "updated_at"),
+            *("external_id", "wallet", "version", "created_at", "updated_at"),
         )
 
     def matching(self, request: HttpRequest, term: str) -> Q:

@@ -1,10 +1,13 @@
 """Questions about transactions that span rows."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Subquery
+from django.db import connection
+from django.db.models import Case, Exists, OuterRef, Subquery, When
 
 from accounts.models import User
 from accounts.wallets import queries as wallets
@@ -63,7 +66,9 @@ def wallet_names(rows: Sequence[Transaction]) -> Mapping[UUID, str]:
 
 def with_wallet_name(rows: TransactionQuerySet) -> TransactionQuerySet:
     """Annotates `wallet_name`, for rows that are read in one statement however many they are."""
-    return rows.annotate(wallet_name=Subquery(_wallet_of_row().values("name")))
+    name = Subquery(_wallet_of_row().values("name"))
+    # For those that are in none nothing is looked up.
+    return rows.annotate(wallet_name=Case(When(wallet_id__isnull=False, then=name)))
 
 
 def ordering(order: str) -> tuple[str, str]:
@@ -84,6 +89,50 @@ def ids_of_external(user_id: int, external_ids: Collection[str]) -> dict[str, UU
         return {}
     rows = Transaction.objects.filter(user_id=user_id, external_id__in=external_ids)
     return {str(external_id): id_ for external_id, id_ in rows.values_list("external_id", "id")}
+
+
+@dataclass(frozen=True)
+class BalanceDifference:
+    """A balance, and what it would be by its opening amount and its transactions.
+
+    `amount` is None where transactions are in a wallet that has no such balance.
+    """
+
+    user_id: int
+    wallet_id: UUID
+    currency: str
+    amount: Decimal | None
+    due: Decimal
+
+
+def balance_differences(first_user_id: int, last_user_id: int) -> list[BalanceDifference]:
+    """The wrong balances of users `first..last` (both included).
+
+    One statement reads balances and transactions: no write can come between.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(BALANCE_DIFFERENCES, {"first": first_user_id, "last": last_user_id})
+        return [BalanceDifference(*row) for row in cursor.fetchall()]
+
+
+BALANCE_DIFFERENCES = """
+SELECT user_id, wallet_id, currency, sum(amount) AS amount, sum(due) AS due
+FROM (
+    SELECT user_id, wallet_id, currency, amount, opening AS due
+    FROM wallets_balance
+    WHERE user_id BETWEEN %(first)s AND %(last)s
+  UNION ALL
+    SELECT user_id, wallet_id, currency, NULL,
+           sum(CASE transaction_type WHEN 'credit' THEN transaction_amount
+               ELSE -transaction_amount END)
+    FROM transactions_transaction
+    WHERE user_id BETWEEN %(first)s AND %(last)s AND wallet_id IS NOT NULL
+    GROUP BY user_id, wallet_id, currency
+) AS both_sides
+GROUP BY user_id, wallet_id, currency
+HAVING sum(amount) IS DISTINCT FROM sum(due)
+ORDER BY user_id, wallet_id, currency
+"""
 
 
 def owner_of(transaction_id: UUID) -> int | None:

@@ -155,6 +155,8 @@ def test_staff_without_any_permission_find_an_empty_site_with_the_way_to_the_api
         "transactions/transaction/",
         "analytics/dailytotals/",
         "rates/publishedtable/",
+        "wallets/wallet/",
+        "wallets/balance/",
         "auth/group/",
         "django_celery_beat/periodictask/",
     ],
