@@ -33,7 +33,7 @@ FROM packages AS test
 # Whatever version there is: they are tools of tests.
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends curl make \
+    && apt-get install -y --no-install-recommends curl make procps \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --create-home fido \
     && install -d -o fido -g fido /app
