@@ -80,7 +80,8 @@ class Stack:
         return json.loads(self.engine.docker("inspect", found))[0]
 
     def logged(self, service: str) -> list[str]:
-        return self.compose("logs", "--no-log-prefix", "--no-color", service).splitlines()
+        """What its container has written to standard output."""
+        return self.engine.docker("logs", self.container(service)["Id"]).splitlines()
 
     def remove(self) -> None:
         """All of it, with its data and its images."""

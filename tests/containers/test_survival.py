@@ -4,6 +4,7 @@ import json
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,6 +15,12 @@ from tests.containers.stack import IMAGE, Stack
 
 RECOVERY_SECONDS = 30
 LOAD = Path(__file__).with_name("load.py")
+
+
+@pytest.fixture(autouse=True)
+def _all_up_again(stack: Stack) -> Iterator[None]:
+    yield
+    stack.up()
 
 
 @pytest.mark.parametrize("service", ["worker", "beat", "redis"])
