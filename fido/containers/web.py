@@ -7,6 +7,7 @@ import os
 
 from fido.lib.logs import logging_config
 
+MEMORY = "/dev/shm"  # noqa: S108 - of a container alone, and gunicorn makes names that are not guessed
 # Two processes a core with two threads each did most in trials; more threads lose to the
 # interpreter's lock. A container sees all cores of its machine, also where it may use but two.
 workers = int(os.environ.get("WEB_CONCURRENCY") or 4)
@@ -23,7 +24,7 @@ graceful_timeout = 25
 forwarded_allow_ips = ""
 control_socket_disable = True
 # Its heartbeats are files, which must not wait for a disk.
-worker_tmp_dir = "/dev/shm"  # noqa: S108 - in memory, and of this container alone
+worker_tmp_dir = MEMORY if os.path.isdir(MEMORY) else None
 # gunicorn's own lines are JSON on standard output, as all others; requests the service logs itself.
 logconfig_dict = logging_config("WARNING")
 logconfig_dict["loggers"]["gunicorn.error"] = {"handlers": ["stdout"], "propagate": False}
