@@ -8,7 +8,7 @@ IN_VENV = .venv/bin/python
 COMPILE = $(IN_VENV) -m uv pip compile --quiet --universal --generate-hashes \
 	--python-version 3.11 --no-emit-index-url
 
-.PHONY: help run test storms check check-django bench lock
+.PHONY: help run test storms test-containers check check-django bench lock
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
@@ -21,6 +21,9 @@ test: .venv/.installed ## Run the tests that a person waits for.
 
 storms: .venv/.installed ## Run the long races and faults.
 	$(IN_VENV) -m pytest -m storm $(ARGS)
+
+test-containers: .venv/.installed ## Build the image, run it by the compose file, and try to break it.
+	$(IN_VENV) -m pytest -m containers -rs $(ARGS) tests/containers
 
 check: .venv/.installed ## Run the linters, the type checker and the checks of Django.
 	$(IN_VENV) -m ruff check .

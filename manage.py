@@ -7,6 +7,7 @@ import sys
 from django.core.exceptions import ImproperlyConfigured
 
 from fido.embedded import StartRefused, running
+from fido.env import is_given
 
 
 def main(argv: list[str]) -> None:
@@ -15,7 +16,7 @@ def main(argv: list[str]) -> None:
         from fido.management.commands.generate_key import Command
 
         Command().run_from_argv(argv)
-    elif os.environ.get("DATABASE_URL") or argv[1:2] == ["--version"]:
+    elif is_given("DATABASE_URL") or argv[1:2] == ["--version"]:
         run(argv)
     else:
         with running() as environment:

@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_init, worker_ready
+from celery.signals import heartbeat_sent, setup_logging, worker_init, worker_ready
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
 from fido.lib.database import bound_transactions
@@ -29,6 +29,14 @@ def keep_what_was_warmed(**kwargs: Any) -> None:
     from fido.lib.redis_link import link  # noqa: PLC0415
 
     link.keep_generation()
+
+
+@heartbeat_sent.connect
+def show_that_it_works(**kwargs: Any) -> None:
+    # Every two seconds, as long as the worker has its queue.
+    from fido.lib.alive import show  # noqa: PLC0415
+
+    show()
 
 
 @worker_init.connect

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -20,6 +21,20 @@ T = TypeVar("T")
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+# What may be in a file instead, which NAME_FILE names: then neither the environment nor whoever
+# lists the processes or containers has it.
+SECRETS = (
+    "SECRET_KEY",
+    "JWT_SIGNING_KEY",
+    "FERNET_KEYS",
+    "BLIND_INDEX_KEYS",
+    "DATABASE_URL",
+    "REDIS_URL",
+    "CELERY_BROKER_URL",
+    "METRICS_TOKEN",
+    "FIDO_DEMO_PASSWORD",
+)
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -41,7 +56,8 @@ class Environment:
     """
 
     def __init__(self, variables: Mapping[str, str] | None = None) -> None:
-        self._variables = os.environ if variables is None else variables
+        given = os.environ if variables is None else variables
+        self._variables = {**given, **_from_files(given)}
 
     def text(self, name: str, meaning: str, default: str | None = None) -> str:
         value = self._variables.get(name, "").strip() or default
@@ -146,6 +162,27 @@ class Environment:
         except (ValueError, binascii.Error):
             # From None: the original message may quote the secret.
             raise ImproperlyConfigured(f"{name} must hold {meaning}.") from None
+
+
+def is_given(name: str, variables: Mapping[str, str] = os.environ) -> bool:
+    """Whether a variable is set, itself or by file."""
+    return any(variables.get(one, "").strip() for one in (name, f"{name}_FILE"))
+
+
+def _from_files(given: Mapping[str, str]) -> dict[str, str]:
+    """The secrets that are given by file."""
+    files = {name: path for name in SECRETS if (path := given.get(f"{name}_FILE", "").strip())}
+    return {name: _file_of(name, path, given) for name, path in files.items()}
+
+
+def _file_of(name: str, path: str, given: Mapping[str, str]) -> str:
+    if given.get(name, "").strip():
+        raise ImproperlyConfigured(f"Set {name} or {name}_FILE, and not both.")
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        # From None: the original message may quote what is in the file.
+        raise ImproperlyConfigured(f"{name}_FILE must be a text file that can be read.") from None
 
 
 def _is_plain_url(text: str) -> bool:

@@ -23,12 +23,12 @@ from fido import embedded
 from fido.embedded import Running, Server, StartRefused, State
 from fido.embedded.process import end, end_with_parent, spawn
 from fido.embedded.state import PROJECT
+from fido.env import Environment, is_given
 
 LIVE_SECONDS = 60
 # How long requests and jobs that are under way may take to finish.
 END_SECONDS = 10
 POLL_SECONDS = 0.1
-SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 
 
 class Stopped(Exception):
@@ -177,7 +177,7 @@ def chosen_port() -> int:
 @contextlib.contextmanager
 def servers() -> Iterator[Running | None]:
     """The embedded servers, or None where the environment names both of its own."""
-    named = [name for name in ("DATABASE_URL", "REDIS_URL") if os.environ.get(name)]
+    named = [name for name in ("DATABASE_URL", "REDIS_URL") if is_given(name)]
     if len(named) == 1:
         raise StartRefused(
             f"Only {named[0]} is set: set DATABASE_URL and REDIS_URL both, or neither."
@@ -220,7 +220,7 @@ def load_demo(everyone: Family, state: State) -> str:
     if (password := state.demo_password()) is None:
         say("Loading the demonstration ...")
         everyone.run("load_demo")
-        password = everyone.environment["FIDO_DEMO_PASSWORD"]
+        password = Environment(everyone.environment).text("FIDO_DEMO_PASSWORD", "a password")
         state.keep_demo_password(password)
     return password
 
@@ -232,8 +232,7 @@ def start_service(everyone: Family, port: int) -> None:
     # Threads: the jobs wait for the database rather than for the processor, and a pool of
     # processes sometimes takes half a minute to end.
     worker = ("worker", "--pool=threads", "--concurrency=4", "--without-mingle", "--without-gossip")
-    beat = ("beat", f"--scheduler={SCHEDULER}")
-    for name, role in (("The Celery worker", worker), ("Celery beat", beat)):
+    for name, role in (("The Celery worker", worker), ("Celery beat", ("beat",))):
         # With the launcher killed, the queue is going too, and a worker that is asked to end
         # waits for it. Any job may be cut short and repeated.
         everyone.start(name, *celery, *role, "--loglevel=WARNING", death_signal=signal.SIGKILL)

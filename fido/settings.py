@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import dj_database_url
+from django.conf import global_settings
 from psycopg import IsolationLevel
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -90,7 +91,7 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 4
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 10}
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "fido.scheduler:Scheduler"
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "fold totals that no job took": {
@@ -208,8 +209,13 @@ TEMPLATES = [
     }
 ]
 STATIC_URL = "/static/"
-# Assets are served straight from the installed packages: nothing to collect, nothing to forget.
-WHITENOISE_USE_FINDERS = True
+# Without it, assets are served straight from the installed packages: nothing to forget.
+STATIC_ROOT = env.text("STATIC_ROOT", "a folder", "") or None
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
+STORAGES = {
+    **global_settings.STORAGES,
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+}
 
 # --- people -----------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
@@ -268,5 +274,6 @@ USE_TZ = True
 LOGGING = logging_config(env.text("LOG_LEVEL", "a level such as INFO", "INFO").upper())
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 configure_structlog()
+ALIVE_FILE = env.text("ALIVE_FILE", "a file", "") or None
 METRICS_TOKEN = env.token("METRICS_TOKEN")
 PROMETHEUS_MULTIPROC_DIR = env.folder("PROMETHEUS_MULTIPROC_DIR")

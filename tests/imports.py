@@ -18,9 +18,17 @@ def csv(*rows: str, header: str = HEADER) -> bytes:
     return "".join(f"{line}\r\n" for line in (header, *rows)).encode()
 
 
-def upload(client: ApiClient, content: bytes, *, key: str | None = None, **fields: Any) -> Any:
+def upload(
+    client: ApiClient,
+    content: bytes,
+    *,
+    key: str | None = None,
+    request_id: str | None = None,
+    **fields: Any,
+) -> Any:
     """`POST /imports`; nothing works on it yet. `key` is an Idempotency-Key."""
     headers = {} if key is None else {"HTTP_IDEMPOTENCY_KEY": key}
+    headers |= {} if request_id is None else {"HTTP_X_REQUEST_ID": request_id}
     form = {"file": SimpleUploadedFile("rows.csv", content), **fields}
     return client.request("post", "/imports", form, content_type=MULTIPART_CONTENT, **headers)
 

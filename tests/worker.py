@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import BinaryIO
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from django.conf import settings
@@ -27,8 +28,8 @@ def url_of_test_database() -> str:
 class Worker:
     """`celery -A fido worker` in a process group of its own."""
 
-    def __init__(self, *, concurrency: int = 2) -> None:
-        self.concurrency = concurrency
+    def __init__(self, *, concurrency: int = 2, output: BinaryIO | None = None) -> None:
+        self.concurrency, self.output = concurrency, output
         self.start()
 
     def start(self) -> None:
@@ -43,6 +44,7 @@ class Worker:
             env=environment,
             cwd=settings.BASE_DIR,
             start_new_session=True,
+            stdout=self.output,
         )
         self._wait_until_ready()
 
@@ -63,8 +65,8 @@ class Worker:
 
 
 @contextmanager
-def running_worker(*, concurrency: int = 2) -> Iterator[Worker]:
-    worker = Worker(concurrency=concurrency)
+def running_worker(*, concurrency: int = 2, output: BinaryIO | None = None) -> Iterator[Worker]:
+    worker = Worker(concurrency=concurrency, output=output)
     try:
         yield worker
     finally:

@@ -18,6 +18,7 @@ from fido.embedded import postgres, valkey
 from fido.embedded.process import StartRefused, unprivileged
 from fido.embedded.servers import Host, Server
 from fido.embedded.state import PASSWORDS, POSTGRES, VALKEY, Note, State
+from fido.env import is_given
 
 __all__ = ["Running", "Server", "StartRefused", "State", "generated", "running", "serving"]
 
@@ -148,4 +149,6 @@ def generated(place: State) -> dict[str, str]:
 
 
 def _unless_set(variables: dict[str, str]) -> dict[str, str]:
-    return {name: os.environ.get(name) or value for name, value in variables.items()}
+    given = {name: os.environ.get(name, "") for name in variables if is_given(name)}
+    # What is given by file must not be given a second time.
+    return variables | given

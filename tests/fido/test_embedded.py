@@ -18,6 +18,7 @@ import redis
 
 from fido import embedded
 from fido.embedded import postgres, process, servers, state
+from fido.env import Environment
 from tests.fido.processes import alive, descendants, eventually, python, strangers_environment
 
 # Prints the environment that it got as a line of JSON, and goes on until its input ends.
@@ -122,6 +123,19 @@ def test_what_the_person_has_set_wins(folder: Path, monkeypatch: pytest.MonkeyPa
 
 
 @on_linux
+def test_what_is_given_by_file_is_not_given_twice(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "key").write_text("x" * 40)
+    monkeypatch.delenv("SECRET_KEY", raising=False)
+    monkeypatch.setenv("SECRET_KEY_FILE", str(tmp_path / "key"))
+
+    made = embedded.generated(embedded.State(folder))
+
+    assert Environment(os.environ | made).secret("SECRET_KEY", "a key", 32) == "x" * 40
+    assert len(made["JWT_SIGNING_KEY"]) > 32
+
+
 def test_passwords_are_asked_for_and_shown_to_nobody(folder: Path) -> None:
     with embedded.serving(folder, fast=True) as up:
         url, port = up.environment["DATABASE_URL"], up.servers[1].port

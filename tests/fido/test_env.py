@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from decimal import Decimal
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
-from fido.env import Environment, Rate
+from fido.env import SECRETS, Environment, Rate, is_given
 
 Read = Callable[[Environment], Any]
 
@@ -108,3 +109,61 @@ def test_keys_keep_their_order() -> None:
     keys = [Fernet.generate_key().decode() for _ in range(3)]
 
     assert Environment({"IT": ", ".join(keys)}).fernet_keys("IT") == keys
+
+
+def test_a_secret_is_read_from_the_file_that_its_variable_names(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("x" * 32 + "\n")
+    for name in SECRETS:
+        env = Environment({f"{name}_FILE": str(secret), name: " "})
+
+        assert env.text(name, "a secret") == "x" * 32
+        assert is_given(name, {f"{name}_FILE": str(secret)})
+    assert not is_given("SECRET_KEY", {"SECRET_KEY": " ", "OTHER_FILE": str(secret)})
+
+
+def test_a_ring_of_keys_is_read_from_a_file(tmp_path: Path) -> None:
+    keys = [Fernet.generate_key().decode() for _ in range(2)]
+    (tmp_path / "ring").write_text("\n".join(keys) + "\n")
+
+    assert Environment({"FERNET_KEYS_FILE": str(tmp_path / "ring")}).fernet_keys("FERNET_KEYS") == (
+        keys
+    )
+
+
+def test_only_a_secret_is_read_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "level").write_text("DEBUG")
+
+    assert (
+        Environment({"LOG_LEVEL_FILE": str(tmp_path / "level")}).text("LOG_LEVEL", "", "x") == "x"
+    )
+
+
+def test_a_secret_and_its_file_together_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("x" * 32)
+    both = {"SECRET_KEY": "y" * 32, "SECRET_KEY_FILE": str(tmp_path / "secret")}
+
+    with pytest.raises(ImproperlyConfigured, match=r"^Set SECRET_KEY or SECRET_KEY_FILE, and not"):
+        Environment(both)
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe secret"])
+def test_a_file_that_cannot_be_read_names_its_variable(
+    content: bytes | None, tmp_path: Path
+) -> None:
+    file = tmp_path / "file"
+    if content is not None:
+        file.write_bytes(content)
+
+    with pytest.raises(ImproperlyConfigured) as refusal:
+        Environment({"REDIS_URL_FILE": str(file)})
+
+    assert str(refusal.value) == "REDIS_URL_FILE must be a text file that can be read."
+    assert refusal.value.__suppress_context__
+
+
+def test_an_empty_file_is_no_secret(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text("\n")
+
+    with pytest.raises(ImproperlyConfigured, match=r"^Set SECRET_KEY: a secret\.$"):
+        Environment({"SECRET_KEY_FILE": str(tmp_path / "empty")}).text("SECRET_KEY", "a secret")

@@ -185,6 +185,7 @@ def test_a_port_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, port: s
 
 
 def test_one_server_named_and_the_other_not_is_refused() -> None:
-    said = refusal(PORT=str(_free_port()), REDIS_URL="redis://127.0.0.1:6379/0")
+    for name, value in (("REDIS_URL", "redis://127.0.0.1:6379/0"), ("REDIS_URL_FILE", "/a/file")):
+        said = refusal(PORT=str(_free_port()), **{name: value})
 
-    assert said == "Only REDIS_URL is set: set DATABASE_URL and REDIS_URL both, or neither.\n"
+        assert said == "Only REDIS_URL is set: set DATABASE_URL and REDIS_URL both, or neither.\n"

@@ -5,6 +5,7 @@ from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,9 +42,9 @@ def a_month_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "DAYS", 30)
 
 
-def load_demo() -> str:
+def load_demo(*options: str) -> str:
     out = StringIO()
-    call_command("load_demo", until=UNTIL, stdout=out)
+    call_command("load_demo", *options, until=UNTIL, stdout=out)
     return out.getvalue().strip()
 
 
@@ -197,6 +198,29 @@ def test_without_a_good_password_it_loads_nothing(
 
     assert str(refusal.value) == sentence
     assert not User.objects.exists()
+
+
+@pytest.mark.django_db
+def test_where_it_was_not_asked_for_it_loads_nothing_and_fails_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FIDO_DEMO_PASSWORD", "\n")
+
+    assert load_demo("--if-asked-for") == "FIDO_DEMO_PASSWORD is not set: no demonstration."
+    assert not User.objects.exists()
+
+
+@pytest.mark.django_db
+def test_its_password_may_be_in_a_file(
+    a_month_alone: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FIDO_DEMO_PASSWORD")
+    monkeypatch.setenv("FIDO_DEMO_PASSWORD_FILE", str(tmp_path / "password"))
+    (tmp_path / "password").write_text("correct horse battery\n")
+
+    load_demo("--if-asked-for")
+
+    assert User.objects.get(username="ada").check_password("correct horse battery")
 
 
 @pytest.mark.django_db(transaction=True)

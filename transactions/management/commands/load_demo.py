@@ -1,6 +1,5 @@
 """Loads the demonstration into an empty installation."""
 
-import os
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +8,7 @@ from django.db import transaction
 
 from accounts import operations as accounts
 from accounts.models import User
+from fido.env import Environment
 from fido.lib import clock
 from fido.lib.problems import InvalidInput
 from fido.lib.progress import progress
@@ -32,14 +32,25 @@ class Command(BaseCommand):
             help="where the two years end; the same moment loads the same transactions",
         )
 
+        parser.add_argument(
+            "--if-asked-for",
+            action="store_true",
+            help=f"do nothing where {PASSWORD} is not set, instead of failing",
+        )
+
     def handle(self, *args: Any, until: datetime | None, **options: Any) -> None:
-        if User.objects.exists():
+        env = Environment()
+        password = env.text(PASSWORD, "the password of the demonstration's logins", "")
+        if not password and options["if_asked_for"]:
+            self.stdout.write(f"{PASSWORD} is not set: no demonstration.")
+        elif User.objects.exists():
             self.stdout.write("There are users already: nothing was loaded.")
-            return
-        password = os.environ.get(PASSWORD)
-        if not password:
+        elif not password:
             raise CommandError(f"Set {PASSWORD}: the demonstration's logins will have it.")
-        end = until or clock.now()
+        else:
+            self._load(password, until or clock.now())
+
+    def _load(self, password: str, end: datetime) -> None:
         histories = {person: history(person, end) for person in PEOPLE}
         count = sum(map(len, histories.values()))
         # All or nothing: an interrupted load leaves an installation that is still empty.

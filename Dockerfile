@@ -1,0 +1,69 @@
+# One image for web, worker, beat and one-off commands (`manage.py ...`); docs/adr/0015-containers.md
+# says why it is as it is. The stage `test` is the suite's, and no part of what is deployed.
+ARG PYTHON_IMAGE=python:3.13-slim
+
+# --- what production needs ---------------------------------------------------------------------
+FROM ${PYTHON_IMAGE} AS packages
+WORKDIR /build
+COPY requirements.txt .
+# Wheels only: nothing is compiled, here or later. What a running service never reads is left out:
+# translations, for the admin speaks English.
+RUN python -m venv --without-pip /opt/fido \
+    && pip --python /opt/fido/bin/python install --no-cache-dir --disable-pip-version-check \
+        --only-binary=:all: --no-compile --require-hashes -r requirements.txt \
+    && find /opt/fido -path '*/locale/*' \( -name '*.po' -o -name '*.mo' \) ! -path '*/en/*' -delete \
+    && python -m compileall -q -j 0 /opt/fido/lib
+
+# --- the service's own files, and the static files of all ---------------------------------------
+FROM packages AS built
+WORKDIR /app
+COPY manage.py ./
+COPY fido fido
+COPY accounts accounts
+COPY transactions transactions
+COPY analytics analytics
+# Collected, and so not needed where the packages have them.
+RUN /opt/fido/bin/python -m fido.containers.collect_static /app/static \
+    && find /opt/fido -path '*/site-packages/*' -name static -type d ! -exec test -e {}/__init__.py \; \
+        -prune -exec rm -rf {} + \
+    && python -m compileall -q fido accounts transactions analytics
+
+# --- the suite, with everything that it is run with ----------------------------------------------
+FROM packages AS test
+# Whatever version there is: they are tools of tests.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends curl make procps \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --uid 10001 --create-home fido \
+    && install -d -o fido -g fido /app
+WORKDIR /app
+COPY requirements-dev.txt .
+RUN pip --python /opt/fido/bin/python install --no-cache-dir --disable-pip-version-check \
+        --only-binary=:all: --require-hashes -r requirements-dev.txt
+COPY --chown=fido:fido . .
+USER 10001
+ENV PATH=/opt/fido/bin:$PATH PYTHONUNBUFFERED=1
+CMD ["python", "-m", "pytest"]
+
+# --- what is deployed ------------------------------------------------------------------------------
+FROM ${PYTHON_IMAGE} AS service
+# Uploads wait in a volume, which takes the owner of the folder that it is first laid over.
+RUN useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin fido \
+    && install -d -o fido -g fido -m 0700 /var/lib/fido /var/lib/fido/imports
+COPY --from=built /opt/fido /opt/fido
+COPY --from=built /app /app
+WORKDIR /app
+USER 10001
+ENV PATH=/opt/fido/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    DJANGO_SETTINGS_MODULE=fido.settings \
+    STATIC_ROOT=/app/static \
+    IMPORTS_DIR=/var/lib/fido/imports \
+    ALIVE_FILE=/tmp/fido-alive
+EXPOSE 8000
+# Whether the process lives; whether it can serve is for /readyz, which is no reason to kill it.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --start-interval=1s --retries=3 \
+    CMD ["python", "-m", "fido.containers.probe", "/livez"]
+CMD ["gunicorn", "--config=python:fido.containers.web", "--bind=0.0.0.0:8000", "fido.wsgi"]

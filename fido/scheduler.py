@@ -1,0 +1,15 @@
+"""Beat's schedule in the database, and a sign that beat works through it."""
+
+from typing import Any
+
+from django_celery_beat.schedulers import DatabaseScheduler
+
+from fido.lib.alive import show
+
+
+class Scheduler(DatabaseScheduler):  # type: ignore[misc]
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        # Every few seconds, whether or not anything is due.
+        pause: float = super().tick(*args, **kwargs)
+        show()
+        return pause

@@ -1,0 +1,49 @@
+"""One installation for all of these tests, made as the README tells a newcomer to."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.containers.customer import Customer
+from tests.containers.engine import Engine, engine
+from tests.containers.stack import Stack
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker("containers")
+
+
+@pytest.fixture(scope="session")
+def _engine() -> Iterator[Engine]:
+    with engine() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def built(_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Secrets made, images built, and nothing started."""
+    stack = Stack(_engine, tmp_path_factory.mktemp("containers"))
+    stack.make_secrets()
+    began = time.monotonic()
+    try:
+        stack.compose("--profile", "test", "build", timeout=1200)
+        print(f"\nBuilt in {time.monotonic() - began:.0f} s.")
+        yield stack
+    finally:
+        stack.remove()
+
+
+@pytest.fixture(scope="session")
+def stack(built: Stack) -> Stack:
+    """Up, and every service healthy."""
+    print(f"\nUp for the first time in {built.up():.1f} s.")
+    return built
+
+
+@pytest.fixture
+def customer(stack: Stack) -> Customer:
+    return Customer(stack.port)
