@@ -95,7 +95,10 @@ def test_a_new_name_a_new_currency_and_a_closing_are_seen_at_once(ada: ApiClient
     ada.delete(path_of(ada))
     everything(ada, "first")
     assert ada.delete("/wallets/first").status_code == 204
-    assert ada.get("/wallets").json()["results"] == []
+    assert [ada.get("/wallets").json()["results"] for _ in range(2)] == [[], []]
+    ada.post("/wallets", {"name": "new"})
+    assert len(ada.get("/wallets").json()["results"]) == 1
+    ada.delete("/wallets/new")
     assert ada.get("/wallets/first/currencies").status_code == 404
     assert ada.get("/wallets/first/currencies_converted", to="USD").status_code == 404
     assert ada.get("/currencies_converted", to="USD").json()["lines"] == []
