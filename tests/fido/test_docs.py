@@ -22,7 +22,7 @@ DOCUMENTS = [
 ]
 # Read of the environment, and nobody's to set for Fido.
 OF_THE_SYSTEM = {"PATH"}
-MADE_WHEN_IT_RUNS = {".fido/"}
+MADE_WHEN_IT_RUNS = {".fido/", ".secrets/"}
 MAPPINGS = {"os.environ", "environment", "everyone.environment"}
 VARIABLE = re.compile(r"^(#?)([A-Z][A-Z0-9_]+)=(.*)$", re.MULTILINE)
 # In code or code blocks: `word/word.ext`, and folders that end with a slash.
