@@ -16,6 +16,7 @@ from psycopg.errors import UniqueViolation
 from accounts.models import User
 from fido.lib import clock, money
 from fido.lib.crypto.fields import blind_index
+from fido.lib.ids import Block, new_id
 from fido.lib.problems import DomainError, InvalidInput, NotFound, PreconditionFailed
 from fido.lib.versioned_cache import write_fence
 from transactions import queries
@@ -51,15 +52,17 @@ class Draft:
     external_id: str | None = None
 
 
-def record(*, owner: User, draft: Draft) -> Transaction:
+def record(*, owner: User, draft: Draft, id_: UUID | None = None) -> Transaction:
     """Records one credit or debit; its totals are exact once this commits.
+
+    `id_` is for who knows what came before it, and sees to the order of ids.
 
     Raises:
         ExternalIdTaken: the owner has one with this `external_id`.
         InvalidInput: the amount is written with more decimals than its currency has.
     """
     require_recordable(draft)
-    row = _row(owner, draft, clock.now())
+    row = _row(owner, draft, clock.now(), id_ or new_id())
     taken = _naming_the_existing(owner.pk, draft.external_id)
     with taken, write_fence(owner.pk), transaction.atomic():
         row.save(force_insert=True)
@@ -83,7 +86,8 @@ def record_many(
     for draft in drafts:
         require_recordable(draft)
     now = clock.now()
-    rows = [_row(owner, draft, now) for draft in drafts]
+    block = Block()
+    rows = [_row(owner, draft, now, block.id(n)) for n, draft in enumerate(drafts)]
     with write_fence(owner.pk), transaction.atomic():
         refusals = _insert(owner.pk, rows)
         if refusals and atomic:
@@ -139,10 +143,10 @@ def require_recordable(draft: Draft) -> None:
     _require_decimals(draft.transaction_amount, draft.currency)
 
 
-def _row(owner: User, draft: Draft, now: datetime) -> Transaction:
+def _row(owner: User, draft: Draft, now: datetime, id_: UUID) -> Transaction:
     # Field by field: asdict() copies deeply, which for many takes as long as to encrypt them.
     values = {field.name: getattr(draft, field.name) for field in fields(draft)}
-    return Transaction(user=owner, created_at=now, updated_at=now, **values)
+    return Transaction(id=id_, user=owner, created_at=now, updated_at=now, **values)
 
 
 def _insert(user_id: int, rows: list[Transaction]) -> dict[UUID, ExternalIdTaken]:
@@ -174,11 +178,19 @@ def _first_refusal(
     return ExternalIdTaken(existing_id=existing_id, index=index)
 
 
-def load(*, user_id: int, columns: Sequence[str], lines: bytes, moved: list[DayMoved]) -> None:
+def load(
+    *,
+    user_id: int,
+    columns: Sequence[str],
+    lines: bytes,
+    moved: list[DayMoved],
+    ids: tuple[UUID, UUID],
+) -> None:
     """Adds many new rows of one user, in the caller's database transaction and write fence.
 
     `lines` are in the text format of PostgreSQL's COPY, their cells those of `columns`: checked
-    and encrypted, as the model would have them. `moved` is what they add up to.
+    and encrypted, as the model would have them. `moved` is what they add up to; `ids` are the
+    first and the last of the block that theirs are from.
 
     Raises:
         IntegrityError: an `external_id` is taken.
@@ -188,7 +200,7 @@ def load(*, user_id: int, columns: Sequence[str], lines: bytes, moved: list[DayM
     copy = f"COPY {table} ({names}) FROM STDIN"
     with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(copy) as rows:
         rows.write(lines)
-    transactions_loaded.send(sender=Transaction, user_id=user_id, moved=moved)
+    transactions_loaded.send(sender=Transaction, user_id=user_id, moved=moved, ids=ids)
 
 
 def _changed(row: Transaction, changes: dict[str, Any]) -> Transaction:

@@ -135,10 +135,14 @@ def _commit(row: Import, records: int, encoded: Encoded) -> None:
         "starts": 0,
     }
     with write_fence(row.user_id), transaction.atomic():
-        if encoded.rows:
+        if encoded.rows and encoded.ids:
             moved = [DayMoved(*key, **vars(sums)) for key, sums in encoded.moved.items()]
             transactions.load(
-                user_id=row.user_id, columns=COLUMNS, lines=encoded.lines, moved=moved
+                user_id=row.user_id,
+                columns=COLUMNS,
+                lines=encoded.lines,
+                moved=moved,
+                ids=encoded.ids,
             )
         if not _leased(row).update(**progress, leased_until=Now() + LEASE):
             raise LeaseLost
