@@ -97,6 +97,10 @@ CELERY_BEAT_SCHEDULE = {
         "task": "analytics.sweep_totals",
         "schedule": timedelta(seconds=60),
     },
+    "check transactions for alerts that no job took": {
+        "task": "alerts.sweep_checks",
+        "schedule": timedelta(seconds=60),
+    },
     "go on with imports that no worker is at": {
         "task": "imports.resume_imports",
         "schedule": timedelta(seconds=30),
@@ -169,6 +173,7 @@ INSTALLED_APPS = [
     "transactions",
     "transactions.imports",
     "analytics",
+    "analytics.alerts",
     "fido.admin_config.StaffAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",

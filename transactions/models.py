@@ -106,6 +106,12 @@ class Transaction(models.Model):
                 fields=["user", "transaction_type", "transaction_date", "id"],
                 name="history_by_type",
             ),
+            # For the rules of alerts: the last deposits in a currency, however many withdrawals
+            # and deposits in others came since.
+            models.Index(
+                fields=["user", "currency", "transaction_type", "transaction_date", "id"],
+                name="history_by_currency_and_type",
+            ),
             # For amounts that few have; for those that many have, the history's order is better.
             models.Index(fields=["user", "transaction_amount"], name="history_by_amount"),
             # For staff, who may page through everybody's.

@@ -105,9 +105,7 @@ def read(cls: type[Any], given: object) -> dict[str, Any]:
 
 def written(row: Any) -> dict[str, Any]:
     """All parameters of a rule, as they are stored."""
-    return {
-        name: kind.as_json(getattr(row, name)) for name, kind in declared(type(row)).items()
-    }
+    return {name: kind.as_json(getattr(row, name)) for name, kind in declared(type(row)).items()}
 
 
 def defaults(cls: type[Any]) -> dict[str, Any]:

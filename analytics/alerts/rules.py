@@ -176,7 +176,8 @@ class DepositsInWindow(Kind):
             # than enough, for they are in the window as long as it is: so a window of a million
             # deposits keeps no more of them than exceed the amount.
             while window and (
-                event.at - window[0][0] > self.span or money.added(total, -window[0][1]) > self.amount
+                event.at - window[0][0] > self.span
+                or money.added(total, -window[0][1]) > self.amount
             ):
                 total = money.added(total, -window.popleft()[1])
             return total > self.amount

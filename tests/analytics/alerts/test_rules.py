@@ -1,17 +1,14 @@
 """The rules, each at its border, and against a restatement in the words of the contract."""
 
-import random
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
 from analytics.alerts.parameters import InvalidParameters, defaults
 from analytics.alerts.rules import Event, Kind, Needs, parsed, raised
-from fido.lib.ids import new_id
+from tests.alerts import naive, random_stream, stream
 
-START = datetime(2026, 1, 31, 12, tzinfo=UTC)
 DEFAULTS = {
     1100: "large-withdrawal",
     30: "only-withdrawals",
@@ -19,17 +16,6 @@ DEFAULTS = {
     123: "deposits-in-window",
 }
 RULES = {code: parsed(kind, {}) for code, kind in DEFAULTS.items()}
-
-
-def stream(text: str) -> list[Event]:
-    """Events such as `+67.15@0 -10@30`: a deposit or a withdrawal, at a second."""
-    return [_event(word) for word in text.split()]
-
-
-def _event(word: str) -> Event:
-    amount, _, second = word.partition("@")
-    at = START + timedelta(seconds=float(second or 0))
-    return Event(new_id(), at, Decimal(amount[1:]), amount.startswith("+"))
 
 
 def codes(events: list[Event]) -> list[int]:
@@ -90,34 +76,6 @@ def test_each_rule_at_its_border(events: str, expected: list[int]) -> None:
     assert codes(stream(events)) == expected
 
 
-def naive(events: list[Event]) -> list[int]:
-    """The table of the contract, word by word, over the whole stream."""
-    this, deposits = events[-1], [event for event in events if event.is_deposit]
-    last3, last3_deposits = events[-3:], deposits[-3:]
-    window = [d.amount for d in deposits if this.at - d.at <= timedelta(seconds=30)]
-    says = {
-        1100: not this.is_deposit and this.amount > 100,
-        30: len(last3) == 3 and not any(event.is_deposit for event in last3),
-        300: len(last3_deposits) == 3
-        and last3_deposits[0].amount < last3_deposits[1].amount < last3_deposits[2].amount,
-        123: sum(window) > 200,
-    }
-    return [code for code, said in says.items() if said]
-
-
-def random_stream(seed: int) -> list[Event]:
-    """Up to 9 events whose amounts and pauses lie about the borders."""
-    chance = random.Random(seed)
-    at, events = START, []
-    for _ in range(chance.randint(1, 9)):
-        at += timedelta(seconds=chance.choice([0, 0, 1, 5, 10, 15, 29, 30, 31, 100]))
-        cents = chance.choice([1, 5000, 6615, 6670, 6715, 9999, 10000, 10001, 20000, 20001])
-        cents += chance.choice([0, 0, -1, 1])
-        amount = Decimal(max(cents, 1)).scaleb(-2)
-        events.append(Event(new_id(), at, amount, chance.random() < 0.55))
-    return events
-
-
 def needed(rule: Kind, events: list[Event]) -> list[Event]:
     """What the live route would fetch of the past, and this event."""
     *past, this = events
@@ -158,7 +116,7 @@ def parameters() -> Iterator[tuple[str, object, dict[str, str]]]:
     a_number = 'a decimal number such as "100.00".'
     yield "large-withdrawal", {"amount": "0"}, {"amount": f"{amount} greater than zero."}
     yield "large-withdrawal", {"amount": "-1"}, {"amount": f"{amount} greater than zero."}
-    yield "large-withdrawal", {"amount": 0.1}, {"amount": f'{amount} {a_number}'}
+    yield "large-withdrawal", {"amount": 0.1}, {"amount": f"{amount} {a_number}"}
     yield "large-withdrawal", {"amount": "0.00001"}, {"amount": "At most 4 decimals."}
     yield "large-withdrawal", {"count": 3}, {"count": "Unknown. There are: amount."}
     yield "only-withdrawals", {"count": 0}, {"count": f"{whole} 1 to 1,000."}
