@@ -64,6 +64,14 @@ def register(*, username: str, email: str, password: str, full_name: str | None 
     return user
 
 
+def create_customer(*, full_name: str, currency: str) -> User:
+    """Creates somebody who cannot log in: without an address, and under a user name of ours."""
+    user = User(username=f"customer-{uuid.uuid4().hex}", full_name=full_name, currency=currency)
+    user.set_unusable_password()
+    user.save(force_insert=True)
+    return user
+
+
 def log_in(*, name: str, password: str) -> TokenPair:
     """Starts a session for a user name or an e-mail address.
 

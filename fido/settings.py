@@ -170,6 +170,7 @@ INSTALLED_APPS = [
     "fido.apps.FidoConfig",
     "accounts",
     "accounts.rates",
+    "accounts.wallets",
     "transactions",
     "transactions.imports",
     "analytics",

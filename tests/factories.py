@@ -9,6 +9,8 @@ from factory.declarations import LazyAttribute, Sequence
 from factory.django import DjangoModelFactory
 
 from accounts.models import User
+from accounts.wallets import operations as wallets
+from accounts.wallets.models import Wallet
 from transactions import operations
 from transactions.models import Transaction
 from transactions.operations import Draft
@@ -51,3 +53,11 @@ class DraftFactory(Factory[Draft]):
 def record(owner: User, **fields: Any) -> Transaction:
     """A transaction through the operation that the API calls."""
     return operations.record(owner=owner, draft=DraftFactory.build(**fields))
+
+
+def wallet(owner: User, name: str = "main", **held: str) -> Wallet:
+    """An open wallet that holds these amounts, by currency."""
+    made = wallets.create_wallet(user_id=owner.pk, name=name)
+    for currency, amount in held.items():
+        wallets.open_balance(wallet=made, currency=currency, opening=Decimal(amount))
+    return made

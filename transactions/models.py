@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import Case, Q, When
-from django.db.models.functions import Round
+from django.db.models import Q
 
 from accounts.models import User
+from accounts.wallets.models import Wallet
 from fido.lib import clock, money
 from fido.lib.crypto.fields import (
     BlindIndexField,
@@ -15,22 +15,10 @@ from fido.lib.crypto.fields import (
     normalised_name,
 )
 from fido.lib.ids import new_id
+from fido.lib.money_sql import currency_is_a_code, has_the_currencys_decimals
 
 MAX_DESCRIPTION_LENGTH = 1000
 MAX_EXTERNAL_ID_LENGTH = 255
-UNUSUAL_DECIMALS = sorted(set(money.CURRENCIES.values()) - {2})
-
-
-def _decimals_of_currency() -> Case:
-    """ISO 4217's decimals as SQL. A currency added to the standard needs a migration if not 2."""
-    whens = [
-        When(
-            currency__in=sorted(code for code, n in money.CURRENCIES.items() if n == decimals),
-            then=Round("transaction_amount", precision=decimals),
-        )
-        for decimals in UNUSUAL_DECIMALS
-    ]
-    return Case(*whens, default=Round("transaction_amount", precision=2))
 
 
 class TransactionQuerySet(models.QuerySet["Transaction"]):
@@ -84,6 +72,17 @@ class Transaction(models.Model):
         blank=True,
         help_text="The client's own id, unique for its user.",
     )
+    # The constraint is one of user and wallet together; see the migration.
+    wallet = models.ForeignKey(
+        Wallet,
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        db_constraint=False,
+        db_index=False,
+        help_text="Whose balance it moves.",
+    )
     version = models.BigIntegerField(default=1, help_text="One more with each edit.")
     created_at = models.DateTimeField(default=clock.now)
     updated_at = models.DateTimeField(default=clock.now)
@@ -111,6 +110,12 @@ class Transaction(models.Model):
             models.Index(
                 fields=["user", "currency", "transaction_type", "transaction_date", "id"],
                 name="history_by_currency_and_type",
+            ),
+            # Most transactions are in no wallet, and pay nothing for this one.
+            models.Index(
+                fields=["user", "wallet", "transaction_date", "id"],
+                condition=Q(wallet__isnull=False),
+                name="history_by_wallet",
             ),
             # For amounts that few have; for those that many have, the history's order is better.
             models.Index(fields=["user", "transaction_amount"], name="history_by_amount"),
@@ -140,15 +145,13 @@ class Transaction(models.Model):
             ),
             models.CheckConstraint(
                 name="amount_has_the_currencys_decimals",
-                condition=Q(transaction_amount=_decimals_of_currency()),
+                condition=has_the_currencys_decimals("transaction_amount"),
             ),
             models.CheckConstraint(
                 name="type_is_credit_or_debit",
                 condition=Q(transaction_type__in=["credit", "debit"]),
             ),
-            models.CheckConstraint(
-                name="currency_is_a_code", condition=Q(currency__regex="^[A-Z]{3}$")
-            ),
+            models.CheckConstraint(name="currency_is_a_code", condition=currency_is_a_code()),
             models.CheckConstraint(name="version_is_positive", condition=Q(version__gt=0)),
             models.CheckConstraint(
                 name="external_id_is_not_empty",

@@ -9,19 +9,20 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F
 from psycopg.errors import UniqueViolation
 
 from accounts.models import User
+from accounts.wallets import queries as wallets
 from fido.lib import clock, money
 from fido.lib.crypto.fields import blind_index
 from fido.lib.ids import Block, new_id
 from fido.lib.problems import DomainError, InvalidInput, NotFound, PreconditionFailed
 from fido.lib.versioned_cache import write_fence
-from transactions import queries
+from transactions import balances, queries
 from transactions.models import Transaction
-from transactions.signals import Change, DayMoved, transactions_changed, transactions_loaded
+from transactions.signals import Change, transactions_changed
 
 INSERTED_AT_ONCE = 1000
 
@@ -41,6 +42,7 @@ class Draft:
 
     `transaction_amount` is positive, in `currency`'s units (not cents) and with no more decimals
     than it has; `transaction_date` is aware. `full_name` and `description` are in clear.
+    `wallet_id` is a wallet of the owner, whose balance it moves.
     """
 
     transaction_date: datetime
@@ -50,37 +52,53 @@ class Draft:
     full_name: str | None = None
     description: str | None = None
     external_id: str | None = None
+    wallet_id: UUID | None = None
 
 
 def record(*, owner: User, draft: Draft, id_: UUID | None = None) -> Transaction:
-    """Records one credit or debit; its totals are exact once this commits.
+    """Records one credit or debit, and moves its wallet; totals are exact once this commits.
 
     `id_` is for who knows what came before it, and sees to the order of ids.
 
     Raises:
         ExternalIdTaken: the owner has one with this `external_id`.
         InvalidInput: the amount is written with more decimals than its currency has.
+        InsufficientFunds, BalanceTooLarge, WalletClosed
     """
     require_recordable(draft)
     row = _row(owner, draft, clock.now(), id_ or new_id())
     taken = _naming_the_existing(owner.pk, draft.external_id)
     with taken, write_fence(owner.pk), transaction.atomic():
         row.save(force_insert=True)
-        _announce(Change(before=None, after=row))
+        _followed(Change(before=None, after=row))
     return row
+
+
+def record_in_wallet(*, owner: User, draft: Draft) -> tuple[Transaction, Decimal]:
+    """Records one that names a wallet, and tells what the wallet then held of the currency.
+
+    Raises as `record` does.
+    """
+    assert draft.wallet_id is not None
+    with write_fence(owner.pk), transaction.atomic():
+        row = record(owner=owner, draft=draft)
+        # Nobody else moves it before this commits.
+        return row, wallets.amount(owner.pk, (draft.wallet_id, draft.currency))
 
 
 def record_many(
     *, owner: User, drafts: Sequence[Draft], atomic: bool = True
-) -> list[Transaction | ExternalIdTaken]:
+) -> list[Transaction | DomainError]:
     """Records many of one user in one database transaction; what became of each, in order.
 
-    An `external_id` that is taken, also by an earlier draft, refuses its draft alone; if
-    `atomic`, it refuses them all.
+    Wallets are moved by one after another. An `external_id` that is taken, also by an earlier
+    draft, refuses its draft alone, and so does a balance that cannot be moved so; if `atomic`,
+    it refuses them all.
 
     Raises:
         ExternalIdTaken: if `atomic`. `index` says which draft was refused, and `first_index`,
             where it was, which other draft has the same `external_id`.
+        InsufficientFunds, BalanceTooLarge, WalletClosed: if `atomic`, with `index`.
         InvalidInput: an amount is written with more decimals than its currency has.
     """
     for draft in drafts:
@@ -89,10 +107,16 @@ def record_many(
     block = Block()
     rows = [_row(owner, draft, now, block.id(n)) for n, draft in enumerate(drafts)]
     with write_fence(owner.pk), transaction.atomic():
-        refusals = _insert(owner.pk, rows)
-        if refusals and atomic:
-            raise _first_refusal(rows, refusals)
-        _announce(*(Change(None, after=row) for row in rows if row.pk not in refusals))
+        taken = _insert(owner.pk, rows)
+        if taken and atomic:
+            raise _first_taken(rows, taken)
+        inserted = [row for row in rows if row.pk not in taken]
+        unsettled = balances.follow_all(owner.pk, inserted)
+        if unsettled and atomic:
+            raise _first_unsettled(rows, unsettled)
+        _take_back(owner.pk, unsettled, taken)
+        _announce(*(Change(None, after=row) for row in inserted if row.pk not in unsettled))
+    refusals: dict[UUID, DomainError] = {**taken, **unsettled}
     return [refusals.get(row.pk, row) for row in rows]
 
 
@@ -107,6 +131,7 @@ def amend(*, row: Transaction, changes: dict[str, Any], if_unchanged: bool = Fal
         NotFound: it was deleted meanwhile.
         ExternalIdTaken: the user has another one with this `external_id`.
         InvalidInput: the amount has more decimals than the currency, of which one is new.
+        InsufficientFunds, BalanceTooLarge, WalletClosed
     """
     taken = _naming_the_existing(row.user_id, changes.get("external_id"))
     with taken, write_fence(row.user_id), transaction.atomic():
@@ -115,7 +140,7 @@ def amend(*, row: Transaction, changes: dict[str, Any], if_unchanged: bool = Fal
             if _replace(before=row, after=after, fields=changes):
                 break
             row = _present(row, if_unchanged)
-        _announce(Change(before=row, after=after))
+        _followed(Change(before=row, after=after))
     return after
 
 
@@ -125,13 +150,14 @@ def delete(*, row: Transaction, if_unchanged: bool = False) -> None:
     Raises:
         NotFound: somebody else has deleted it.
         PreconditionFailed: it is no longer as `row` says, and was to be deleted only so.
+        InsufficientFunds, BalanceTooLarge, WalletClosed
     """
     with write_fence(row.user_id), transaction.atomic():
         # Raw, so that it is one statement for good: once a row refers to transactions,
         # QuerySet.delete() first reads and then deletes by id, whatever the version.
         while not (rows := _same_version(row))._raw_delete(rows.db):
             row = _present(row, if_unchanged)
-        _announce(Change(before=row, after=None))
+        _followed(Change(before=row, after=None))
 
 
 def require_recordable(draft: Draft) -> None:
@@ -167,9 +193,7 @@ def _insert(user_id: int, rows: list[Transaction]) -> dict[UUID, ExternalIdTaken
     return refusals
 
 
-def _first_refusal(
-    rows: list[Transaction], refusals: dict[UUID, ExternalIdTaken]
-) -> ExternalIdTaken:
+def _first_taken(rows: list[Transaction], refusals: dict[UUID, ExternalIdTaken]) -> ExternalIdTaken:
     index, row = next((n, row) for n, row in enumerate(rows) if row.pk in refusals)
     existing_id = refusals[row.pk].extra["existing_id"]
     for earlier, other in enumerate(rows[:index]):
@@ -178,29 +202,23 @@ def _first_refusal(
     return ExternalIdTaken(existing_id=existing_id, index=index)
 
 
-def load(
-    *,
-    user_id: int,
-    columns: Sequence[str],
-    lines: bytes,
-    moved: list[DayMoved],
-    ids: tuple[UUID, UUID],
+def _first_unsettled(rows: list[Transaction], refusals: dict[UUID, DomainError]) -> DomainError:
+    index, refusal = next((n, refusals[row.pk]) for n, row in enumerate(rows) if row.pk in refusals)
+    return type(refusal)(index=index)
+
+
+def _take_back(
+    user_id: int, unsettled: dict[UUID, DomainError], taken: dict[UUID, ExternalIdTaken]
 ) -> None:
-    """Adds many new rows of one user, in the caller's database transaction and write fence.
-
-    `lines` are in the text format of PostgreSQL's COPY, their cells those of `columns`: checked
-    and encrypted, as the model would have them. `moved` is what they add up to; `ids` are the
-    first and the last of the block that theirs are from.
-
-    Raises:
-        IntegrityError: an `external_id` is taken.
-    """
-    names = ", ".join(map(connection.ops.quote_name, columns))
-    table = connection.ops.quote_name(Transaction._meta.db_table)
-    copy = f"COPY {table} ({names}) FROM STDIN"
-    with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(copy) as rows:
-        rows.write(lines)
-    transactions_loaded.send(sender=Transaction, user_id=user_id, moved=moved, ids=ids)
+    """Deletes again the rows that were inserted before it was known that there is too little."""
+    if not unsettled:
+        return
+    rows = Transaction.objects.filter(user_id=user_id, id__in=unsettled)
+    rows._raw_delete(rows.db)
+    gone = {str(id_) for id_ in unsettled}
+    for refusal in taken.values():
+        if refusal.extra["existing_id"] in gone:
+            refusal.extra["existing_id"] = None
 
 
 def _changed(row: Transaction, changes: dict[str, Any]) -> Transaction:
@@ -247,6 +265,12 @@ def _present(row: Transaction, if_unchanged: bool) -> Transaction:
     if present is None:
         raise NotFound()
     return present
+
+
+def _followed(change: Change) -> None:
+    """Moves the wallets and tells higher apps, now that the rows say so."""
+    balances.follow(change)
+    _announce(change)
 
 
 def _announce(*changes: Change) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -36,6 +38,19 @@ ON CONFLICT (user_id) DO UPDATE SET taken_at = excluded.taken_at
 
 # --- what is to be checked ---
 
+# The id of the transaction that is being recorded by who checks it on the spot.
+_checked_by_writer: ContextVar[UUID | None] = ContextVar("checked_by_writer", default=None)
+
+
+@contextmanager
+def checking_it_here(id_: UUID) -> Iterator[None]:
+    """Within, the transaction of this id leaves no mark when it is recorded."""
+    token = _checked_by_writer.set(id_)
+    try:
+        yield
+    finally:
+        _checked_by_writer.reset(token)
+
 
 def mark(changes: Iterable[Change]) -> set[int]:
     """Notes down new transactions to be checked, in the caller's transaction; whose they are.
@@ -46,7 +61,9 @@ def mark(changes: Iterable[Change]) -> set[int]:
     new: dict[int, dict[UUID, datetime]] = defaultdict(dict)
     for change in changes:
         row = change.after
-        if row is not None and (change.before is None or _moved_unchecked(change.before, row)):
+        if row is None or row.pk == _checked_by_writer.get():
+            continue
+        if change.before is None or _moved_unchecked(change.before, row):
             new[row.user_id][row.pk] = row.transaction_date
     for user_id, moments in new.items():
         PendingCheck.objects.bulk_create(_marks(user_id, moments))

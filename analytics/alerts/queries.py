@@ -10,13 +10,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.fields.tuple_lookups import TupleGreaterThan, TupleLessThan
 
-from analytics.alerts.models import PendingCheck, Rule
+from accounts.models import User
+from analytics.alerts.models import Alert, PendingCheck, Rule
 from analytics.alerts.parameters import InvalidParameters
 from analytics.alerts.rules import Event, Kind, Needs, Watch, parsed, raised
 from fido.lib import money
+from fido.lib.clock import Period
 from transactions.models import Transaction
 
 logger = logging.getLogger(__name__)
@@ -154,3 +156,21 @@ def is_marked(row: Transaction) -> bool:
 
 def users_with_pending_checks() -> list[int]:
     return list(PendingCheck.objects.values_list("user_id", flat=True).distinct())
+
+
+def alerts(*, viewer: User, filters: dict[str, Any]) -> QuerySet[Alert]:
+    """The viewer's own, or for staff with the permission everybody's.
+
+    `filters` holds a `period`, of the times of the transactions, and any of `user_id` and `code`.
+    """
+    rows = Alert.objects.all()
+    if not viewer.may_for_others("alerts.view_alert"):
+        rows = rows.filter(user_id=viewer.pk)
+    period: Period = filters["period"]
+    wanted = {
+        "user_id": filters.get("user_id"),
+        "code": filters.get("code"),
+        "time__gte": period.start,
+        "time__lt": period.end,
+    }
+    return rows.filter(**{name: value for name, value in wanted.items() if value is not None})

@@ -13,6 +13,12 @@ def new_id() -> uuid.UUID:
     return uuid7()
 
 
+def new_id_after(previous: uuid.UUID | None) -> uuid.UUID:
+    """A new id that is greater than another one, whatever the clock of who made that."""
+    made = new_id()
+    return made if previous is None or made > previous else uuid.UUID(int=previous.int + 1)
+
+
 class Block:
     """Up to BLOCK_SIZE ids in a row, and with all likelihood nobody else's between them.
 

@@ -18,7 +18,7 @@ from accounts.models import User
 from fido.lib import clock
 from fido.lib.problems import DomainError, NotFound
 from fido.lib.versioned_cache import write_fence
-from transactions import operations as transactions
+from transactions import loading
 from transactions.imports import queries, spool
 from transactions.imports.encoding import COLUMNS, Encoded
 from transactions.imports.layout import Layout
@@ -137,11 +137,12 @@ def _commit(row: Import, records: int, encoded: Encoded) -> None:
     with write_fence(row.user_id), transaction.atomic():
         if encoded.rows and encoded.ids:
             moved = [DayMoved(*key, **vars(sums)) for key, sums in encoded.moved.items()]
-            transactions.load(
+            loading.load(
                 user_id=row.user_id,
                 columns=COLUMNS,
                 lines=encoded.lines,
                 moved=moved,
+                in_wallets=(),
                 ids=encoded.ids,
             )
         if not _leased(row).update(**progress, leased_until=Now() + LEASE):

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("transactions", "0001_initial"),
+        ("transactions", "0002_wallet"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

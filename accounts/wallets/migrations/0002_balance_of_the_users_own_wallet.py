@@ -1,0 +1,14 @@
+from django.db import migrations
+
+# Of user and wallet together: a balance is in a wallet of its own user.
+REFER = """
+ALTER TABLE wallets_balance ADD CONSTRAINT balance_in_own_wallet
+FOREIGN KEY (user_id, wallet_id) REFERENCES wallets_wallet (user_id, id)
+"""
+FORGET = "ALTER TABLE wallets_balance DROP CONSTRAINT balance_in_own_wallet"
+
+
+class Migration(migrations.Migration):
+    dependencies = [("wallets", "0001_initial")]
+
+    operations = [migrations.RunSQL(REFER, FORGET)]

@@ -1,0 +1,174 @@
+"""Moves balances, inside the database transaction and the write fence of what causes it.
+
+A balance is moved by the transactions of its wallet and by nothing else, and never below zero.
+Locks are taken in one order by everybody, so that nobody waits in a ring: the transactions' own
+rows, then wallets (only to open a balance), then balances, each in the order of their keys.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db.models import F
+
+from accounts.wallets import queries
+from accounts.wallets.models import LIMIT, Balance
+from accounts.wallets.operations import WalletClosed, touch_open
+from accounts.wallets.queries import Key
+from fido.lib import money
+from fido.lib.problems import DomainError
+
+
+class InsufficientFunds(DomainError):
+    code, title = "insufficient-funds", "The wallet holds too little."
+
+
+class BalanceTooLarge(DomainError):
+    code = "balance-too-large"
+    title = f"A balance has at most {money.INTEGER_DIGITS} digits before the point."
+
+
+@dataclass(frozen=True)
+class Movement:
+    """What one transaction does to a balance: `delta` is positive for money that comes in."""
+
+    key: Key
+    delta: Decimal
+
+
+@dataclass
+class Held:
+    """A balance that this transaction has locked; `now` is what it is going to be."""
+
+    before: Decimal
+    is_open: bool
+    now: Decimal
+
+
+def move(*, user_id: int, deltas: Mapping[Key, Decimal]) -> None:
+    """Moves balances of one user by what is not zero of this, all of them or none.
+
+    A credit opens a currency that the wallet does not have.
+
+    Raises:
+        InsufficientFunds: a debit is of more than there is.
+        BalanceTooLarge
+        WalletClosed
+    """
+    wanted = sorted((key, delta) for key, delta in deltas.items() if delta)
+    if len(wanted) > 1:
+        # Before any balance is locked: opening one locks its wallet.
+        _open_missing(user_id, [key for key, delta in wanted if delta > 0])
+    for key, delta in wanted:
+        _move_one(user_id, key, delta)
+
+
+def settle(*, user_id: int, movements: Sequence[Movement]) -> dict[int, DomainError]:
+    """Moves balances of one user by as many of the movements as can be made, one after another.
+
+    Returns why not, of the others, by their places.
+    """
+    refused: dict[int, DomainError] = {}
+    credited = {movement.key for movement in movements if movement.delta > 0}
+    _open_missing(user_id, credited, lenient=True)
+    held = _held(user_id, {movement.key for movement in movements})
+    closed = _closed(user_id, {movement.key for movement in movements} - held.keys())
+    for place, movement in enumerate(movements):
+        balance = held.get(movement.key)
+        if balance is None:
+            gone = movement.key in closed
+            refused[place] = WalletClosed() if gone else InsufficientFunds()
+        elif refusal := _refusal(balance.is_open, balance.now, movement.delta):
+            refused[place] = refusal
+        else:
+            balance.now = money.added(balance.now, movement.delta)
+    for key, balance in held.items():
+        if balance.now != balance.before:
+            _of(user_id, key).update(amount=balance.now)
+    return refused
+
+
+def net(movements: Iterable[Movement]) -> dict[Key, Decimal]:
+    """What movements add up to, by balance."""
+    sums: dict[Key, Decimal] = defaultdict(Decimal)
+    for movement in movements:
+        sums[movement.key] = money.added(sums[movement.key], movement.delta)
+    return sums
+
+
+def _move_one(user_id: int, key: Key, delta: Decimal) -> None:
+    # The condition is looked at again after waiting for another's write, so of two withdrawals
+    # of everything one finds nothing left. After a miss each round means that somebody else has
+    # written in between, or that there is a balance now.
+    while not _moved(user_id, key, delta):
+        balance = queries.balance(user_id, key)
+        if balance is None:
+            _open(user_id, key, delta)
+        elif refusal := _refusal(balance.is_open, balance.amount, delta):
+            raise refusal
+
+
+def _moved(user_id: int, key: Key, delta: Decimal) -> bool:
+    rows = _of(user_id, key).filter(is_open=True).alias(after=F("amount") + delta)
+    return bool(rows.filter(after__gte=0, after__lt=LIMIT).update(amount=F("amount") + delta))
+
+
+def _refusal(is_open: bool, amount: Decimal, delta: Decimal) -> DomainError | None:
+    after = money.added(amount, delta)
+    if not is_open:
+        return WalletClosed()
+    if after < 0:
+        return InsufficientFunds()
+    return BalanceTooLarge() if after >= LIMIT else None
+
+
+def _open(user_id: int, key: Key, delta: Decimal) -> None:
+    if delta > 0:
+        _open_empty(user_id, key)
+    elif _closed(user_id, {key}):
+        raise WalletClosed()
+    else:
+        raise InsufficientFunds()
+
+
+def _open_missing(user_id: int, keys: Iterable[Key], *, lenient: bool = False) -> None:
+    wanted = set(keys)
+    if not wanted:
+        return
+    for key in sorted(wanted - queries.present(user_id, wanted)):
+        try:
+            _open_empty(user_id, key)
+        except WalletClosed:
+            if not lenient:
+                raise
+
+
+def _open_empty(user_id: int, key: Key) -> None:
+    """Opens a balance at zero, unless somebody has done so since we looked."""
+    touch_open(user_id, key[0])
+    wallet_id, currency = key
+    row = Balance(user_id=user_id, wallet_id=wallet_id, currency=currency)
+    Balance.objects.bulk_create([row], ignore_conflicts=True)
+
+
+def _held(user_id: int, keys: Iterable[Key]) -> dict[Key, Held]:
+    """The balances that there are, locked by a real write, one by one in the order of the keys."""
+    held = {}
+    for key in sorted(keys):
+        if _of(user_id, key).update(amount=F("amount")):
+            row = _of(user_id, key).get()
+            held[key] = Held(row.amount, row.is_open, row.amount)
+    return held
+
+
+def _closed(user_id: int, keys: set[Key]) -> set[Key]:
+    """Those of the keys whose wallet is closed."""
+    open_ids = queries.open_among(user_id, {wallet_id for wallet_id, _ in keys})
+    return {key for key in keys if key[0] not in open_ids}
+
+
+def _of(user_id: int, key: Key) -> queries.Balances:
+    return Balance.objects.filter(user_id=user_id, wallet_id=key[0], currency=key[1])

@@ -1,0 +1,34 @@
+"""What a wallet may be called. The name stands in paths, so what a path cannot hold is refused."""
+
+import unicodedata
+
+MAX_LENGTH = 20
+# The wallet that there is without anybody having asked for one.
+MAIN = "main"
+# Control characters, such as hide or turn what stands beside them, and line breaks.
+_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+class MalformedName(ValueError):
+    code = "invalid"
+
+
+def normalised(text: str) -> str:
+    """One way to write a letter with its accent (NFC), so that what looks alike is one name."""
+    return unicodedata.normalize("NFC", text).strip()
+
+
+def parse(text: str) -> str:
+    """The name that a text means.
+
+    Raises:
+        MalformedName: it is empty, too long, `.` or `..`, or holds a slash or what is not seen.
+    """
+    name = normalised(text)
+    if not 0 < len(name) <= MAX_LENGTH:
+        raise MalformedName(f"A wallet's name has 1 to {MAX_LENGTH} characters.")
+    if name in {".", ".."} or set("/\\").intersection(name):
+        raise MalformedName("A wallet's name stands in a path: no slash, and neither . nor ..")
+    if any(unicodedata.category(character) in _UNSEEN for character in name):
+        raise MalformedName("A wallet's name holds no control characters.")
+    return name

@@ -1,0 +1,177 @@
+"""Everything that writes wallets, and opens balances. What moves them is in `movements`.
+
+Locks are taken in one order by everybody: first a wallet's row, then its balances. So opening a
+balance and closing the wallet, which both begin with a write to it, take turns.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+
+from accounts import operations as accounts
+from accounts.models import User
+from accounts.wallets import queries
+from accounts.wallets.models import Balance, Wallet
+from accounts.wallets.names import MAIN
+from fido.lib import clock, money
+from fido.lib.problems import DomainError, InvalidInput, NotFound, PreconditionFailed
+from fido.lib.versioned_cache import write_fence
+
+# So that what lists all of a user's wallets stays a page that one reads.
+MAX_WALLETS = 1000
+
+
+class WalletClosed(DomainError):
+    """The wallet was closed; what belongs to it stays as it is."""
+
+    code, title = "wallet-closed", "The wallet is closed."
+
+
+class WalletHoldsMoney(DomainError):
+    code, title = "wallet-holds-money", "The wallet holds money: take it out first."
+
+
+class TooManyWallets(DomainError):
+    code, title = "too-many-wallets", f"A user has at most {MAX_WALLETS} wallets."
+
+
+class Taken(InvalidInput):
+    """The user has an open wallet of this name, or the wallet this currency."""
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(field, "taken", detail)
+
+
+def create_wallet(*, user_id: int, name: str) -> Wallet:
+    """Opens a wallet, which has no currency yet. `name` is as `names.parse` gives it.
+
+    Raises:
+        Taken, TooManyWallets
+    """
+    if Wallet.objects.of(user_id).open().count() >= MAX_WALLETS:
+        raise TooManyWallets()
+    now = clock.now()
+    wallet = Wallet(user_id=user_id, name=name, created_at=now, updated_at=now)
+    with write_fence(user_id):
+        _refusing_taken(lambda: wallet.save(force_insert=True), user_id, name)
+    return wallet
+
+
+def rename_wallet(*, wallet: Wallet, name: str, if_unchanged: bool = False) -> Wallet:
+    """Gives an open wallet another name, also where its transactions show it.
+
+    Raises:
+        Taken
+        NotFound: it was closed meanwhile.
+        PreconditionFailed: it is no longer as `wallet` says, and was to be renamed only so.
+    """
+    rows = _still(wallet, if_unchanged)
+    changes: dict[str, Any] = {"name": name, "updated_at": clock.now(), "version": F("version") + 1}
+
+    def write() -> None:
+        if not rows.update(**changes):
+            raise PreconditionFailed() if if_unchanged else NotFound()
+
+    # What lists say of the wallet's transactions changes with it.
+    with write_fence(wallet.user_id):
+        _refusing_taken(write, wallet.user_id, name)
+    return Wallet.objects.of(wallet.user_id).get(id=wallet.pk)
+
+
+def close_wallet(*, wallet: Wallet, if_unchanged: bool = False) -> None:
+    """Closes a wallet for good, and makes its name free. Its transactions remain.
+
+    Raises:
+        WalletHoldsMoney
+        NotFound: somebody else has closed it.
+        PreconditionFailed: it is no longer as `wallet` says, and was to be closed only so.
+    """
+    now = clock.now()
+    with write_fence(wallet.user_id), transaction.atomic():
+        rows = _still(wallet, if_unchanged)
+        if not rows.update(closed_at=now, updated_at=now, version=F("version") + 1):
+            raise PreconditionFailed() if if_unchanged else NotFound()
+        balances = queries.open_balances(wallet.user_id, wallet.pk)
+        # Who is moving one of them is waited for; and who comes later finds it closed.
+        balances.filter(amount=0).update(is_open=False)
+        if balances.exists():
+            raise WalletHoldsMoney()
+
+
+def open_balance(*, wallet: Wallet, currency: str, opening: Decimal = money.ZERO) -> Balance:
+    """Opens a currency in a wallet, holding `opening`, which is no transaction.
+
+    Raises:
+        Taken: the wallet has this currency.
+        WalletClosed
+        InvalidInput: the amount has more decimals than the currency.
+    """
+    require_decimals(opening, currency, field="amount")
+    balance = Balance(
+        user_id=wallet.user_id,
+        wallet_id=wallet.pk,
+        currency=currency,
+        opening=opening,
+        amount=opening,
+    )
+    with write_fence(wallet.user_id), transaction.atomic():
+        touch_open(wallet.user_id, wallet.pk)
+        # Nobody else opens one in this wallet now.
+        if queries.balance(wallet.user_id, (wallet.pk, currency)):
+            raise Taken("currency", "The wallet has this currency.")
+        balance.save(force_insert=True)
+    return balance
+
+
+def create_customer(*, full_name: str, currency: str, total: Decimal) -> User:
+    """Creates somebody who does not log in, with `total` in a wallet of the usual name.
+
+    Raises:
+        InvalidInput: the total has more decimals than the currency.
+    """
+    require_decimals(total, currency, field="total")
+    with transaction.atomic():
+        user = accounts.create_customer(full_name=full_name, currency=currency)
+        with write_fence(user.pk):
+            wallet = create_wallet(user_id=user.pk, name=MAIN)
+            open_balance(wallet=wallet, currency=currency, opening=total)
+    return user
+
+
+def touch_open(user_id: int, wallet_id: Any) -> None:
+    """Writes to an open wallet's row, so that nobody closes it before this transaction has ended.
+
+    Raises:
+        WalletClosed
+    """
+    rows = Wallet.objects.of(user_id).open().filter(id=wallet_id)
+    if not rows.update(version=F("version") + 1):
+        raise WalletClosed()
+
+
+def require_decimals(amount: Decimal, currency: str, *, field: str) -> None:
+    """Raises InvalidInput: the amount is written with more decimals than its currency has."""
+    try:
+        money.require_decimals(amount, currency)
+    except money.MalformedAmount as error:
+        raise InvalidInput(field, error.code, str(error)) from None
+
+
+def _still(wallet: Wallet, if_unchanged: bool) -> Any:
+    rows = Wallet.objects.of(wallet.user_id).open().filter(id=wallet.pk)
+    return rows.filter(version=wallet.version) if if_unchanged else rows
+
+
+def _refusing_taken(write: Any, user_id: int, name: str) -> None:
+    try:
+        with transaction.atomic():
+            write()
+    except IntegrityError:
+        # If nobody has the name, it is a bug and must be seen.
+        if queries.open_wallet(user_id, name):
+            raise Taken("name", "You have a wallet of this name.") from None
+        raise

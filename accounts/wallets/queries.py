@@ -1,0 +1,76 @@
+"""Questions about wallets and balances that span rows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from decimal import Decimal
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from accounts.wallets.models import Balance, Wallet
+
+# A wallet and a currency.
+Key = tuple[UUID, str]
+Balances = QuerySet[Balance]
+
+
+def open_wallet(user_id: int, name: str) -> Wallet | None:
+    return Wallet.objects.of(user_id).open().filter(name=name).first()
+
+
+def open_ids(user_id: int, names: Collection[str] | None = None) -> dict[str, UUID]:
+    """The user's open wallets by name: all of them, or those of these names."""
+    if names is not None and not names:
+        return {}
+    rows = Wallet.objects.of(user_id).open()
+    if names is not None:
+        rows = rows.filter(name__in=names)
+    return dict(rows.values_list("name", "id"))
+
+
+def open_among(user_id: int, wallet_ids: Collection[UUID]) -> set[UUID]:
+    rows = Wallet.objects.of(user_id).open().filter(id__in=wallet_ids)
+    return set(rows.values_list("id", flat=True)) if wallet_ids else set()
+
+
+def ids_named(user_id: int, name: str) -> list[UUID]:
+    """The user's wallets that have or had this name: the open one, and any that are closed."""
+    return list(Wallet.objects.of(user_id).filter(name=name).values_list("id", flat=True))
+
+
+def names(user_ids: Iterable[int], wallet_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """What wallets of these users are called, also closed ones. Asks nothing where there are none.
+
+    By both, so that each part of a database that is split by user finds its own.
+    """
+    if not (ids := set(wallet_ids)):
+        return {}
+    rows = Wallet.objects.filter(user_id__in=set(user_ids), id__in=ids)
+    return dict(rows.values_list("id", "name"))
+
+
+def open_balances(user_id: int, wallet_id: UUID | None = None) -> Balances:
+    """The balances of one of the user's wallets, or of all of them."""
+    rows = Balance.objects.filter(user_id=user_id, is_open=True)
+    return rows if wallet_id is None else rows.filter(wallet_id=wallet_id)
+
+
+def balance(user_id: int, key: Key) -> Balance | None:
+    return Balance.objects.filter(_is(user_id, key)).first()
+
+
+def amount(user_id: int, key: Key) -> Decimal:
+    """What there is, exactly, for a caller whose transaction has just moved it."""
+    return Balance.objects.values_list("amount", flat=True).get(_is(user_id, key))
+
+
+def present(user_id: int, keys: Collection[Key]) -> set[Key]:
+    """Those of the keys for which there is a balance, open or closed."""
+    wallet_ids = {wallet_id for wallet_id, _ in keys}
+    rows = Balance.objects.filter(user_id=user_id, wallet_id__in=wallet_ids)
+    return {*keys} & {*rows.values_list("wallet_id", "currency")}
+
+
+def _is(user_id: int, key: Key) -> Q:
+    return Q(user_id=user_id, wallet_id=key[0], currency=key[1])

@@ -1,0 +1,53 @@
+"""Many new rows at once, as an import has them: checked, encrypted, and written as text."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from django.db import connection
+
+from accounts.wallets import movements
+from accounts.wallets.movements import Movement
+from fido.lib.problems import DomainError
+from transactions.models import Transaction
+from transactions.signals import DayMoved, transactions_loaded
+
+
+class NotSettled(Exception):
+    """Some rows that were to be loaded move a balance as it cannot be moved.
+
+    `refused` says why, by the places of their movements. Nothing was written.
+    """
+
+    def __init__(self, refused: dict[int, DomainError]) -> None:
+        super().__init__(refused)
+        self.refused = refused
+
+
+def load(  # noqa: PLR0913 - what a batch consists of
+    *,
+    user_id: int,
+    columns: Sequence[str],
+    lines: bytes,
+    moved: list[DayMoved],
+    ids: tuple[UUID, UUID],
+    in_wallets: Sequence[Movement],
+) -> None:
+    """Adds many new rows of one user, in the caller's database transaction and write fence.
+
+    `lines` are in the text format of PostgreSQL's COPY, their cells those of `columns`: checked
+    and encrypted, as the model would have them. `moved` is what they add up to, `ids` are the
+    first and the last of the block that theirs are from, and `in_wallets` is what those of them
+    that are in a wallet do to it, one after another.
+
+    Raises:
+        IntegrityError: an `external_id` is taken.
+        NotSettled: the caller's database transaction has to be rolled back.
+    """
+    names = ", ".join(map(connection.ops.quote_name, columns))
+    table = connection.ops.quote_name(Transaction._meta.db_table)
+    copy = f"COPY {table} ({names}) FROM STDIN"
+    with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(copy) as rows:
+        rows.write(lines)
+    if refused := movements.settle(user_id=user_id, movements=in_wallets):
+        raise NotSettled(refused)
+    transactions_loaded.send(sender=Transaction, user_id=user_id, moved=moved, ids=ids)
