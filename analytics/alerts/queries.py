@@ -28,6 +28,7 @@ ORDER = ("transaction_date", "id")
 NEWEST_FIRST = ("-transaction_date", "-id")
 # Of a window that ends once enough was seen; a page is read by index, however large the window.
 PAGE = 200
+PAGE_OF_STREAM = 5_000
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,14 @@ def events(rows: Any) -> Iterator[Event]:
 def after(rows: Any, at: datetime, id_: UUID) -> Any:
     """Those of a stream's rows that come later than this place in it."""
     return rows.filter(TupleGreaterThan([F(name) for name in ORDER], (at, id_)))
+
+
+def pages(rows: Any) -> Iterator[Event]:
+    """All events of a stream's rows, read by the page: in constant memory and by no long query."""
+    page = list(events(rows[:PAGE_OF_STREAM]))
+    while page:
+        yield from page
+        page = list(events(after(rows, page[-1].at, page[-1].id)[:PAGE_OF_STREAM]))
 
 
 def pending_checks(user_id: int, most: int) -> list[PendingCheck]:
