@@ -9,9 +9,13 @@ from django.utils.safestring import SafeString
 
 from accounts.staff.access import SearchedByUserAdmin
 from analytics.alerts.admin_backtest import BacktestAdmin
+from analytics.alerts.admin_webhooks import DeliveryAdmin, WebhookEndpointAdmin
 from analytics.alerts.forms import RuleForm, problem_of
 from analytics.alerts.models import Alert, Rule
 from fido.lib.admin import ReadOnlyAdmin
+
+# Registered when they are imported.
+__all__ = ["AlertAdmin", "DeliveryAdmin", "RuleAdmin", "WebhookEndpointAdmin"]
 
 
 @admin.register(Rule)

@@ -8,8 +8,11 @@ from django.db.models import F, Q
 
 from accounts.models import User, require_known_currency
 from analytics.alerts.rules import Kind
+from analytics.alerts.signing import new_secret
 from fido.lib import clock
+from fido.lib.crypto.fields import EncryptedTextField
 from fido.lib.ids import new_id
+from fido.lib.outbound import MAX_URL_LENGTH
 
 # Codes are labels of a metric, so there may be only so many.
 MAX_CODE = 9999
@@ -145,3 +148,88 @@ class CheckTurn(models.Model):
 
     def __str__(self) -> str:
         return str(self.taken_at)
+
+
+class WebhookEndpoint(models.Model):
+    """An address that is told of every alert, and the secrets by which it knows us."""
+
+    url = models.CharField(
+        max_length=MAX_URL_LENGTH, help_text="Begins with https://. It is told of all new alerts."
+    )
+    description = models.CharField(max_length=200, blank=True)
+    enabled = models.BooleanField(default=True, help_text="Cleared, nothing is sent there.")
+    secret = EncryptedTextField(default=new_secret, editable=False)
+    # While a receiver changes over, what is sent is signed by both.
+    previous_secret = EncryptedTextField(null=True, editable=False)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        permissions = [("view_webhook_secret", "Can see the secrets of webhook endpoints")]
+
+    def __str__(self) -> str:
+        return self.description or f"endpoint {self.pk}"
+
+
+class Delivery(models.Model):
+    """One alert on its way to one endpoint. Its id is the `webhook-id` of every attempt."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        DELIVERED = "delivered"
+        FAILED = "failed"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
+    alert = models.ForeignKey(Alert, on_delete=models.PROTECT, related_name="+", db_index=False)
+    endpoint = models.ForeignKey(
+        WebhookEndpoint, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    status = models.CharField(max_length=9, choices=Status.choices, default=Status.PENDING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField(default=clock.now)
+    gives_up_at = models.DateTimeField()
+    # Whose turn it is. Who lost the lease does not write down how it went.
+    lease = models.UUIDField(null=True)
+    leased_until = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        indexes = [
+            models.Index(
+                fields=["user", "due_at"],
+                condition=Q(status="pending"),
+                name="deliveries_due_of_user",
+            ),
+            # For the job that looks for what is due.
+            models.Index(fields=["due_at"], condition=Q(status="pending"), name="deliveries_due"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "alert", "endpoint"], name="delivery_once_per_endpoint"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class DeliveryAttempt(models.Model):
+    """How one attempt went: a status, or why there was none."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
+    delivery = models.ForeignKey(
+        Delivery, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    at = models.DateTimeField(default=clock.now)
+    status = models.PositiveSmallIntegerField(null=True)
+    error = models.CharField(max_length=50, blank=True)
+    milliseconds = models.PositiveIntegerField()
+
+    class Meta:
+        default_permissions = ()
+        indexes = [models.Index(fields=["user", "delivery", "id"], name="attempts_of_delivery")]
+
+    def __str__(self) -> str:
+        return str(self.status or self.error)

@@ -10,11 +10,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.fields.tuple_lookups import TupleGreaterThan, TupleLessThan
+from django.db.models.functions import Now
 
 from accounts.models import User
-from analytics.alerts.models import Alert, PendingCheck, Rule
+from analytics.alerts.models import (
+    Alert,
+    Delivery,
+    DeliveryAttempt,
+    PendingCheck,
+    Rule,
+    WebhookEndpoint,
+)
 from analytics.alerts.parameters import InvalidParameters
 from analytics.alerts.rules import Event, Kind, Needs, Watch, parsed, raised
 from fido.lib import money
@@ -29,6 +37,7 @@ NEWEST_FIRST = ("-transaction_date", "-id")
 # Of a window that ends once enough was seen; a page is read by index, however large the window.
 PAGE = 200
 PAGE_OF_STREAM = 5_000
+DUE_AT_ONCE = 10
 
 
 @dataclass(frozen=True)
@@ -183,3 +192,29 @@ def alerts(*, viewer: User, filters: dict[str, Any]) -> QuerySet[Alert]:
         "time__lt": period.end,
     }
     return rows.filter(**{name: value for name, value in wanted.items() if value is not None})
+
+
+def is_due() -> Q:
+    """Deliveries whose time has come, to endpoints that are on, and that nobody is at."""
+    free = Q(leased_until__isnull=True) | Q(leased_until__lt=Now())
+    return free & Q(
+        status=Delivery.Status.PENDING,
+        due_at__lte=Now(),
+        endpoint__in=WebhookEndpoint.objects.filter(enabled=True),
+    )
+
+
+def due_deliveries(user_id: int) -> list[UUID]:
+    """Some of a user's, those that are due longest first."""
+    rows = Delivery.objects.filter(is_due(), user_id=user_id).order_by("due_at")
+    return list(rows.values_list("id", flat=True)[:DUE_AT_ONCE])
+
+
+def users_with_due_deliveries() -> list[int]:
+    rows = Delivery.objects.filter(is_due()).values_list("user_id", flat=True)
+    return list(rows.distinct())
+
+
+def attempts_of(delivery: Delivery) -> QuerySet[DeliveryAttempt]:
+    rows = DeliveryAttempt.objects.filter(user_id=delivery.user_id, delivery_id=delivery.pk)
+    return rows.order_by("-id")

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import transaction
 from django.dispatch import receiver
 
-from analytics.alerts import operations, tasks
+from analytics.alerts import deliveries, operations, tasks
 from analytics.alerts.models import Alert
 from analytics.alerts.signals import alerts_raised
 from fido.lib.metrics import ALERTS
@@ -37,6 +37,13 @@ def count_alerts(sender: Any, alerts: list[Alert], **kwargs: Any) -> None:
 def _count(codes: Counter[int]) -> None:
     for code, number in codes.items():
         ALERTS.labels(str(code)).inc(number)
+
+
+@receiver(alerts_raised)
+def enqueue_deliveries(sender: Any, alerts: list[Alert], **kwargs: Any) -> None:
+    if deliveries.enqueue(alerts):
+        user_id = alerts[0].user_id
+        transaction.on_commit(lambda: tasks.request_delivery(user_id), robust=True)
 
 
 def _check_after_commit(user_id: int) -> None:
