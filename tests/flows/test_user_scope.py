@@ -17,6 +17,7 @@ from tests.alerts import add_default_rules, check_all
 from tests.client import ApiClient
 from tests.imports import HEADER, csv, imported, upload
 
+APPS = {"fido", "accounts", "transactions", "imports", "analytics", "alerts"}
 PER_USER_TABLES = {
     model._meta.db_table: model
     for model in apps.get_models()
