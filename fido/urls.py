@@ -30,6 +30,7 @@ urlpatterns = [
     path("api/docs", SpectacularSwaggerView.as_view(**PUBLIC, url_name="schema"), name="docs"),
     path("api/v1/", include("accounts.api.urls")),
     path("api/v1/", include("accounts.rates.api.urls")),
+    path("api/v1/", include("accounts.wallets.api.urls")),
     path("api/v1/", include("transactions.api.urls")),
     path("api/v1/", include("transactions.imports.api.urls")),
     path("api/v1/", include("analytics.api.urls")),

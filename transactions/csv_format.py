@@ -12,11 +12,12 @@ COLUMNS = (
     "currency",
     "description",
     "external_id",
+    "wallet",
     "created_at",
     "updated_at",
 )
 # Those that hold what people have typed: armoured in a file, and made bare when it is read.
-FREE_TEXT = ("full_name", "description", "external_id")
+FREE_TEXT = ("full_name", "description", "external_id", "wallet")
 
 # What follows may be taken for a formula: the signs by which one begins, also full-width, behind
 # apostrophes of ours and characters that nobody sees.

@@ -15,18 +15,18 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import Error, connection
-from django.db.models import QuerySet
 
 from fido.lib.database import bounded_read
 from fido.lib.problems import DomainError
-from transactions import file_formats
+from transactions import file_formats, queries
 from transactions.csv_format import COLUMNS
 from transactions.file_formats import FileFormat
-from transactions.models import Transaction
+from transactions.models import TransactionQuerySet
 
 logger = structlog.get_logger("fido.export")
 
 BATCH_ROWS = 500
+READ = ["wallet_name" if column == "wallet" else column for column in COLUMNS]
 # It is given back with the transaction, whatever becomes of this process.
 TAKE_TURN = "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))"
 
@@ -78,7 +78,7 @@ class Export:
     A user has one export at a time. `masked` hides names, under columns of another name.
     """
 
-    rows: QuerySet[Transaction]
+    rows: TransactionQuerySet
     viewer_id: int
     file_format: FileFormat
     masked: bool
@@ -129,7 +129,7 @@ class Export:
         with slots.taken(), bounded_read(**bounds):
             self._take_turn()
             # In a transaction, so that the cursor ends with it and nothing is read ahead.
-            rows: Any = self.rows.values_list(*COLUMNS)
+            rows: Any = queries.with_wallet_name(self.rows).values_list(*READ)
             with closing(rows.iterator(BATCH_ROWS)) as found:
                 batch = list(islice(found, BATCH_ROWS))
                 self._opened = True

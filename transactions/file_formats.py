@@ -33,7 +33,7 @@ class FileFormat:
 
 def answered(row: Row) -> list[Any]:
     """The values as the API answers them."""
-    id_, user_id, name, date, amount, kind, currency, description, external_id, *times = row
+    id_, user_id, name, date, amount, kind, currency, description, *ids, created, updated = row
     return [
         str(id_),
         user_id,
@@ -43,8 +43,9 @@ def answered(row: Row) -> list[Any]:
         kind,
         currency,
         description,
-        external_id,
-        *map(clock.text, times),
+        *ids,
+        clock.text(created),
+        clock.text(updated),
     ]
 
 

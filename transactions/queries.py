@@ -1,10 +1,17 @@
 """Questions about transactions that span rows."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
+from django.db.models import Exists, OuterRef, Subquery
+
 from accounts.models import User
+from accounts.wallets import queries as wallets
+from accounts.wallets.models import Wallet
 from transactions.models import Transaction, TransactionQuerySet
 
 LOOKUPS = {
@@ -19,16 +26,47 @@ LOOKUPS = {
 def history(*, viewer: User, filters: dict[str, Any]) -> TransactionQuerySet:
     """What the viewer may see of what they asked for.
 
-    `filters` holds a `period` and any of `user_id`, `full_name` (whole, in clear) and LOOKUPS.
+    `filters` holds a `period` and any of `user_id`, `full_name` (whole, in clear), `wallet` (its
+    name) and LOOKUPS.
     """
     rows = Transaction.objects.visible_to(viewer).within(filters["period"])
     if "user_id" in filters:
         rows = rows.of(filters["user_id"])
     if "full_name" in filters:
         rows = rows.named(filters["full_name"])
+    if "wallet" in filters:
+        everybody = viewer.may_for_others("transactions.view_transaction")
+        rows = _in_wallet(
+            rows, filters["wallet"], filters.get("user_id") if everybody else viewer.pk
+        )
     return rows.filter(
         **{lookup: filters[name] for name, lookup in LOOKUPS.items() if name in filters}
     )
+
+
+def _in_wallet(rows: TransactionQuerySet, name: str, user_id: int | None) -> TransactionQuerySet:
+    if user_id is None:
+        return rows.filter(Exists(_wallet_of_row().filter(name=name)))
+    # Looked up apart, so that there is an index that gives the order.
+    ids = wallets.ids_named(user_id, name)
+    return rows.filter(wallet_id=ids[0]) if len(ids) == 1 else rows.filter(wallet_id__in=ids)
+
+
+def _wallet_of_row() -> Any:
+    return Wallet.objects.filter(user_id=OuterRef("user_id"), id=OuterRef("wallet_id"))
+
+
+def wallet_names(rows: Sequence[Transaction]) -> Mapping[UUID, str]:
+    """What the wallets of these transactions are called; no query where none is in one."""
+    inside = [row for row in rows if row.wallet_id is not None]
+    return wallets.names(
+        (row.user_id for row in inside), (row.wallet_id for row in inside if row.wallet_id)
+    )
+
+
+def with_wallet_name(rows: TransactionQuerySet) -> TransactionQuerySet:
+    """Annotates `wallet_name`, for rows that are read in one statement however many they are."""
+    return rows.annotate(wallet_name=Subquery(_wallet_of_row().values("name")))
 
 
 def ordering(order: str) -> tuple[str, str]:
@@ -49,6 +87,50 @@ def ids_of_external(user_id: int, external_ids: Collection[str]) -> dict[str, UU
         return {}
     rows = Transaction.objects.filter(user_id=user_id, external_id__in=external_ids)
     return {str(external_id): id_ for external_id, id_ in rows.values_list("external_id", "id")}
+
+
+@dataclass(frozen=True)
+class BalanceDifference:
+    """A balance, and what it would be by its opening amount and its transactions.
+
+    `amount` is None where transactions are in a wallet that has no such balance.
+    """
+
+    user_id: int
+    wallet_id: UUID
+    currency: str
+    amount: Decimal | None
+    due: Decimal
+
+
+def balance_differences(first_user_id: int, last_user_id: int) -> list[BalanceDifference]:
+    """The wrong balances of users `first..last` (both included).
+
+    One statement reads balances and transactions: no write can come between.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(BALANCE_DIFFERENCES, {"first": first_user_id, "last": last_user_id})
+        return [BalanceDifference(*row) for row in cursor.fetchall()]
+
+
+BALANCE_DIFFERENCES = """
+SELECT user_id, wallet_id, currency, sum(amount) AS amount, sum(due) AS due
+FROM (
+    SELECT user_id, wallet_id, currency, amount, opening AS due
+    FROM wallets_balance
+    WHERE user_id BETWEEN %(first)s AND %(last)s
+  UNION ALL
+    SELECT user_id, wallet_id, currency, NULL,
+           sum(CASE transaction_type WHEN 'credit' THEN transaction_amount
+               ELSE -transaction_amount END)
+    FROM transactions_transaction
+    WHERE user_id BETWEEN %(first)s AND %(last)s AND wallet_id IS NOT NULL
+    GROUP BY user_id, wallet_id, currency
+) AS both_sides
+GROUP BY user_id, wallet_id, currency
+HAVING sum(amount) IS DISTINCT FROM sum(due)
+ORDER BY user_id, wallet_id, currency
+"""
 
 
 def owner_of(transaction_id: UUID) -> int | None:

@@ -9,6 +9,5 @@ urlpatterns = [
     path("auth/logout", views.LogoutView.as_view()),
     path("users/me", views.MeView.as_view()),
     path("users/me/password", views.PasswordView.as_view()),
-    path("users", views.UserListView.as_view()),
     path("users/<user_id:user_id>", views.UserDetailView.as_view()),
 ]

@@ -10,7 +10,9 @@ _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 class MalformedName(ValueError):
-    code = "invalid"
+    def __init__(self, message: str, code: str = "invalid") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 def normalised(text: str) -> str:
@@ -26,7 +28,7 @@ def parse(text: str) -> str:
     """
     name = normalised(text)
     if not 0 < len(name) <= MAX_LENGTH:
-        raise MalformedName(f"A wallet's name has 1 to {MAX_LENGTH} characters.")
+        raise MalformedName(f"A wallet's name has 1 to {MAX_LENGTH} characters.", "max-length")
     if name in {".", ".."} or set("/\\").intersection(name):
         raise MalformedName("A wallet's name stands in a path: no slash, and neither . nor ..")
     if any(unicodedata.category(character) in _UNSEEN for character in name):

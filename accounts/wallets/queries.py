@@ -19,14 +19,20 @@ def open_wallet(user_id: int, name: str) -> Wallet | None:
     return Wallet.objects.of(user_id).open().filter(name=name).first()
 
 
-def open_ids(user_id: int, names: Collection[str] | None = None) -> dict[str, UUID]:
-    """The user's open wallets by name: all of them, or those of these names."""
-    if names is not None and not names:
+def open_ids(user_id: int) -> dict[str, UUID]:
+    """The user's open wallets by name."""
+    return dict(Wallet.objects.of(user_id).open().values_list("name", "id"))
+
+
+def open_ids_of(named: Collection[tuple[int, str]]) -> dict[tuple[int, str], UUID]:
+    """Those open wallets of these users and names that there are, by both."""
+    if not named:
         return {}
-    rows = Wallet.objects.of(user_id).open()
-    if names is not None:
-        rows = rows.filter(name__in=names)
-    return dict(rows.values_list("name", "id"))
+    user_ids, called = ({*each} for each in zip(*named, strict=True))
+    rows = Wallet.objects.filter(user_id__in=user_ids, name__in=called).open()
+    return {
+        (user_id, name): id_ for user_id, name, id_ in rows.values_list("user_id", "name", "id")
+    }
 
 
 def open_among(user_id: int, wallet_ids: Collection[UUID]) -> set[UUID]:

@@ -39,11 +39,45 @@ def parse(value: object) -> Decimal:
     Raises:
         MalformedAmount: anything else, zero, a negative, or more than 15 digits before the point.
     """
+    amount = _finite(value)
+    if amount <= 0:
+        raise MalformedAmount("not-positive", "An amount is greater than zero.")
+    return _bounded(amount)
+
+
+def parse_signed(value: object) -> Decimal:
+    """The same, below zero as well: what is added, or withdrawn.
+
+    Raises:
+        MalformedAmount: anything else, zero, or more than 15 digits before the point.
+    """
+    amount = _finite(value)
+    if amount == 0:
+        raise MalformedAmount("zero", "What is moved is not zero.")
+    return _bounded(amount)
+
+
+def parse_held(value: object) -> Decimal:
+    """The same, or zero: what there is.
+
+    Raises:
+        MalformedAmount: anything else, a negative, or more than 15 digits before the point.
+    """
+    amount = _finite(value)
+    if amount < 0:
+        raise MalformedAmount("negative", "What there is, is not below zero.")
+    # JSON can write -0, and 0e999999.
+    return _bounded(amount) if amount else ZERO
+
+
+def _finite(value: object) -> Decimal:
     amount = _decimal(value)
     if not amount.is_finite():
         raise MalformedAmount("invalid", "An amount is a finite decimal number.")
-    if amount <= 0:
-        raise MalformedAmount("not-positive", "An amount is greater than zero.")
+    return amount
+
+
+def _bounded(amount: Decimal) -> Decimal:
     # Before anything is computed with it: 1e999999 is small to write and huge to print.
     if amount.adjusted() >= INTEGER_DIGITS:
         raise MalformedAmount("too-large", f"At most {INTEGER_DIGITS} digits before the point.")

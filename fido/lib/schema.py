@@ -134,6 +134,20 @@ class MoneySchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-c
         return {"oneOf": [text | {"maxLength": 64}, {"type": "number"}]}
 
 
+class HeldMoneySchema(MoneySchema):  # type: ignore[no-untyped-call]
+    target_class = "fido.lib.serializers.HeldMoneyField"
+
+
+class SignedMoneySchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """Only ever sent."""
+
+    target_class = "fido.lib.serializers.SignedMoneyField"
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        text = {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$", "example": "-10.00"}
+        return {"oneOf": [text | {"maxLength": 64}, {"type": "number"}]}
+
+
 class MomentSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
     """A request may send a date alone, an answer has a time."""
 

@@ -72,6 +72,18 @@ class MoneyField(ParsedField[Decimal]):
     parse = staticmethod(money.parse)
 
 
+class SignedMoneyField(ParsedField[Decimal]):
+    """An amount to add, or below zero to withdraw."""
+
+    parse = staticmethod(money.parse_signed)
+
+
+class HeldMoneyField(ParsedField[Decimal]):
+    """What there is of a currency: zero or more."""
+
+    parse = staticmethod(money.parse_held)
+
+
 class MomentField(ParsedField[datetime]):
     """A time, or a date meaning its midnight; in UTC afterwards."""
 

@@ -13,9 +13,9 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection, connections, transaction
 
+from accounts.management.users import time_to_read
 from accounts.models import User
 from analytics import operations, queries
-from analytics.management.commands import check_totals
 from analytics.models import DailyTotals
 from fido.lib.clock import Period
 from tests.factories import UserFactory, record
@@ -152,7 +152,7 @@ def test_an_unknown_user_is_named(user: User) -> None:
 
 
 def test_every_user_is_in_some_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(check_totals, "USERS_IN_A_BATCH", 2)
+    monkeypatch.setattr("accounts.management.users.USERS_IN_A_BATCH", 2)
     users = UserFactory.create_batch(5)
     for each in users:
         record(each)
@@ -181,7 +181,7 @@ def test_the_limit_on_statements_is_lifted_for_the_check_alone(user: User) -> No
             return str(cursor.fetchone()[0])
 
     usual = limit()
-    with check_totals._time_to_read():
+    with time_to_read():
         lifted = limit()
 
     assert (lifted, limit()) == ("0", usual)

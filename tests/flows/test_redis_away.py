@@ -37,6 +37,7 @@ class Visitor:
         data = None if body is None else json.dumps(body).encode()
         start, _, rest = route.partition("{")
         path = f"/api/v1{start}{at}{rest.partition('}')[2]}" if rest else f"/api/v1{route}"
+        path = path.replace("{code}", also.get("code", ""))
         answer = self.server.request(method, path + also.get("query", ""), data, **headers)
         answer.json = json.loads(answer.content or b"null")
         return answer
@@ -106,6 +107,7 @@ def test_every_route_answers_as_ever(visitor: Visitor) -> None:
     _staff(visitor, grace)
     _alerts(visitor, grace)
     _files(visitor)
+    _wallets(visitor)
 
     # A route that is new has to be called here too.
     assert visitor.called == _all_operations()
@@ -197,10 +199,37 @@ def _alerts(visitor: Visitor, user_id: int) -> None:
     assert alert["code"] == 123
 
 
+WALLET = "/wallets/{name}"
+HELD = [f"{WALLET}/currencies", f"{WALLET}/currencies_converted", "/currencies_converted"]
+
+
+def _wallets(visitor: Visitor) -> None:
+    assert visitor.send("POST", "/wallets", {"name": "main"}).status == 201
+    opened = {"currency": "USD", "amount": "5"}
+    assert visitor.send("POST", HELD[0], opened, at="main").json == opened | {"amount": "5.00"}
+    funds = f"{HELD[0]}/{{code}}/funds"
+    for amount, left in (("1.50", "6.50"), ("-6.50", "0.00")):
+        moved = visitor.send("POST", funds, {"amount": amount}, at="main", code="USD")
+        assert (moved.status, moved.json["amount"]) == (201, left)
+        for route in HELD[1:]:
+            converted = visitor.send("GET", route, at="main", query="?to=USD")
+            assert (converted.json["sum"], converted.headers["X-Cache"]) == (left, "bypass")
+        (line,) = visitor.send("GET", HELD[0], at="main").json["results"]
+        assert line["amount"] == left
+    assert visitor.send("PUT", WALLET, {"name": "a"}, at="main").status == 200
+    assert visitor.send("PATCH", WALLET, {"name": "b"}, at="a").status == 200
+    assert visitor.send("GET", WALLET, at="b").json["name"] == "b"
+    assert [row["name"] for row in visitor.send("GET", "/wallets").json["results"]] == ["b"]
+    assert visitor.send("DELETE", WALLET, at="b").status == 204
+    assert visitor.send("GET", "/wallets").json["results"] == []
+
+
 def _staff(visitor: Visitor, user_id: int) -> None:
     visitor.log_in("admin")
     assert visitor.send("GET", "/users/{user_id}", at=user_id).json["full_name"] == "Grace Hopper"
     assert len(visitor.send("GET", "/users").json["results"]) == 3
+    customer = visitor.send("POST", "/users", {"name": "Jane Doe", "total": "1"})
+    assert (customer.status, customer.json["total"]) == (201, "1.00")
     assert visitor.send("GET", CACHED[2], at=user_id).json["total_transactions"] == 1
 
 

@@ -17,12 +17,11 @@ from tests.alerts import add_default_rules, check_all
 from tests.client import ApiClient
 from tests.imports import HEADER, csv, imported, upload
 
-APPS = {"fido", "accounts", "transactions", "imports", "analytics", "alerts"}
+APPS = {"fido", "accounts", "wallets", "transactions", "imports", "analytics", "alerts"}
 PER_USER_TABLES = {
     model._meta.db_table: model
     for model in apps.get_models()
-    if model._meta.app_label
-    in {"fido", "accounts", "transactions", "imports", "analytics", "alerts"}
+    if model._meta.app_label in APPS
     and any(field.column == "user_id" for field in model._meta.local_fields)
     and model._meta.db_table not in {"accounts_user_groups", "accounts_user_user_permissions"}
 }
@@ -68,6 +67,8 @@ def test_the_tables_that_grow_per_user_are_known() -> None:
         "fido_idempotencykey",
         "imports_import",
         "transactions_transaction",
+        "wallets_balance",
+        "wallets_wallet",
     ]
     for model in PER_USER_TABLES.values():
         column = next(f for f in model._meta.local_fields if f.column == "user_id")
@@ -130,10 +131,16 @@ def test_a_customers_whole_life_names_the_user_in_every_statement(
             anybody.post("/auth/logout", {"refresh_token": pair["refresh_token"]}).status_code,
         ]
         statuses += import_and_cancel(ada)
+        statuses += wallets_from_first_to_last(ada, body)
         statuses += raise_alerts(ada)
         operations.fold(ada.user_id)
 
-    assert statuses == [409, 409, 201, 201, *[200] * 8, 3, 204, 204, 200, 204, 200, 200, 1]
+    alerted = [200, 200, 1]
+    assert statuses == [
+        *(409, 409, 201, 201, *[200] * 8, 3, 204, 204, 200, 204),
+        *WALLET_STATUSES,
+        *alerted,
+    ]
     for table in PER_USER_TABLES:
         assert any(table in sql for sql in seen), table
 
@@ -157,6 +164,49 @@ def raise_alerts(client: ApiClient) -> list[int]:
     assert deliveries.deliver_one(client.user_id)
     listed = client.get("/alerts", code=123)
     return [recorded.status_code, listed.status_code, len(listed.json()["results"])]
+
+
+WALLET_STATUSES = [*[201] * 5, *[200] * 7, 201, *[200] * 4, 204, 204, 200, 204, 2]
+
+
+def wallets_from_first_to_last(client: ApiClient, body: dict[str, str]) -> list[int]:
+    """Each wallet route, each way to move a balance, and the last line is what an import made."""
+    main, other = "/wallets/main", "/wallets/other"
+    inside = body | {"wallet": "main", "external_id": "w"}
+    made = [
+        client.post("/wallets", {"name": "main"}),
+        client.post("/wallets", {"name": "other"}, HTTP_IDEMPOTENCY_KEY="w"),
+        client.post(f"{main}/currencies", {"currency": "USD", "amount": "5"}),
+        client.post(f"{main}/currencies/USD/funds", {"amount": "-5"}),
+        row := client.post("/transactions", inside),
+    ]
+    path = f"/transactions/{row.json()['id']}"
+    answers = [
+        *made,
+        client.get("/wallets"),
+        client.get(main),
+        client.get(f"{main}/currencies"),
+        client.get(f"{main}/currencies_converted", to="EUR"),
+        client.get("/currencies_converted", to="EUR"),
+        client.get("/transactions", wallet="main"),
+        client.patch(main, {"name": "first"}),
+        client.post("/transactions/bulk", [inside | {"external_id": "v", "wallet": "other"}]),
+        client.post("/transactions/bulk?atomic=false", [inside | {"wallet": "first"}]),
+        client.patch(path, {"wallet": "other", "currency": "EUR"}),
+        client.patch(path, {"wallet": "first"}),
+        client.get(path),
+        client.delete(path),
+        client.delete("/wallets/first"),
+        client.put(other, {"name": "second"}),
+        client.delete(client_path_of(client, "v")),
+    ]
+    rows = csv("2026-01-31,1,credit,second", "2026-01-31,1,debit,second", header=f"{HEADER},wallet")
+    return [*(answer.status_code for answer in answers), imported(client, rows).rows_created]
+
+
+def client_path_of(client: ApiClient, external_id: str) -> str:
+    (row,) = client.get("/transactions", external_id=external_id).json()["results"]
+    return f"/transactions/{row['id']}"
 
 
 def test_a_statement_without_its_user_is_noticed(db: None) -> None:

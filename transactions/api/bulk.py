@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 
 from accounts.api.authentication import caller
 from accounts.models import User
+from accounts.wallets import queries
 from fido.lib.conditional import json_answer, rendered
 from fido.lib.idempotency import Attempt
 from fido.lib.parsing import BulkJSONParser
@@ -29,8 +30,10 @@ from transactions.api.serializers import (
     shown_masked,
 )
 from transactions.api.views import NOT_FOR_OTHERS, draft_of, may_record_for_others
+from transactions.api.wallets import Wallets, resolve
 from transactions.models import Transaction
 from transactions.operations import Draft
+from transactions.queries import wallet_names
 
 MAX_ROWS = 5000
 # With a key all is one transaction, which must stay far below what PostgreSQL lets one take.
@@ -41,7 +44,8 @@ MAX_ERRORS_OF_ROW = 10
 Refusal = DomainError | APIException
 TAKEN_OR_IN_FLIGHT = OpenApiResponse(
     description="`index` says which row has an external_id that is taken, `existing_id` by which"
-    " transaction; or a request with this Idempotency-Key is being worked on."
+    " transaction; or which row's wallet holds too little, or is closed; or a request with this"
+    " Idempotency-Key is being worked on."
 )
 
 
@@ -122,7 +126,10 @@ def _read(me: User, data: list[Any]) -> list[Row | Refusal]:
     serializer = TransactionSerializer()  # one for all: to make it takes longer than to use it
     values = [_checked(serializer, each) for each in data]
     owners = _owners(me, values)
-    return [each if isinstance(each, Exception) else _row(each, me, owners) for each in values]
+    wallets = _wallets(me, values)
+    return [
+        each if isinstance(each, Exception) else _row(each, me, owners, wallets) for each in values
+    ]
 
 
 def _checked(serializer: TransactionSerializer, data: Any) -> dict[str, Any] | ValidationError:
@@ -140,7 +147,15 @@ def _owners(me: User, values: list[dict[str, Any] | ValidationError]) -> dict[in
     return User.objects.in_bulk(named) if may_record_for_others(me) else None
 
 
-def _row(values: dict[str, Any], me: User, owners: dict[int, User] | None) -> Row | Refusal:
+def _wallets(me: User, values: list[dict[str, Any] | ValidationError]) -> Wallets:
+    """The wallets that the rows name, of whoever they are to be."""
+    rows = (each for each in values if isinstance(each, dict) and each.get("wallet") is not None)
+    return queries.open_ids_of({(each.get("user_id", me.pk), each["wallet"]) for each in rows})
+
+
+def _row(
+    values: dict[str, Any], me: User, owners: dict[int, User] | None, wallets: Wallets
+) -> Row | Refusal:
     user_id = values.pop("user_id", me.pk)
     if user_id != me.pk and owners is None:
         return PermissionDenied()
@@ -148,10 +163,11 @@ def _row(values: dict[str, Any], me: User, owners: dict[int, User] | None) -> Ro
     if owner is None:
         return ValidationError({"user_id": ErrorDetail("No such user.", "unknown-user")})
     sent_name = "full_name" in values
-    draft = draft_of(values, owner)
     try:
+        resolve(values, owner.pk, wallets)
+        draft = draft_of(values, owner)
         operations.require_recordable(draft)
-    except DomainError as refusal:
+    except (DomainError, ValidationError) as refusal:
         return refusal
     return Row(owner, draft, sent_name)
 
@@ -185,10 +201,11 @@ def _recorded(me: User, rows: list[Row | Refusal], *, atomic: bool) -> HttpRespo
         made = operations.record_many(
             owner=mine[0].owner, drafts=[row.draft for row in mine], atomic=atomic
         )
+        names = wallet_names([each for each in made if isinstance(each, Transaction)])
         for n, row, outcome in zip(indexes, mine, made, strict=True):
             if isinstance(outcome, Transaction):
                 clear = row.sent_name or row.owner.pk == me.pk
-                seen = shown(outcome) if clear else shown_masked(outcome)
+                seen = shown(outcome, names) if clear else shown_masked(outcome, names)
                 results.append({"index": n, "status": 201, "transaction": seen})
             else:
                 results.append(_refused(n, outcome))

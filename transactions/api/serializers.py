@@ -1,11 +1,14 @@
 """Shapes of the transaction routes. Every field is declared: mapping a model costs more."""
 
+from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.models import MAX_NAME_LENGTH
+from accounts.wallets import names
 from fido.lib import clock, money
 from fido.lib.crypto.masking import HIDDEN, masked_name
 from fido.lib.pagination import ListQuery
@@ -38,6 +41,16 @@ class UserIdField(serializers.IntegerField):
         super().__init__(min_value=1, max_value=MAX_BIGINT, required=False, **kwargs)
 
 
+class WalletField(Text):
+    """A wallet's name; whether there is such a wallet is asked where its owner is known."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=names.MAX_LENGTH, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        return names.normalised(super().to_internal_value(data))
+
+
 class TransactionSerializer(StrictSerializer):
     """A credit or a debit."""
 
@@ -50,11 +63,9 @@ class TransactionSerializer(StrictSerializer):
     currency = CurrencyField(required=False, help_text="Default: the user's.")
     description = Text(max_length=MAX_DESCRIPTION_LENGTH, **NULLABLE)
     external_id = Text(max_length=MAX_EXTERNAL_ID_LENGTH, **NULLABLE)
+    wallet = WalletField(help_text="The name of the wallet whose balance it moves.", **NULLABLE)
     created_at = serializers.DateTimeField(read_only=True)
     updated_at = serializers.DateTimeField(read_only=True)
-
-    def to_representation(self, instance: Transaction) -> dict[str, Any]:
-        return shown(instance)
 
 
 class BulkQuery(QuerySerializer):
@@ -101,6 +112,7 @@ class HistoryFilters(PeriodSerializer):
     max_amount = MoneyField(required=False)
     external_id = Text(max_length=MAX_EXTERNAL_ID_LENGTH, required=False)
     full_name = Text(max_length=MAX_NAME_LENGTH, required=False)
+    wallet = WalletField(required=False)
     user_id = UserIdField(help_text="Staff only.")
     order = ChoiceField(
         choices=["-transaction_date", "transaction_date"],
@@ -119,10 +131,11 @@ class ExportSerializer(HistoryFilters):
     format = ChoiceField(choices=sorted(FORMATS), default="csv", required=False)
 
 
-def shown(row: Transaction) -> dict[str, Any]:
+def shown(row: Transaction, wallets: Mapping[UUID, str]) -> dict[str, Any]:
     """The answer's fields, as TransactionSerializer declares them.
 
-    By hand: eleven field objects a row are most of the time of a history page.
+    `wallets` are the names by id. By hand: twelve field objects a row are most of the time of a
+    history page.
     """
     return {
         "id": str(row.pk),
@@ -134,12 +147,13 @@ def shown(row: Transaction) -> dict[str, Any]:
         "currency": row.currency,
         "description": row.description,
         "external_id": row.external_id,
+        "wallet": row.wallet_id and wallets[row.wallet_id],
         "created_at": clock.text(row.created_at),
         "updated_at": clock.text(row.updated_at),
     }
 
 
-def shown_masked(row: Transaction) -> dict[str, Any]:
+def shown_masked(row: Transaction, wallets: Mapping[UUID, str]) -> dict[str, Any]:
     """Somebody else's transaction in a list, or for staff who may not open names."""
-    names = {"full_name": masked_name(row.full_name), "description": row.description and HIDDEN}
-    return shown(row) | names
+    masked = {"full_name": masked_name(row.full_name), "description": row.description and HIDDEN}
+    return shown(row, wallets) | masked

@@ -1,5 +1,6 @@
 """HTTP for transactions: who may, what shape, one operation."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -31,14 +32,20 @@ from transactions.api.serializers import (
     shown,
     shown_masked,
 )
+from transactions.api.wallets import resolve, resolve_edit
 from transactions.models import Transaction
 from transactions.operations import Draft
 
+Names = Mapping[UUID, str]
 NOT_FOR_OTHERS = OpenApiResponse(description="Only staff and services record for others.")
-TAKEN = OpenApiResponse(description="There is a transaction with this external_id.")
+TAKEN = OpenApiResponse(
+    description="There is a transaction with this external_id; or the wallet holds too little, or"
+    " is closed."
+)
+IN_THE_WAY = OpenApiResponse(description="The wallet holds too little, or is closed.")
 TAKEN_OR_IN_FLIGHT = OpenApiResponse(
-    description="There is a transaction with this external_id, or a request with this"
-    " Idempotency-Key is being worked on."
+    description="There is a transaction with this external_id; or the wallet holds too little, or"
+    " is closed; or a request with this Idempotency-Key is being worked on."
 )
 
 
@@ -61,7 +68,8 @@ class TransactionListView(GenericAPIView[Transaction]):
 
         def answer() -> Any:
             page = self.paginate_queryset(queries.history(viewer=viewer, filters=self.query))
-            rows = [_in_list(row, viewer) for row in page or []]
+            names = queries.wallet_names(page or [])
+            rows = [_in_list(row, viewer, names) for row in page or []]
             return self.get_paginated_response(rows).data
 
         # Not for staff, who see everybody's. The links in it begin with how we were addressed.
@@ -82,6 +90,7 @@ class TransactionListView(GenericAPIView[Transaction]):
         serializer.is_valid(raise_exception=True)
         values = serializer.validated_data
         owner = owner_named(me, values.pop("user_id", None))
+        resolve(values, owner.pk)
         make = partial(_recorded, request, owner, values)
         return attempt.run(make, user_id=me.pk, owners=[owner.pk])
 
@@ -98,7 +107,7 @@ class TransactionView(APIView):
     )
     def get(self, request: Request, transaction_id: UUID) -> HttpResponse:
         row = _row(caller(request), transaction_id, "view")
-        body = rendered(_opened(row, caller(request)))
+        body = rendered(_opened(row, caller(request), queries.wallet_names([row])))
         return conditional.answer(request, body, etag_of(body, row.version))
 
     @extend_schema(
@@ -118,7 +127,7 @@ class TransactionView(APIView):
         values = _edit(row, data, partial=False)
         if "transaction_date" not in request.data:
             del values["transaction_date"]  # kept by not writing it: an edit may have come since
-        blank = dict.fromkeys(("description", "external_id"))
+        blank = dict.fromkeys(("description", "external_id", "wallet_id"))
         if owner.full_name or owner.full_name_index is None:
             blank["full_name"] = owner.full_name
         # Else the profile's name cannot be read just now, and the row keeps what it has.
@@ -134,7 +143,11 @@ class TransactionView(APIView):
         row = _row(caller(request), transaction_id, "change")
         return self._amend(request, row, _edit(row, request.data, partial=True))
 
-    @extend_schema(operation_id="delete_transaction", parameters=[IF_MATCH], responses={204: None})
+    @extend_schema(
+        operation_id="delete_transaction",
+        parameters=[IF_MATCH],
+        responses={204: None, 409: IN_THE_WAY},
+    )
     def delete(self, request: Request, transaction_id: UUID) -> Response:
         row = _row(caller(request), transaction_id, "delete")
         bound = only_if_unchanged(request, lambda: _etag(row, caller(request)))
@@ -145,7 +158,7 @@ class TransactionView(APIView):
         bound = only_if_unchanged(request, lambda: _etag(row, caller(request)))
         if changes:
             row = operations.amend(row=row, changes=changes, if_unchanged=bound)
-        body = rendered(_opened(row, caller(request)))
+        body = rendered(_opened(row, caller(request), queries.wallet_names([row])))
         return json_answer(body, ETag=etag_of(body, row.version))
 
 
@@ -198,11 +211,12 @@ def _edit(row: Transaction, data: Any, *, partial: bool) -> dict[str, Any]:
     if values.pop("user_id", row.user_id) != row.user_id:
         message = "A transaction stays with its user."
         raise drf.ValidationError({"user_id": drf.ErrorDetail(message, "immutable")})
+    resolve_edit(values, row)
     return values
 
 
-def _in_list(row: Transaction, viewer: User) -> dict[str, Any]:
-    return shown(row) if row.user_id == viewer.pk else shown_masked(row)
+def _in_list(row: Transaction, viewer: User, names: Names) -> dict[str, Any]:
+    return shown(row, names) if row.user_id == viewer.pk else shown_masked(row, names)
 
 
 def _recorded(request: Request, owner: User, values: dict[str, Any]) -> HttpResponse:
@@ -211,21 +225,23 @@ def _recorded(request: Request, owner: User, values: dict[str, Any]) -> HttpResp
     sent_name = "full_name" in values
     row = operations.record(owner=owner, draft=draft_of(values, owner))
     location = request.build_absolute_uri(f"{request.path}/{row.pk}")
-    body = rendered(shown(row) if sent_name else _opened(row, me))
-    return json_answer(body, 201, Location=location, ETag=_etag(row, me))
+    names = queries.wallet_names([row])
+    body = rendered(shown(row, names) if sent_name else _opened(row, me, names))
+    etag = etag_of(rendered(_seen(row, me, names)), row.version)
+    return json_answer(body, 201, Location=location, ETag=etag)
 
 
-def _opened(row: Transaction, viewer: User) -> dict[str, Any]:
+def _opened(row: Transaction, viewer: User, names: Names) -> dict[str, Any]:
     """What the viewer may read of it; reading another's names is logged first."""
     if _is_anothers_in_clear(row, viewer):
         what = f"transaction {row.pk}"
         log_access(actor=viewer, subject_id=row.user_id, what=what, route="api")
-    return _seen(row, viewer)
+    return _seen(row, viewer, names)
 
 
-def _seen(row: Transaction, viewer: User) -> dict[str, Any]:
+def _seen(row: Transaction, viewer: User, names: Names) -> dict[str, Any]:
     clear = row.user_id == viewer.pk or _is_anothers_in_clear(row, viewer)
-    return shown(row) if clear else shown_masked(row)
+    return shown(row, names) if clear else shown_masked(row, names)
 
 
 def _is_anothers_in_clear(row: Transaction, viewer: User) -> bool:
@@ -234,4 +250,4 @@ def _is_anothers_in_clear(row: Transaction, viewer: User) -> bool:
 
 def _etag(row: Transaction, viewer: User) -> str:
     """The tag that GET answers this viewer. It opens nothing that the viewer may not read."""
-    return etag_of(rendered(_seen(row, viewer)), row.version)
+    return etag_of(rendered(_seen(row, viewer, queries.wallet_names([row]))), row.version)

@@ -8,12 +8,13 @@ that start in a blink and stay small.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from accounts.wallets import names
 from fido.lib import clock, money
 from fido.lib.strict_json import read_json
 from transactions.csv_format import FREE_TEXT, bare
@@ -50,10 +51,16 @@ class Checker:
     """Turns what a file holds into rows.
 
     `defaults` stand for what a row leaves out: `full_name` and `currency`. `lengths` are the
-    greatest of the text columns, in characters.
+    greatest of the text columns, in characters. `wallets` are the ids of the user's, by name.
     """
 
-    def __init__(self, layout: Layout, defaults: Values, lengths: dict[str, int]) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        defaults: Values,
+        lengths: Mapping[str, int],
+        wallets: Mapping[str, str],
+    ) -> None:
         self._layout = layout
         self._defaults = dict.fromkeys(OPTIONAL) | defaults
         with_comma = layout.form == CSV and layout.separator == ";"
@@ -66,6 +73,7 @@ class Checker:
         self._parsers: dict[str, Callable[[Any], Any]] = {
             **{name: partial(_present, parse=parse) for name, parse in required.items()},
             **{name: partial(_text, length=lengths[name]) for name in FREE_TEXT},
+            "wallet": partial(_wallet, length=lengths["wallet"], wallets=wallets),
         }
 
     def check(self, raw: Raw) -> Values | list[Fault]:
@@ -158,6 +166,17 @@ def _text(value: Any, *, length: int) -> str | None:
     if reasons := list(_against(text, length)):
         raise Refused(*reasons)
     return text
+
+
+def _wallet(value: Any, *, length: int, wallets: Mapping[str, str]) -> str | None:
+    """The id of the wallet that a name means."""
+    name = _text(value, length=length)
+    if name is None:
+        return None
+    id_ = wallets.get(names.normalised(name))
+    if id_ is None:
+        raise Refused(("unknown-wallet", "No such wallet."))
+    return id_
 
 
 def _against(text: str, length: int) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,7 @@ Runs in processes of its own (see `lanes`), because encryption is most of an imp
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -25,10 +25,11 @@ from transactions.imports.reading import Record
 COLUMNS = (
     *("id", "user_id", "full_name", "full_name_index", "description"),
     *("transaction_date", "transaction_amount", "transaction_type", "currency"),
-    *("external_id", "version", "created_at", "updated_at"),
+    *("external_id", "wallet_id", "version", "created_at", "updated_at"),
 )
 NULL = "\\N"
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+_NONE: Mapping[int, Fault] = {}
 TAKEN = Fault("external_id", "external-id-taken", "There is a transaction with this external_id.")
 
 
@@ -40,6 +41,7 @@ class Recipe:
     user_id: int
     defaults: Values
     lengths: dict[str, int]
+    wallets: dict[str, str]
     fernet_key: str
     index_key: bytes
     index_label: str
@@ -59,15 +61,29 @@ class Moved:
         setattr(self, kind, money.added(getattr(self, kind), values["transaction_amount"]))
 
 
+@dataclass(frozen=True)
+class InWallet:
+    """What the row on a line does to a balance."""
+
+    line: int
+    wallet_id: str
+    currency: str
+    delta: Decimal
+
+
 @dataclass
 class Encoded:
-    """A batch, ready to be copied. `faults` are by line; `ids` are the first and the last."""
+    """A batch, ready to be copied. `faults` are by line, `in_wallets` in the order of lines.
+
+    `ids` are the first and the last of the rows'.
+    """
 
     lines: bytes = b""
     rows: int = 0
     ids: tuple[UUID, UUID] | None = None
     moved: dict[tuple[date, str], Moved] = field(default_factory=dict)
     external_ids: list[str] = field(default_factory=list)
+    in_wallets: list[InWallet] = field(default_factory=list)
     faults: list[tuple[int, Fault]] = field(default_factory=list)
     refused: int = 0
 
@@ -75,22 +91,32 @@ class Encoded:
 class Encoder:
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
-        self._checker = Checker(recipe.layout, recipe.defaults, recipe.lengths)
+        self._checker = Checker(recipe.layout, recipe.defaults, recipe.lengths, recipe.wallets)
         self._fernet = Fernet(recipe.fernet_key)
 
-    def encode(self, batch: list[Record], taken: Collection[str] = ()) -> Encoded:
-        """The batch's good rows, without those whose external id is `taken` or stands twice."""
+    def encode(
+        self,
+        batch: list[Record],
+        taken: Collection[str] = (),
+        unsettled: Mapping[int, Fault] = _NONE,
+    ) -> Encoded:
+        """The batch's good rows, without those whose external id is `taken` or stands twice.
+
+        `unsettled` are lines whose wallet cannot be moved so, and why.
+        """
         encoded, seen = Encoded(), set(taken)
         lines: list[tuple[str, str]] = []
         now, block = clock.now().isoformat(), Block()
         for number, raw in batch:
             checked = self._checker.check(raw)
+            if isinstance(checked, dict) and number in unsettled:
+                checked = [unsettled[number]]
             if isinstance(checked, dict):
                 checked = _first(checked, seen)
             if isinstance(checked, dict):
                 id_ = block.id(len(lines))
                 lines.append((checked["external_id"] or "", self._line(checked, now, id_)))
-                _count(encoded, checked)
+                _count(encoded, number, checked)
             else:
                 encoded.refused += 1
                 encoded.faults += [(number, fault) for fault in checked]
@@ -114,6 +140,7 @@ class Encoder:
             values["transaction_type"],
             values["currency"],
             NULL if external_id is None else external_id.translate(_ESCAPES),
+            values["wallet"] or NULL,
             "1",
             now,
             now,
@@ -141,8 +168,12 @@ def _first(values: Values, seen: set[str]) -> Values | list[Fault]:
     return values
 
 
-def _count(encoded: Encoded, values: Values) -> None:
+def _count(encoded: Encoded, number: int, values: Values) -> None:
     key = (values["transaction_date"].date(), values["currency"])
     encoded.moved.setdefault(key, Moved()).add(values)
     if values["external_id"] is not None:
         encoded.external_ids.append(values["external_id"])
+    if values["wallet"] is not None:
+        amount: Decimal = values["transaction_amount"]
+        delta = amount if values["transaction_type"] == "credit" else -amount
+        encoded.in_wallets.append(InWallet(number, values["wallet"], values["currency"], delta))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -15,14 +15,17 @@ from django.db.models.functions import Now
 from psycopg.errors import UniqueViolation
 
 from accounts.models import User
+from accounts.wallets.movements import Movement
 from fido.lib import clock
 from fido.lib.problems import DomainError, NotFound
 from fido.lib.versioned_cache import write_fence
 from transactions import loading
 from transactions.imports import queries, spool
+from transactions.imports.checking import Fault
 from transactions.imports.encoding import COLUMNS, Encoded
 from transactions.imports.layout import Layout
 from transactions.imports.models import MAX_ERRORS, Import
+from transactions.loading import NotSettled
 from transactions.signals import DayMoved
 
 # Longer than the longest transaction that PostgreSQL lets a worker have.
@@ -30,7 +33,11 @@ LEASE = timedelta(seconds=60)
 MAX_STARTS = 5
 MAX_UNFINISHED = 5
 
-Encode = Callable[[Collection[str]], Encoded]
+
+class Encode(Protocol):
+    """A batch anew, without these external ids and these lines."""
+
+    def __call__(self, taken: Collection[str], unsettled: Mapping[int, Fault]) -> Encoded: ...
 
 
 class TooManyImports(DomainError):
@@ -106,20 +113,24 @@ def finish(row: Import, *, failure: str = "") -> None:
 def add_batch(*, row: Import, records: int, encoded: Encoded, encode: Encode) -> None:
     """Creates a batch's rows and counts them, all or nothing; `row` is brought up to date.
 
-    `encode` makes the batch anew without the external ids that it is given: those that
-    somebody's transaction turns out to have.
+    `encode` makes the batch anew without the external ids that somebody's transaction turns out
+    to have, and without the lines whose wallet turns out to hold too little.
 
     Raises:
         LeaseLost
     """
     in_use: set[str] = set()
+    unsettled: dict[int, Fault] = {}
     while True:
         if found := queries.external_ids_in_use(row.user_id, encoded.external_ids):
             in_use |= found
-            encoded = encode(in_use)
+            encoded = encode(in_use, unsettled)
             continue
         try:
             return _commit(row, records, encoded)
+        except NotSettled as error:
+            unsettled |= _faults(encoded, error.refused)
+            encoded = encode(in_use, unsettled)
         except IntegrityError as error:
             # Somebody has committed one of the external ids since we looked.
             if not isinstance(error.__cause__, UniqueViolation):
@@ -142,13 +153,23 @@ def _commit(row: Import, records: int, encoded: Encoded) -> None:
                 columns=COLUMNS,
                 lines=encoded.lines,
                 moved=moved,
-                in_wallets=(),
+                in_wallets=[
+                    Movement((UUID(each.wallet_id), each.currency), each.delta)
+                    for each in encoded.in_wallets
+                ],
                 ids=encoded.ids,
             )
         if not _leased(row).update(**progress, leased_until=Now() + LEASE):
             raise LeaseLost
     for name, value in progress.items():
         setattr(row, name, value)
+
+
+def _faults(encoded: Encoded, refused: Mapping[int, DomainError]) -> dict[int, Fault]:
+    return {
+        encoded.in_wallets[place].line: Fault("wallet", refusal.code, refusal.detail)
+        for place, refusal in refused.items()
+    }
 
 
 def _errors(encoded: Encoded) -> list[dict[str, Any]]:

@@ -10,6 +10,8 @@ from itertools import islice
 from django.conf import settings
 
 from accounts.models import MAX_NAME_LENGTH, User
+from accounts.wallets import names
+from accounts.wallets import queries as wallets
 from fido.lib.crypto.fields import blind_index
 from transactions.imports import operations, spool
 from transactions.imports.encoding import Encoder, Recipe
@@ -26,6 +28,7 @@ LENGTHS = {
     "full_name": MAX_NAME_LENGTH,
     "description": MAX_DESCRIPTION_LENGTH,
     "external_id": MAX_EXTERNAL_ID_LENGTH,
+    "wallet": names.MAX_LENGTH,
 }
 
 
@@ -87,6 +90,7 @@ def _recipe(owner: User, layout: Layout) -> Recipe:
         user_id=owner.pk,
         defaults={"currency": owner.currency, "full_name": owner.full_name},
         lengths=LENGTHS,
+        wallets={name: str(id_) for name, id_ in wallets.open_ids(owner.pk).items()},
         fernet_key=settings.FERNET_KEYS[0],
         index_key=settings.BLIND_INDEX_KEYS[0],
         index_label=blind_index(Transaction, "full_name").label,

@@ -1,20 +1,15 @@
 """Compares all totals with the transactions, and heals them if asked to."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connection
 
+from accounts.management.users import batches, each_of, time_to_read
 from accounts.models import User
-from accounts.queries import unknown_users
 from analytics import operations, queries
 from analytics.queries import Difference
 from fido.lib import money
 from fido.lib.progress import progress
-
-USERS_IN_A_BATCH = 500
 
 
 class Command(BaseCommand):
@@ -32,11 +27,11 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, repair: bool, user: list[int] | None, **options: Any) -> None:
-        batches = _each_of(user) if user else _batches()
+        groups = each_of(user) if user else batches()
         find = operations.repair if repair else _differences
         users, found = 0, 0
-        with _time_to_read(), progress("Users", None if user else User.objects.count()) as advance:
-            for ids in batches:
+        with time_to_read(), progress("Users", None if user else User.objects.count()) as advance:
+            for ids in groups:
                 for difference in find(first_user_id=ids[0], last_user_id=ids[-1]):
                     self.stdout.write(_line(difference))
                     found += 1
@@ -55,35 +50,8 @@ class Command(BaseCommand):
             )
 
 
-def _batches() -> Iterator[list[int]]:
-    """The ids of all users in order, some at a time."""
-    last = 0
-    ids = User.objects.order_by("pk").values_list("pk", flat=True)
-    while batch := list(ids.filter(pk__gt=last)[:USERS_IN_A_BATCH]):
-        yield batch
-        last = batch[-1]
-
-
-def _each_of(user_ids: list[int]) -> Iterator[list[int]]:
-    if unknown := unknown_users(user_ids):
-        raise CommandError(f"There is no user {', '.join(map(str, unknown))}.")
-    for user_id in sorted(set(user_ids)):
-        yield [user_id]
-
-
 def _differences(*, first_user_id: int, last_user_id: int) -> list[Difference]:
     return queries.differences(first_user_id, last_user_id)
-
-
-@contextmanager
-def _time_to_read() -> Iterator[None]:
-    """Lifts the limit that requests have: one statement reads whole histories here."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET statement_timeout = 0")
-        try:
-            yield
-        finally:
-            cursor.execute("RESET statement_timeout")
 
 
 def _line(lacking: Difference) -> str:

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from fido.lib import money
 from fido.lib.strict_json import read_json
 from tests.client import ApiClient
+from tests.factories import wallet
 from tests.imports import imported
+from tests.wallets import held
 from transactions.api.serializers import TransactionSerializer
 from transactions.csv_format import FREE_TEXT, armoured
 from transactions.imports.checking import Checker, Fault
@@ -63,8 +65,12 @@ OTHERS = [
     '{"a": 1}',
     '["credit"]',
     "[" * 90 + "]" * 90,
+    '" main "',
 ]
 NASTY = [*map(json.dumps, [*AMOUNTS, *DATES, *WORDS, *TEXTS]), *NUMBERS, *OTHERS]
+
+
+WALLETS = {"main": "the id of main"}
 
 
 def line_of(fields: dict[str, str]) -> str:
@@ -85,6 +91,9 @@ def by_api(given: Any) -> Verdict:
             for error in (errors if isinstance(errors, list) else [errors])
         }
     values: dict[str, Any] = dict.fromkeys(OPTIONAL) | DEFAULTS | serializer.validated_data
+    if values["wallet"] is not None and values["wallet"] not in WALLETS:
+        return {("wallet", "unknown-wallet")}
+    values["wallet"] = values["wallet"] and WALLETS[values["wallet"]]
     try:
         # What operations.record asks first.
         money.require_decimals(values["transaction_amount"], values["currency"])
@@ -98,7 +107,7 @@ def kebab(code: str) -> str:
 
 
 def by_import(raw: Any, layout: Layout | None = None) -> Verdict:
-    checked = Checker(layout or Layout(NDJSON), DEFAULTS, LENGTHS).check(raw)
+    checked = Checker(layout or Layout(NDJSON), DEFAULTS, LENGTHS, WALLETS).check(raw)
     return checked if isinstance(checked, dict) else {(f.column, f.code) for f in checked}
 
 
@@ -108,6 +117,8 @@ def assert_same(ours: Verdict, theirs: Verdict) -> None:
         known = {(name, code) for name, code in theirs if code != "unknown"}
         theirs = known or {("", "unknown")}
         ours = ours - {("", "unknown")} or ours
+        # And it looks for a wallet when all else is well.
+        ours = ours - {("wallet", "unknown-wallet")} or ours
     assert ours == theirs
 
 
@@ -254,7 +265,7 @@ def test_thousands_are_refused_where_semicolons_separate(cell: str) -> None:
     cells = {"transaction_date": "2026-01-31", "transaction_type": "debit", "currency": "KWD"}
     raw, layout = row_of(cells | {"transaction_amount": cell}, ";")
 
-    (fault,) = Checker(layout, DEFAULTS, LENGTHS).check(raw)
+    (fault,) = Checker(layout, DEFAULTS, LENGTHS, WALLETS).check(raw)
 
     detail = "Thousands are written without a point: 1234,50."
     assert fault == Fault("transaction_amount", "invalid", detail)
@@ -293,7 +304,7 @@ def test_a_line_that_is_no_json_object_is_malformed(line: str) -> None:
 def test_unknown_fields_are_told_once_and_never_by_name() -> None:
     line = line_of(VALID | {f"Jane Doe {number}": "1" for number in range(500)})
 
-    checked = Checker(Layout(NDJSON), DEFAULTS, LENGTHS).check(line)
+    checked = Checker(Layout(NDJSON), DEFAULTS, LENGTHS, WALLETS).check(line)
 
     assert checked == [Fault("", "unknown", "There is a field that is not known.")]
 
@@ -307,7 +318,8 @@ def test_what_an_export_adds_is_ignored_whatever_it_holds() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_rows_are_stored_as_the_api_stores_them(ada: ApiClient, spool_folder: Any) -> None:
     texts = json.dumps("\\N \t Zoë \\ 'x' \ud83d\ude00 \x0b\x08 \u2028 \\.")
-    extra = dict.fromkeys(FREE_TEXT, texts)
+    main = wallet(ada.user)  # type: ignore[arg-type]
+    extra = dict.fromkeys(FREE_TEXT, texts) | {"wallet": '"main"'}
     lines = [line_of(VALID | more) for more in ({}, extra, {"full_name": "null"})]
     lines[0] = lines[0].replace("2026-01-31", "0001-01-01T01:00:00.123456+00:30")
     lines[2] = lines[2].replace("2026-01-31", "9999-12-31").replace('"1"', "9" * 15)
@@ -320,6 +332,7 @@ def test_rows_are_stored_as_the_api_stores_them(ada: ApiClient, spool_folder: An
 
     assert (row.rows_created, row.errors) == (3, [])
     assert _stored()[3:] == recorded
+    assert held(main) == {"USD": 2}
 
 
 def _stored() -> list[dict[str, Any]]:

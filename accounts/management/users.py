@@ -1,0 +1,44 @@
+"""What the commands share that look at each user's rows."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.core.management.base import CommandError
+from django.db import connection
+
+from accounts.models import User
+from accounts.queries import unknown_users
+
+USERS_IN_A_BATCH = 500
+
+
+def batches() -> Iterator[list[int]]:
+    """The ids of all users in order, some at a time."""
+    last = 0
+    ids = User.objects.order_by("pk").values_list("pk", flat=True)
+    while batch := list(ids.filter(pk__gt=last)[:USERS_IN_A_BATCH]):
+        yield batch
+        last = batch[-1]
+
+
+def each_of(user_ids: list[int]) -> Iterator[list[int]]:
+    """These users, one at a time.
+
+    Raises:
+        CommandError: there is no such user.
+    """
+    if unknown := unknown_users(user_ids):
+        raise CommandError(f"There is no user {', '.join(map(str, unknown))}.")
+    for user_id in sorted(set(user_ids)):
+        yield [user_id]
+
+
+@contextmanager
+def time_to_read() -> Iterator[None]:
+    """Lifts the limit that requests have: one statement reads whole histories here."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 0")
+        try:
+            yield
+        finally:
+            cursor.execute("RESET statement_timeout")

@@ -1,0 +1,34 @@
+"""The wallet that a path names."""
+
+from urllib.parse import quote
+
+from rest_framework.request import Request
+
+from accounts.api.authentication import caller
+from accounts.wallets import names, queries
+from accounts.wallets.models import Wallet
+from fido.lib.problems import NotFound
+
+
+def wallet_at(request: Request, name: str) -> Wallet:
+    """The caller's open wallet of this name.
+
+    Raises:
+        NotFound: they have none, or no wallet can be called so.
+    """
+    wallet = queries.open_wallet(caller(request).pk, wallet_name(name))
+    if wallet is None:
+        raise NotFound()
+    return wallet
+
+
+def wallet_name(text: str) -> str:
+    """Raises NotFound where no wallet can be called so."""
+    try:
+        return names.parse(text)
+    except names.MalformedName:
+        raise NotFound() from None
+
+
+def url_of(request: Request, wallet: Wallet) -> str:
+    return request.build_absolute_uri(f"{request.path}/{quote(wallet.name, safe='')}")

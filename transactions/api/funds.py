@@ -1,0 +1,87 @@
+"""POST /wallets/{name}/currencies/{code}/funds: money in or out of a wallet, as a transaction."""
+
+from functools import partial
+from typing import Any
+
+from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from accounts.api.authentication import caller
+from accounts.models import MAX_NAME_LENGTH
+from accounts.wallets import queries
+from accounts.wallets.api.paths import wallet_at
+from accounts.wallets.models import Wallet
+from accounts.wallets.operations import require_decimals
+from fido.lib import clock, money
+from fido.lib.conditional import json_answer, rendered
+from fido.lib.idempotency import Attempt
+from fido.lib.problems import NotFound
+from fido.lib.schema import IDEMPOTENCY_KEY
+from fido.lib.serializers import HeldMoneyField, SignedMoneyField, StrictSerializer, Text
+from transactions import operations
+from transactions.api.serializers import NULLABLE, TransactionSerializer, shown
+from transactions.api.views import draft_of
+from transactions.models import MAX_DESCRIPTION_LENGTH, MAX_EXTERNAL_ID_LENGTH, Transaction
+
+TOO_LITTLE = OpenApiResponse(
+    description="The wallet holds too little, or was closed; or there is a transaction with this"
+    " external_id; or a request with this Idempotency-Key is being worked on."
+)
+
+
+class FundsSerializer(StrictSerializer):
+    """What is added to a balance, or withdrawn."""
+
+    amount = SignedMoneyField(help_text="Below zero to withdraw.")
+    full_name = Text(max_length=MAX_NAME_LENGTH, help_text="Default: the profile's.", **NULLABLE)
+    description = Text(max_length=MAX_DESCRIPTION_LENGTH, **NULLABLE)
+    external_id = Text(max_length=MAX_EXTERNAL_ID_LENGTH, **NULLABLE)
+
+
+class FundsAnswer(serializers.Serializer[Any]):
+    """What the balance is now, and what was recorded."""
+
+    currency = serializers.CharField()
+    amount = HeldMoneyField()
+    transaction = TransactionSerializer()
+
+
+class FundsView(APIView):
+    @extend_schema(
+        operation_id="move_funds",
+        parameters=[IDEMPOTENCY_KEY],
+        request=FundsSerializer,
+        responses={201: FundsAnswer, 409: TOO_LITTLE},
+    )
+    def post(self, request: Request, name: str, code: str) -> HttpResponse:
+        """Adds to a balance or withdraws from it, which is recorded as a transaction of now."""
+        me = caller(request)
+        attempt = Attempt(request, content=request.data)
+        if first := attempt.replayed(user_id=me.pk):
+            return first
+        wallet = wallet_at(request, name)
+        if code not in money.CURRENCIES or not queries.balance(me.pk, (wallet.pk, code)):
+            raise NotFound("The wallet has no such currency.")
+        serializer = FundsSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        require_decimals(serializer.validated_data["amount"], code, field="amount")
+        make = partial(_moved, request, wallet, code, serializer.validated_data)
+        return attempt.run(make, user_id=me.pk, owners=[me.pk])
+
+
+def _moved(request: Request, wallet: Wallet, currency: str, values: dict[str, Any]) -> HttpResponse:
+    me, amount = caller(request), values.pop("amount")
+    kind = Transaction.Type.CREDIT if amount > 0 else Transaction.Type.DEBIT
+    values |= {"transaction_amount": abs(amount), "transaction_type": kind.value}
+    values |= {"transaction_date": clock.now(), "currency": currency, "wallet_id": wallet.pk}
+    row, left = operations.record_in_wallet(owner=me, draft=draft_of(values, me))
+    answer = {
+        "currency": currency,
+        "amount": money.text(left, currency),
+        "transaction": shown(row, {wallet.pk: wallet.name}),
+    }
+    path = request.build_absolute_uri(f"/api/v1/transactions/{row.pk}")
+    return json_answer(rendered(answer), 201, Location=path)

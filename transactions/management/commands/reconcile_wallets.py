@@ -1,0 +1,46 @@
+"""Compares all balances of wallets with the transactions that are in them."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from accounts.management.users import batches, each_of, time_to_read
+from accounts.models import User
+from fido.lib import money
+from fido.lib.progress import progress
+from transactions import queries
+from transactions.queries import BalanceDifference
+
+
+class Command(BaseCommand):
+    help = (
+        "Adds up the transactions of every wallet anew and prints each balance that is not its "
+        "opening amount plus them. Right also while people write. Ends with status 1 if there is "
+        "one. It changes nothing: which side is wrong, a person has to find out."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--user", type=int, nargs="+", metavar="ID", help="look at these users only"
+        )
+
+    def handle(self, *args: Any, user: list[int] | None, **options: Any) -> None:
+        groups = each_of(user) if user else batches()
+        users, found = 0, 0
+        with time_to_read(), progress("Users", None if user else User.objects.count()) as advance:
+            for ids in groups:
+                for difference in queries.balance_differences(ids[0], ids[-1]):
+                    self.stdout.write(_line(difference))
+                    found += 1
+                users += len(ids)
+                advance(len(ids))
+        if found:
+            raise CommandError(f"{users:,} users, {found:,} differences.")
+        self.stdout.write(f"{users:,} users, no difference.")
+
+
+def _line(wrong: BalanceDifference) -> str:
+    """Amounts as stored, to the last decimal: rounded ones might look like no difference."""
+    there = "no balance" if wrong.amount is None else f"{wrong.amount:.{money.MAX_DECIMALS}f}"
+    where = f"user {wrong.user_id}, wallet {wrong.wallet_id}, {wrong.currency}"
+    return f"{where}: {there} instead of {wrong.due:.{money.MAX_DECIMALS}f}"
