@@ -24,8 +24,8 @@ from transactions.models import Transaction
 from transactions.signals import Change, DayMoved
 
 # Of what one database transaction checks: so few transactions that the past of each is looked up
-# by index; or, of more, so many rows of the history in order.
-MARKS, FEW, STEP = 1_000, 100, 20_000
+# by index; or, of more, so many rows of the history in order, or until so many alerts were raised.
+MARKS, FEW, STEP, ALERTS = 1_000, 100, 20_000, 5_000
 INSERTED_AT_ONCE = 1_000
 
 Few = list[tuple[PendingCheck, list[Transaction]]]
@@ -215,22 +215,34 @@ def _checked_step(
     if place.at and place.id:
         rows = queries.after(rows, place.at, place.id)
     stream = list(queries.events(rows[:STEP]))
-    store(list(_raised(user_id, place.currency, stream, rules[place.currency], Ranges(marks))))
-    if len(stream) < STEP:
+    alerts, looked_at = _raised(user_id, place.currency, stream, rules[place.currency], marks)
+    store(alerts)
+    if looked_at < STEP and looked_at == len(stream):
         return _next_currency(place.currency, sorted(rules))
-    return Place(place.currency, stream[-1].at, stream[-1].id)
+    last = stream[looked_at - 1]
+    return Place(place.currency, last.at, last.id)
 
 
 def _raised(
-    user_id: int, currency: str, stream: list[Event], rules: list[Active], marked: Ranges
-) -> Iterator[Alert]:
+    user_id: int,
+    currency: str,
+    stream: list[Event],
+    rules: list[Active],
+    marks: list[PendingCheck],
+) -> tuple[list[Alert], int]:
+    """What the marked events of the stream raise, and how many were looked at until enough did."""
+    alerts: list[Alert] = []
     if not stream:
-        return
+        return alerts, 0
     watches = queries.watches(Past(user_id, currency, stream[0].at, stream[0].id), rules)
-    for event in stream:
-        for rule, watch in watches:
-            if watch(event) and event.id in marked:
-                yield _alert(user_id, rule, event)
+    marked = Ranges(marks)
+    for looked_at, event in enumerate(stream, start=1):
+        raised = [rule for rule, watch in watches if watch(event)]
+        if raised and event.id in marked:
+            alerts += (_alert(user_id, rule, event) for rule in raised)
+        if len(alerts) >= ALERTS:
+            return alerts, looked_at
+    return alerts, len(stream)
 
 
 class Ranges:

@@ -2,13 +2,14 @@
 
 import random
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection
 from django_redis import get_redis_connection
+from prometheus_client import REGISTRY
 
 from accounts.models import User
 from analytics.alerts import operations, queries, tasks
@@ -124,6 +125,21 @@ def test_a_large_import_is_checked_in_steps_and_only_its_own_rows(
     assert {code for each in expected.values() for code in each} == {30, 123, 300, 1100}
 
 
+def test_a_step_ends_when_it_has_raised_enough(
+    ada: ApiClient, small_steps: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operations, "ALERTS", 3)
+    assert ada.user
+    imported(ada, csv(*["2026-01-31,101,debit"] * 12, "2026-02-01,1,credit"))
+    stored = []
+    while operations.check_some(ada.user_id):
+        stored.append(Alert.objects.filter(user=ada.user).count())
+
+    # Each of the first two raises 1100, and each later one 30 as well.
+    assert stored == [4, 8, 12, 16, 20, 22]
+    assert alerts_of(ada.user) == naively(ada.user)
+
+
 def test_a_million_rows_leave_a_small_mark(ada: ApiClient) -> None:
     imported(ada, csv(*["2026-01-31,1,credit"] * 6000))
 
@@ -190,6 +206,36 @@ def test_what_moves_behind_a_round_under_way_is_checked_all_the_same(
     check_all(ada.user)
 
     assert alerts_of(ada.user) == {str(last.pk): [1100]}
+
+
+def test_what_is_looked_at_twice_raises_once(ada: ApiClient, small_steps: None) -> None:
+    assert ada.user
+    imported(ada, csv(*["2026-01-31,1,credit"] * 20, "2026-02-01,500,debit"))
+    last = Transaction.objects.get(user=ada.user, transaction_type="debit")
+    transactions.amend(row=last, changes={"transaction_date": datetime(2026, 2, 1, 6, tzinfo=UTC)})
+    assert PendingCheck.objects.filter(user_id=ada.user_id).count() == 2
+
+    # By its own mark, and then within the import's.
+    check_all(ada.user)
+
+    assert alerts_of(ada.user) == {str(last.pk): [1100]}
+
+
+@pytest.mark.parametrize("size", [1, 60], ids=["few", "many"])
+def test_alerts_are_counted_by_code_once_they_are_stored(
+    ada: ApiClient, small_steps: None, size: int
+) -> None:
+    def counted() -> float:
+        return REGISTRY.get_sample_value("fido_alerts_total", {"code": "1100"}) or 0
+
+    assert ada.user
+    before = counted()
+    imported(ada, csv(*["2026-01-31,101,debit"] * size))
+    check_all(ada.user)
+
+    assert counted() - before == size
+    with pytest.raises(IntegrityError):
+        Rule.objects.filter(code=1100).update(code=10_000)
 
 
 class Killed(BaseException):
