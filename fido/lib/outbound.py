@@ -25,8 +25,6 @@ DEADLINE_SECONDS = 10.0
 MAX_URL_LENGTH = 500
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-# Where an IPv6 address only wraps one of IPv4, which may be any.
-WRAPPING = [ipaddress.IPv6Network(net) for net in ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")]
 
 
 class NotSent(Exception):
@@ -113,11 +111,12 @@ def _may_reach(address: Address, to: Target, allow_loopback: bool) -> bool:
 
 def is_public(address: Address) -> bool:
     """Whether it is an address of the internet, and of one machine there."""
-    if isinstance(address, ipaddress.IPv6Address):
-        if inner := address.ipv4_mapped or address.sixtofour:
-            return is_public(inner)
-        if address.teredo or any(address in net for net in WRAPPING):
-            return False
+    # Two forms in which IPv6 wraps an address of IPv4. The others, of NAT64 and of Teredo, count
+    # as reserved and as private.
+    if isinstance(address, ipaddress.IPv6Address) and (
+        inner := address.ipv4_mapped or address.sixtofour
+    ):
+        return is_public(inner)
     return address.is_global and not (
         address.is_multicast
         or address.is_private
