@@ -7,7 +7,7 @@ import sys
 
 from rich.console import Console
 
-from benchmarks import exports, imports, outage, world
+from benchmarks import events, exports, imports, outage, world
 from benchmarks.measure import Cost, in_turns
 from benchmarks.paths import LONG, SHORT, Contenders, Path, contenders
 from benchmarks.report import NOTES, NOTHING, beside_each_other, statements_of, table
@@ -18,7 +18,8 @@ def run(*, rounds: int, profiled: str | None = None) -> None:
     """Prints the tables of ratios, or one path's profile.
 
     Raises:
-        SystemExit: an outage of Redis costs more than we promise, or an import is slower.
+        SystemExit: an outage of Redis, or a long history, costs more than we promise, or an
+            import is slower.
     """
     console = Console(width=110)
     with world.own_database() as database, contextlib.closing(Bare(database)) as bare:
@@ -35,9 +36,13 @@ def run(*, rounds: int, profiled: str | None = None) -> None:
             importing = imports.measured()
             console.print(imports.table(*importing))
             console.print(exports.table(exports.measured(bare)))
+            costs_of_events = events.measured(rounds)
+            console.print(events.table(costs_of_events))
             present, away = outage.measured(what, rounds)
             console.print(outage.table(present, away))
             console.print(outage.NOTES)
+            if not events.kept_promise(costs_of_events):
+                sys.exit("The cost of an event grows with the user's history by more than that.")
             if not outage.kept_promise(present, away):
                 sys.exit("An outage of Redis costs more than that.")
             if not imports.kept_promise(*importing):

@@ -82,6 +82,9 @@ RATES_SYNC_SECONDS = env.integer("RATES_SYNC_SECONDS", default=60)
 RATES_MAX_FACTOR = env.factor("RATES_MAX_FACTOR", default="2")
 RATES_STALE_HOURS = env.integer("RATES_STALE_HOURS", default=96)
 
+# For tests: webhooks may go to this machine, and there without TLS.
+WEBHOOK_ALLOW_LOOPBACK = env.boolean("WEBHOOK_ALLOW_LOOPBACK", default=False)
+
 CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", "the queue's Redis or Valkey", REDIS_URL)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
@@ -97,6 +100,15 @@ CELERY_BEAT_SCHEDULE = {
     "fold totals that no job took": {
         "task": "analytics.sweep_totals",
         "schedule": timedelta(seconds=60),
+    },
+    "check transactions for alerts that no job took": {
+        "task": "alerts.sweep_checks",
+        "schedule": timedelta(seconds=60),
+    },
+    "send webhooks that are due": {
+        "task": "alerts.sweep_deliveries",
+        "schedule": timedelta(seconds=5),
+        "options": {"expire_seconds": 5},
     },
     "go on with imports that no worker is at": {
         "task": "imports.resume_imports",
@@ -171,6 +183,7 @@ INSTALLED_APPS = [
     "transactions",
     "transactions.imports",
     "analytics",
+    "analytics.alerts",
     "fido.admin_config.StaffAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",

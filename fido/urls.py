@@ -34,4 +34,5 @@ urlpatterns = [
     path("api/v1/", include("transactions.api.urls")),
     path("api/v1/", include("transactions.imports.api.urls")),
     path("api/v1/", include("analytics.api.urls")),
+    path("api/v1/", include("analytics.alerts.api.urls")),
 ]

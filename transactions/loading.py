@@ -1,6 +1,7 @@
 """Many new rows at once, as an import has them: checked, encrypted, and written as text."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from django.db import connection
 
@@ -22,19 +23,21 @@ class NotSettled(Exception):
         self.refused = refused
 
 
-def load(
+def load(  # noqa: PLR0913 - what a batch consists of
     *,
     user_id: int,
     columns: Sequence[str],
     lines: bytes,
     moved: list[DayMoved],
+    ids: tuple[UUID, UUID],
     in_wallets: Sequence[Movement],
 ) -> None:
     """Adds many new rows of one user, in the caller's database transaction and write fence.
 
     `lines` are in the text format of PostgreSQL's COPY, their cells those of `columns`: checked
-    and encrypted, as the model would have them. `moved` is what they add up to, and `in_wallets`
-    what those of them that are in a wallet do to it, one after another.
+    and encrypted, as the model would have them. `moved` is what they add up to, `ids` are the
+    first and the last of the block that theirs are from, and `in_wallets` is what those of them
+    that are in a wallet do to it, one after another.
 
     Raises:
         IntegrityError: an `external_id` is taken.
@@ -47,4 +50,4 @@ def load(
         rows.write(lines)
     if refused := movements.settle(user_id=user_id, movements=in_wallets):
         raise NotSettled(refused)
-    transactions_loaded.send(sender=Transaction, user_id=user_id, moved=moved)
+    transactions_loaded.send(sender=Transaction, user_id=user_id, moved=moved, ids=ids)

@@ -105,6 +105,12 @@ class Transaction(models.Model):
                 fields=["user", "transaction_type", "transaction_date", "id"],
                 name="history_by_type",
             ),
+            # For the rules of alerts: the last deposits in a currency, however many withdrawals
+            # and deposits in others came since.
+            models.Index(
+                fields=["user", "currency", "transaction_type", "transaction_date", "id"],
+                name="history_by_currency_and_type",
+            ),
             # Most transactions are in no wallet, and pay nothing for this one.
             models.Index(
                 fields=["user", "wallet", "transaction_date", "id"],

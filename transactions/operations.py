@@ -17,6 +17,7 @@ from accounts.models import User
 from accounts.wallets import queries as wallets
 from fido.lib import clock, money
 from fido.lib.crypto.fields import blind_index
+from fido.lib.ids import Block, new_id
 from fido.lib.problems import DomainError, InvalidInput, NotFound, PreconditionFailed
 from fido.lib.versioned_cache import write_fence
 from transactions import balances, queries
@@ -54,8 +55,10 @@ class Draft:
     wallet_id: UUID | None = None
 
 
-def record(*, owner: User, draft: Draft) -> Transaction:
+def record(*, owner: User, draft: Draft, id_: UUID | None = None) -> Transaction:
     """Records one credit or debit, and moves its wallet; totals are exact once this commits.
+
+    `id_` is for who knows what came before it, and sees to the order of ids.
 
     Raises:
         ExternalIdTaken: the owner has one with this `external_id`.
@@ -63,7 +66,7 @@ def record(*, owner: User, draft: Draft) -> Transaction:
         InsufficientFunds, BalanceTooLarge, WalletClosed
     """
     require_recordable(draft)
-    row = _row(owner, draft, clock.now())
+    row = _row(owner, draft, clock.now(), id_ or new_id())
     taken = _naming_the_existing(owner.pk, draft.external_id)
     with taken, write_fence(owner.pk), transaction.atomic():
         row.save(force_insert=True)
@@ -101,7 +104,8 @@ def record_many(
     for draft in drafts:
         require_recordable(draft)
     now = clock.now()
-    rows = [_row(owner, draft, now) for draft in drafts]
+    block = Block()
+    rows = [_row(owner, draft, now, block.id(n)) for n, draft in enumerate(drafts)]
     with write_fence(owner.pk), transaction.atomic():
         taken = _insert(owner.pk, rows)
         if taken and atomic:
@@ -165,10 +169,10 @@ def require_recordable(draft: Draft) -> None:
     _require_decimals(draft.transaction_amount, draft.currency)
 
 
-def _row(owner: User, draft: Draft, now: datetime) -> Transaction:
+def _row(owner: User, draft: Draft, now: datetime, id_: UUID) -> Transaction:
     # Field by field: asdict() copies deeply, which for many takes as long as to encrypt them.
     values = {field.name: getattr(draft, field.name) for field in fields(draft)}
-    return Transaction(user=owner, created_at=now, updated_at=now, **values)
+    return Transaction(id=id_, user=owner, created_at=now, updated_at=now, **values)
 
 
 def _insert(user_id: int, rows: list[Transaction]) -> dict[UUID, ExternalIdTaken]:

@@ -32,6 +32,6 @@ class DayMoved:
 # receiver's rows commit or roll back with it; a receiver that raises undoes the write.
 transactions_changed = Signal()
 
-# The same for so many new rows that they are not spoken of one by one. Sent with `user_id` and
-# `moved: list[DayMoved]`.
+# The same for so many new rows that they are not spoken of one by one. Sent with `user_id`,
+# `moved: list[DayMoved]`, and `ids`, the first and the last of theirs: they are from one block.
 transactions_loaded = Signal()

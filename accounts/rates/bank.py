@@ -1,18 +1,16 @@
 """Asks the bank for its tables: bounded in time and size, and never led elsewhere."""
 
 import random
-import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
 
 import urllib3
 from urllib3 import BaseHTTPResponse, HTTPConnectionPool, Timeout
 from urllib3.exceptions import HTTPError
 
 from accounts.rates.published import IN_TABLE, Letter, Published, Refused, parse
+from fido.lib.deadline import DeadlinePassed, Watch, cut_off, watched
 
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 5.0
@@ -24,8 +22,6 @@ BACKOFF_SECONDS = 0.5
 MAX_BYTES = 1024 * 1024
 PIECE_BYTES = 64 * 1024
 HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "Fido"}
-
-Watch = Callable[[socket.socket], None]
 
 
 class Away(Exception):
@@ -40,8 +36,11 @@ def fetch(url: str) -> dict[Letter, Published]:
     Raises:
         Refused: no answer in time, or one that cannot be used.
     """
-    with _cut_off() as watch, _pool(url, watch) as pool:
-        bodies = {letter: _answer(pool, _path(url, letter)) for letter in IN_TABLE}
+    try:
+        with cut_off(DEADLINE_SECONDS) as watch, _pool(url, watch) as pool:
+            bodies = {letter: _answer(pool, _path(url, letter)) for letter in IN_TABLE}
+    except DeadlinePassed:
+        raise _no_answer() from None
     return {letter: parse(letter, body) for letter, body in bodies.items() if body is not None}
 
 
@@ -58,7 +57,11 @@ def _answer(pool: HTTPConnectionPool, path: str) -> bytes | None:
         # What went wrong is told by its kind only: messages hold addresses, and change each time.
         with suppress(Away):
             return _attempt(pool, path)
-    raise Refused("bank-away", "The bank did not answer, or not in time.")
+    raise _no_answer()
+
+
+def _no_answer() -> Refused:
+    return Refused("bank-away", "The bank did not answer, or not in time.")
 
 
 def _attempt(pool: HTTPConnectionPool, path: str) -> bytes | None:
@@ -90,46 +93,9 @@ def _body(answer: BaseHTTPResponse) -> bytes | None:
 
 
 @contextmanager
-def _cut_off() -> Iterator[Watch]:
-    """Shuts the sockets that it is told of, when the time is over and ever after."""
-    sockets: list[socket.socket] = []
-    over = threading.Event()
-
-    def shut() -> None:
-        over.set()
-        for each in sockets:
-            with suppress(OSError):  # closed already
-                socket.socket.shutdown(each, socket.SHUT_RDWR)
-
-    def watch(new: socket.socket) -> None:
-        sockets.append(new)
-        if over.is_set():
-            shut()
-
-    timer = threading.Timer(DEADLINE_SECONDS, shut)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield watch
-    finally:
-        timer.cancel()
-    if over.is_set():
-        # A body without a length ends where it was cut.
-        raise Refused("bank-away", "The bank did not answer, or not in time.")
-
-
-@contextmanager
 def _pool(url: str, watch: Watch) -> Iterator[HTTPConnectionPool]:
     timeout = Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
-    pool = urllib3.connection_from_url(url, timeout=timeout)
-    kind: Any = pool.ConnectionCls
-
-    class Watched(kind):  # type: ignore[misc]
-        def connect(self) -> None:
-            super().connect()
-            watch(self.sock)
-
-    pool.ConnectionCls = Watched
+    pool: HTTPConnectionPool = watched(urllib3.connection_from_url(url, timeout=timeout), watch)
     try:
         yield pool
     finally:

@@ -90,3 +90,5 @@ REDIS_OUTAGES = Counter(
 REDIS_AWAY_SECONDS = Counter(
     "fido_redis_away_seconds", "For how long processes had no Redis, added up over all of them."
 )
+# Codes are few: staff choose them, and the database bounds them.
+ALERTS = Counter("fido_alerts", "Alerts that were stored, by the code of their rule.", ["code"])

@@ -151,8 +151,12 @@ def _default(call: ast.Call) -> str | None:
     place = 2 if ast.unparse(call.func) == "env.text" else 1
     for value in named or call.args[place : place + 1]:
         if isinstance(value, ast.Constant) and ast.unparse(call.func) != "env.secret":
-            return "off" if value.value is None else str(value.value).replace("True", "true")
+            return "off" if value.value is None else _written(value.value)
     return None
+
+
+def _written(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _constants(tree: ast.Module) -> dict[str, str]:

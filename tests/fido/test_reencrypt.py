@@ -43,6 +43,8 @@ def test_check_counts_what_is_left_and_changes_nothing(
         "accounts.User.full_name: 0 newest key, 1 older, 0 unreadable; 1 old digests",
         "transactions.Transaction.full_name: 1 newest key, 1 older, 0 unreadable; 1 old digests",
         "transactions.Transaction.description: 1 newest key, 0 older, 0 unreadable",
+        "alerts.WebhookEndpoint.secret: 0 newest key, 0 older, 0 unreadable",
+        "alerts.WebhookEndpoint.previous_secret: 0 newest key, 0 older, 0 unreadable",
     ]
     assert stored(row, "full_name") == token
     assert "transactions.Transaction.full_name: 2" in capsys.readouterr().err
@@ -59,6 +61,8 @@ def test_afterwards_the_check_is_content(settings: Any) -> None:
     assert moved.splitlines()[3:] == [
         "transactions.Transaction.full_name: 1 newest key, 0 older, 0 unreadable; 0 old digests",
         "transactions.Transaction.description: 1 newest key, 0 older, 0 unreadable",
+        "alerts.WebhookEndpoint.secret: 0 newest key, 0 older, 0 unreadable",
+        "alerts.WebhookEndpoint.previous_secret: 0 newest key, 0 older, 0 unreadable",
         "Everything is under the newest keys.",
     ]
     assert Transaction.objects.get(pk=row.pk).description == "Tea"

@@ -21,6 +21,7 @@ WITH_BODY = [
     ("post", "/users/me/password"),
     ("patch", "/users/me"),
     ("post", "/transactions"),
+    ("post", "/events"),
     ("put", "/transactions/{id}"),
     ("patch", "/transactions/{id}"),
 ]

@@ -14,6 +14,7 @@ import pytest
 from django.conf import settings
 
 from tests import webserver
+from tests.alerts import add_default_rules
 from tests.factories import PASSWORD, StaffFactory
 from tests.worker import running_worker
 
@@ -46,6 +47,7 @@ def tour() -> list[Step]:
 @pytest.mark.django_db(transaction=True)
 def test_the_tour_prints_what_the_readme_shows() -> None:
     StaffFactory.create(username="admin", password=PASSWORD)
+    add_default_rules()
     steps = tour()
 
     with webserver.serving() as server, running_worker():

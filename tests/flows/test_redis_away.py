@@ -9,6 +9,7 @@ import pytest
 from drf_spectacular.generators import SchemaGenerator
 
 from accounts.models import User
+from tests.alerts import add_default_rules
 from tests.factories import PASSWORD, StaffFactory, UserFactory, record
 from tests.fido.processes import eventually
 from tests.imports import csv
@@ -104,6 +105,7 @@ def test_every_route_answers_as_ever(visitor: Visitor) -> None:
     visitor.token = _refreshed(visitor, refresh)
     _transactions(visitor, grace)
     _staff(visitor, grace)
+    _alerts(visitor, grace)
     _files(visitor)
     _wallets(visitor)
 
@@ -187,6 +189,14 @@ def _files(visitor: Visitor) -> None:
     assert visitor.send("GET", route, at=one.json["id"]).json["status"] == "queued"
     assert visitor.send("DELETE", route, at=one.json["id"]).status == 204
     assert visitor.send("GET", route, at=one.json["id"]).json["status"] == "cancelled"
+
+
+def _alerts(visitor: Visitor, user_id: int) -> None:
+    add_default_rules()
+    event = {"type": "deposit", "amount": "200.01", "user_id": user_id, "time": 1_800_000_000}
+    assert visitor.send("POST", "/events", event).json["alert_codes"] == [123]
+    (alert,) = visitor.send("GET", "/alerts").json["results"]
+    assert alert["code"] == 123
 
 
 WALLET = "/wallets/{name}"

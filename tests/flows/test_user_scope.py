@@ -9,15 +9,19 @@ import pytest
 from django.apps import apps
 from django.db import connection
 
+from accounts.models import User
 from analytics import operations
+from analytics.alerts import deliveries
+from analytics.alerts.models import WebhookEndpoint
+from tests.alerts import add_default_rules, check_all
 from tests.client import ApiClient
 from tests.imports import HEADER, csv, imported, upload
 
+APPS = {"fido", "accounts", "wallets", "transactions", "imports", "analytics", "alerts"}
 PER_USER_TABLES = {
     model._meta.db_table: model
     for model in apps.get_models()
-    if model._meta.app_label
-    in {"fido", "accounts", "wallets", "transactions", "imports", "analytics"}
+    if model._meta.app_label in APPS
     and any(field.column == "user_id" for field in model._meta.local_fields)
     and model._meta.db_table not in {"accounts_user_groups", "accounts_user_user_permissions"}
 }
@@ -53,6 +57,12 @@ def every_statement_scoped() -> Iterator[list[str]]:
 def test_the_tables_that_grow_per_user_are_known() -> None:
     assert sorted(PER_USER_TABLES) == [
         "accounts_loginsession",
+        "alerts_alert",
+        "alerts_checkturn",
+        "alerts_delivery",
+        "alerts_deliveryattempt",
+        "alerts_eventclock",
+        "alerts_pendingcheck",
         "analytics_dailytotals",
         "fido_idempotencykey",
         "imports_import",
@@ -73,6 +83,9 @@ def test_unique_constraints_and_indexes_lead_with_the_user() -> None:
         "login_session_by_expiry",
         "idempotency_key_by_age",
         "imports_unfinished",
+        "alerts_of_everybody",
+        "alerts_of_everybody_by_code",
+        "deliveries_due",
     }
     for model in PER_USER_TABLES.values():
         for index in [*model._meta.indexes, *model._meta.constraints]:
@@ -119,9 +132,15 @@ def test_a_customers_whole_life_names_the_user_in_every_statement(
         ]
         statuses += import_and_cancel(ada)
         statuses += wallets_from_first_to_last(ada, body)
+        statuses += raise_alerts(ada)
         operations.fold(ada.user_id)
 
-    assert statuses == [409, 409, 201, 201, *[200] * 8, 3, 204, 204, 200, 204, *WALLET_STATUSES]
+    alerted = [200, 200, 1]
+    assert statuses == [
+        *(409, 409, 201, 201, *[200] * 8, 3, 204, 204, 200, 204),
+        *WALLET_STATUSES,
+        *alerted,
+    ]
     for table in PER_USER_TABLES:
         assert any(table in sql for sql in seen), table
 
@@ -134,6 +153,17 @@ def import_and_cancel(client: ApiClient) -> list[int]:
         client.get(f"/imports/{done.pk}").status_code,
         client.delete(f"/imports/{cancelled}").status_code,
     ]
+
+
+def raise_alerts(client: ApiClient) -> list[int]:
+    add_default_rules()
+    WebhookEndpoint.objects.create(url="https://127.0.0.1/")
+    check_all(User.objects.get(pk=client.user_id))
+    event = {"type": "deposit", "amount": "201", "user_id": client.user_id, "time": 1_800_000_000}
+    recorded = client.post("/events", event)
+    assert deliveries.deliver_one(client.user_id)
+    listed = client.get("/alerts", code=123)
+    return [recorded.status_code, listed.status_code, len(listed.json()["results"])]
 
 
 WALLET_STATUSES = [*[201] * 5, *[200] * 7, 201, *[200] * 4, 204, 204, 200, 204, 2]

@@ -38,6 +38,8 @@ def test_every_encrypted_column_is_found_without_being_named() -> None:
     }
 
     assert found == {
+        "alerts.WebhookEndpoint.secret": None,
+        "alerts.WebhookEndpoint.previous_secret": None,
         "accounts.User.email": "email_index",
         "accounts.User.full_name": "full_name_index",
         "fido.IdempotencyKey.answer": None,

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from operator import itemgetter
+from uuid import UUID
 
 from cryptography.fernet import Fernet
 
 from fido.lib import clock, money
 from fido.lib.crypto.blind import digest, normalised_name
-from fido.lib.ids import new_id
+from fido.lib.ids import Block
 from transactions.imports.checking import Checker, Fault, Values
 from transactions.imports.layout import Layout
 from transactions.imports.reading import Record
@@ -72,10 +73,14 @@ class InWallet:
 
 @dataclass
 class Encoded:
-    """A batch, ready to be copied. `faults` are by line, `in_wallets` in the order of lines."""
+    """A batch, ready to be copied. `faults` are by line, `in_wallets` in the order of lines.
+
+    `ids` are the first and the last of the rows'.
+    """
 
     lines: bytes = b""
     rows: int = 0
+    ids: tuple[UUID, UUID] | None = None
     moved: dict[tuple[date, str], Moved] = field(default_factory=dict)
     external_ids: list[str] = field(default_factory=list)
     in_wallets: list[InWallet] = field(default_factory=list)
@@ -101,7 +106,7 @@ class Encoder:
         """
         encoded, seen = Encoded(), set(taken)
         lines: list[tuple[str, str]] = []
-        now = clock.now().isoformat()
+        now, block = clock.now().isoformat(), Block()
         for number, raw in batch:
             checked = self._checker.check(raw)
             if isinstance(checked, dict) and number in unsettled:
@@ -109,7 +114,8 @@ class Encoder:
             if isinstance(checked, dict):
                 checked = _first(checked, seen)
             if isinstance(checked, dict):
-                lines.append((checked["external_id"] or "", self._line(checked, now)))
+                id_ = block.id(len(lines))
+                lines.append((checked["external_id"] or "", self._line(checked, now, id_)))
                 _count(encoded, number, checked)
             else:
                 encoded.refused += 1
@@ -118,12 +124,13 @@ class Encoder:
         # neither waits for the other.
         lines.sort(key=itemgetter(0))
         encoded.lines, encoded.rows = "".join(line for _, line in lines).encode(), len(lines)
+        encoded.ids = (block.id(0), block.id(max(len(lines) - 1, 0)))
         return encoded
 
-    def _line(self, values: Values, now: str) -> str:
+    def _line(self, values: Values, now: str, id_: UUID) -> str:
         recipe, name, external_id = self._recipe, values["full_name"], values["external_id"]
         cells = (
-            str(new_id()),
+            str(id_),
             str(recipe.user_id),
             self._token(name),
             self._index(name),

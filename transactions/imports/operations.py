@@ -146,7 +146,7 @@ def _commit(row: Import, records: int, encoded: Encoded) -> None:
         "starts": 0,
     }
     with write_fence(row.user_id), transaction.atomic():
-        if encoded.rows:
+        if encoded.rows and encoded.ids:
             moved = [DayMoved(*key, **vars(sums)) for key, sums in encoded.moved.items()]
             loading.load(
                 user_id=row.user_id,
@@ -157,6 +157,7 @@ def _commit(row: Import, records: int, encoded: Encoded) -> None:
                     Movement((UUID(each.wallet_id), each.currency), each.delta)
                     for each in encoded.in_wallets
                 ],
+                ids=encoded.ids,
             )
         if not _leased(row).update(**progress, leased_until=Now() + LEASE):
             raise LeaseLost

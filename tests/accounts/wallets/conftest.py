@@ -1,3 +1,3 @@
-from tests.accounts.rates.conftest import _little_patience, bank, open_bank
+from tests.accounts.rates.conftest import _little_patience, open_bank
 
-__all__ = ["_little_patience", "bank", "open_bank"]
+__all__ = ["_little_patience", "open_bank"]

@@ -1,0 +1,101 @@
+"""Records events: credits and debits that are checked by the rules on the spot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from accounts.models import User
+from accounts.wallets import operations as wallets
+from accounts.wallets import queries as wallet_queries
+from accounts.wallets.names import MAIN
+from analytics.alerts import operations, queries
+from analytics.alerts.models import EventClock
+from fido.lib.ids import new_id, new_id_after
+from fido.lib.problems import DomainError
+from fido.lib.versioned_cache import write_fence
+from transactions import operations as transactions
+from transactions.models import Transaction
+from transactions.operations import Draft
+
+# A real write, and the first one: another event of the user waits here until this one is
+# committed or rolled back, and then sees all of it or nothing. No row: it came out of order.
+TAKE_PLACE = """\
+INSERT INTO alerts_eventclock AS clock (id, user_id, latest) VALUES (%s, %s, %s)
+ON CONFLICT (user_id) DO UPDATE SET latest = excluded.latest WHERE clock.latest <= excluded.latest
+RETURNING transaction_id
+"""
+
+
+class OutOfOrder(DomainError):
+    code, title = "out-of-order", "There is a later event of this user already."
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewEvent:
+    """`amount` is positive, in the default currency's units; `at` is aware."""
+
+    is_deposit: bool
+    amount: Decimal
+    at: datetime
+
+
+def record(*, owner: User, event: NewEvent) -> list[int]:
+    """Records an event in the owner's wallet `main`; the codes that it raises, in their order.
+
+    Events of one user are recorded one after another, and each is checked over what was there
+    when its turn came.
+
+    Raises:
+        OutOfOrder: an event of the owner has a later time.
+        InsufficientFunds: it withdraws more than there is.
+        InvalidInput, BalanceTooLarge, WalletClosed, TooManyWallets
+    """
+    with write_fence(owner.pk), transaction.atomic():
+        id_ = new_id_after(_take_place(owner.pk, event.at))
+        with operations.checking_it_here(id_):
+            row = transactions.record(owner=owner, draft=_draft(owner, event), id_=id_)
+        EventClock.objects.filter(user_id=owner.pk).update(transaction_id=id_)
+        alerts = operations.alerts_of(row, queries.active_rules())
+        operations.store(alerts)
+    # Two rules may have one code, such as one for the default currency and one that names it.
+    return list(dict.fromkeys(alert.code for alert in alerts))
+
+
+def _take_place(user_id: int, at: datetime) -> UUID | None:
+    """Makes it the user's latest event; the transaction of the one before, if there is one."""
+    with connection.cursor() as cursor:
+        cursor.execute(TAKE_PLACE, [new_id(), user_id, at])
+        row = cursor.fetchone()
+    if row is None:
+        raise OutOfOrder()
+    before: UUID | None = row[0]
+    return before
+
+
+def _draft(owner: User, event: NewEvent) -> Draft:
+    kind = Transaction.Type.CREDIT if event.is_deposit else Transaction.Type.DEBIT
+    return Draft(
+        transaction_date=event.at,
+        transaction_amount=event.amount,
+        transaction_type=kind,
+        currency=str(settings.DEFAULT_CURRENCY),
+        full_name=owner.full_name,
+        wallet_id=_main_wallet(owner.pk),
+    )
+
+
+def _main_wallet(user_id: int) -> UUID:
+    """The open wallet of that name, made where there is none."""
+    while True:
+        if wallet := wallet_queries.open_wallet(user_id, MAIN):
+            return wallet.pk
+        try:
+            return wallets.create_wallet(user_id=user_id, name=MAIN).pk
+        except wallets.Taken:
+            continue  # another route has made it since we looked

@@ -1,0 +1,235 @@
+"""Rules, the alerts that they raised, and what is still to be checked."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from accounts.models import User, require_known_currency
+from analytics.alerts.rules import Kind
+from analytics.alerts.signing import new_secret
+from fido.lib import clock
+from fido.lib.crypto.fields import EncryptedTextField
+from fido.lib.ids import new_id
+from fido.lib.outbound import MAX_URL_LENGTH
+
+# Codes are labels of a metric, so there may be only so many.
+MAX_CODE = 9999
+
+
+class Rule(models.Model):
+    """One rule that staff may edit. Which parameters it has is its kind's to say."""
+
+    code = models.PositiveSmallIntegerField(
+        help_text=f"What alerts are known by: 1 to {MAX_CODE:,}. Alerts keep the one they had."
+    )
+    kind = models.CharField(max_length=30)
+    parameters = models.JSONField(default=dict, blank=True)
+    currency = models.CharField(
+        max_length=3,
+        blank=True,
+        validators=[require_known_currency],
+        help_text="Whose transactions it looks at; empty is the default currency.",
+    )
+    enabled = models.BooleanField(default=True, help_text="Cleared, it raises no more alerts.")
+    position = models.PositiveSmallIntegerField(
+        default=100, help_text="Codes are answered in this order, then in that of the ids."
+    )
+
+    class Meta:
+        ordering = ("position", "id")
+        constraints = [
+            models.UniqueConstraint(fields=["code", "currency"], name="rule_code_per_currency"),
+            models.CheckConstraint(
+                name="rule_code_in_bounds", condition=Q(code__gte=1, code__lte=MAX_CODE)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.kind}"
+
+    @property
+    def in_currency(self) -> str:
+        return self.currency or str(settings.DEFAULT_CURRENCY)
+
+    @staticmethod
+    def kinds() -> list[tuple[str, str]]:
+        return [(name, name) for name in Kind.known]
+
+
+class Alert(models.Model):
+    """A rule was raised by a transaction. It is of record: it stays when either is changed.
+
+    The transaction is named by its id alone, for it may be deleted.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
+    rule = models.ForeignKey(Rule, on_delete=models.PROTECT, related_name="+", db_index=False)
+    code = models.PositiveSmallIntegerField(help_text="The rule's code when it was raised.")
+    transaction_id = models.UUIDField()
+    time = models.DateTimeField(help_text="Of the transaction, when it was checked.")
+    created_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["user", "time", "id"], name="alerts_of_user"),
+            models.Index(fields=["user", "code", "time", "id"], name="alerts_of_user_by_code"),
+            # For staff, who may page through everybody's.
+            models.Index(fields=["time", "id"], name="alerts_of_everybody"),
+            models.Index(fields=["code", "time", "id"], name="alerts_of_everybody_by_code"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "rule", "transaction_id"], name="alert_once_per_transaction"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.id}"
+
+
+class EventClock(models.Model):
+    """The one row of a user that each event writes to first, so that events take turns."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.OneToOneField(User, on_delete=models.PROTECT, related_name="+")
+    latest = models.DateTimeField(help_text="The latest event's time: no later one is earlier.")
+    # The next one's is greater, whatever the clocks of the web servers say.
+    transaction_id = models.UUIDField(null=True)
+
+    class Meta:
+        default_permissions = ()  # nothing for staff to see
+
+    def __str__(self) -> str:
+        return str(self.latest)
+
+
+class PendingCheck(models.Model):
+    """Transactions that the background has to check: all with ids from `first` to `last`.
+
+    `first` and `last` are ids of one block, and nobody else's lie between them; `since` and
+    `until` are their first and last moments, when they were recorded. Where there are many, they
+    are checked in steps in the order of (currency, date, id): `after_…` says how far.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
+    first = models.UUIDField()
+    last = models.UUIDField()
+    since = models.DateTimeField()
+    until = models.DateTimeField()
+    after_currency = models.CharField(max_length=3, blank=True)
+    after_date = models.DateTimeField(null=True)
+    after_id = models.UUIDField(null=True)
+    created_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        default_permissions = ()
+        indexes = [models.Index(fields=["user", "id"], name="pending_checks_of_user")]
+        constraints = [
+            models.CheckConstraint(name="pending_check_in_order", condition=Q(first__lte=F("last")))
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class CheckTurn(models.Model):
+    """The one row of a user that each check writes to first, so that checks take turns."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.OneToOneField(User, on_delete=models.PROTECT, related_name="+")
+    taken_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return str(self.taken_at)
+
+
+class WebhookEndpoint(models.Model):
+    """An address that is told of every alert, and the secrets by which it knows us."""
+
+    url = models.CharField(
+        max_length=MAX_URL_LENGTH, help_text="Begins with https://. It is told of all new alerts."
+    )
+    description = models.CharField(max_length=200, blank=True)
+    enabled = models.BooleanField(default=True, help_text="Cleared, nothing is sent there.")
+    secret = EncryptedTextField(default=new_secret, editable=False)
+    # While a receiver changes over, what is sent is signed by both.
+    previous_secret = EncryptedTextField(null=True, editable=False)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        permissions = [("view_webhook_secret", "Can see the secrets of webhook endpoints")]
+
+    def __str__(self) -> str:
+        return self.description or f"endpoint {self.pk}"
+
+
+class Delivery(models.Model):
+    """One alert on its way to one endpoint. Its id is the `webhook-id` of every attempt."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        DELIVERED = "delivered"
+        FAILED = "failed"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
+    alert = models.ForeignKey(Alert, on_delete=models.PROTECT, related_name="+", db_index=False)
+    endpoint = models.ForeignKey(
+        WebhookEndpoint, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    status = models.CharField(max_length=9, choices=Status.choices, default=Status.PENDING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField(default=clock.now)
+    gives_up_at = models.DateTimeField()
+    # Whose turn it is. Who lost the lease does not write down how it went.
+    lease = models.UUIDField(null=True)
+    leased_until = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        indexes = [
+            models.Index(
+                fields=["user", "due_at"],
+                condition=Q(status="pending"),
+                name="deliveries_due_of_user",
+            ),
+            # For the job that looks for what is due.
+            models.Index(fields=["due_at"], condition=Q(status="pending"), name="deliveries_due"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "alert", "endpoint"], name="delivery_once_per_endpoint"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class DeliveryAttempt(models.Model):
+    """How one attempt went: a status, or why there was none."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
+    delivery = models.ForeignKey(
+        Delivery, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    at = models.DateTimeField(default=clock.now)
+    status = models.PositiveSmallIntegerField(null=True)
+    error = models.CharField(max_length=50, blank=True)
+    milliseconds = models.PositiveIntegerField()
+
+    class Meta:
+        default_permissions = ()
+        indexes = [models.Index(fields=["user", "delivery", "id"], name="attempts_of_delivery")]
+
+    def __str__(self) -> str:
+        return str(self.status or self.error)

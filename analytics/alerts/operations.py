@@ -1,0 +1,275 @@
+"""All that writes alerts: by the event that raises them, or in the background."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from analytics.alerts import queries
+from analytics.alerts.models import Alert, PendingCheck
+from analytics.alerts.queries import Active, Past
+from analytics.alerts.rules import Event
+from analytics.alerts.signals import alerts_raised
+from fido.lib import clock
+from fido.lib.ids import new_id, ranges
+from transactions.models import Transaction
+from transactions.signals import Change, DayMoved
+
+# Of what one database transaction checks: so few transactions that the past of each is looked up
+# by index; or, of more, so many rows of the history in order, or until so many alerts were raised.
+MARKS, FEW, STEP, ALERTS = 1_000, 100, 20_000, 5_000
+INSERTED_AT_ONCE = 1_000
+
+Few = list[tuple[PendingCheck, list[Transaction]]]
+
+TAKE_TURN = """\
+INSERT INTO alerts_checkturn (id, user_id, taken_at) VALUES (%s, %s, %s)
+ON CONFLICT (user_id) DO UPDATE SET taken_at = excluded.taken_at
+"""
+
+
+# --- what is to be checked ---
+
+# The id of the transaction that is being recorded by who checks it on the spot.
+_checked_by_writer: ContextVar[UUID | None] = ContextVar("checked_by_writer", default=None)
+
+
+@contextmanager
+def checking_it_here(id_: UUID) -> Iterator[None]:
+    """Within, the transaction of this id leaves no mark when it is recorded."""
+    token = _checked_by_writer.set(id_)
+    try:
+        yield
+    finally:
+        _checked_by_writer.reset(token)
+
+
+def mark(changes: Iterable[Change]) -> set[int]:
+    """Notes down new transactions to be checked, in the caller's transaction; whose they are.
+
+    One that is there is not checked again when it is changed. But where it is still to be
+    checked, and moves to another place in the order, its mark may have gone past that place.
+    """
+    new: dict[int, dict[UUID, datetime]] = defaultdict(dict)
+    for change in changes:
+        row = change.after
+        if row is None or row.pk == _checked_by_writer.get():
+            continue
+        if change.before is None or _moved_unchecked(change.before, row):
+            new[row.user_id][row.pk] = row.transaction_date
+    for user_id, moments in new.items():
+        PendingCheck.objects.bulk_create(_marks(user_id, moments))
+    return set(new)
+
+
+def mark_loaded(user_id: int, ids: tuple[UUID, UUID], moved: list[DayMoved]) -> None:
+    """Notes down so many new transactions that they are not spoken of one by one."""
+    days = [each.day for each in moved]
+    PendingCheck.objects.create(
+        user_id=user_id,
+        first=ids[0],
+        last=ids[1],
+        since=clock.midnight(min(days)),
+        until=clock.next_midnight(max(days)) or clock.LAST_MOMENT,
+    )
+
+
+def _marks(user_id: int, moments: dict[UUID, datetime]) -> Iterator[PendingCheck]:
+    since, until = min(moments.values()), max(moments.values())
+    for first, last in ranges(moments):
+        yield PendingCheck(user_id=user_id, first=first, last=last, since=since, until=until)
+
+
+def _moved_unchecked(before: Transaction, after: Transaction) -> bool:
+    stays = (before.transaction_date, before.currency) == (after.transaction_date, after.currency)
+    return not stays and queries.is_marked(after)
+
+
+# --- checking ---
+
+
+def check_some(user_id: int) -> bool:
+    """Checks some of a user's transactions; whether there may be more.
+
+    Their alerts are stored and their marks removed in one database transaction, and one worker
+    does so at a time: whatever is killed or tried again, each is checked once.
+    """
+    with transaction.atomic():
+        _take_turn(user_id)
+        marks = queries.pending_checks(user_id, MARKS)
+        if not marks:
+            return False
+        rules = queries.active_rules()
+        if few := _few(marks):
+            _check_each(user_id, few, rules)
+        else:
+            _check_step(user_id, marks, rules)
+    return True
+
+
+def _take_turn(user_id: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(TAKE_TURN, [new_id(), user_id, clock.now()])
+
+
+def _few(marks: list[PendingCheck]) -> Few:
+    """Marks that stand for few transactions each, with these; not too many of them together."""
+    few, rows_in_all = [], 0
+    for each in marks:
+        if each.after_currency or rows_in_all > FEW:
+            continue  # it was found to stand for many; or there is enough to do
+        rows = queries.marked_rows(each, FEW + 1)
+        if len(rows) <= FEW:
+            few.append((each, rows))
+            rows_in_all += len(rows)
+    return few
+
+
+def _check_each(user_id: int, few: Few, rules: dict[str, list[Active]]) -> None:
+    alerts: list[Alert] = []
+    for _, rows in few:
+        for row in rows:
+            alerts += alerts_of(row, rules)
+    _delete(user_id, [each for each, _ in few])
+    store(alerts)
+
+
+def alerts_of(row: Transaction, rules: dict[str, list[Active]]) -> list[Alert]:
+    """The alerts that a transaction raises, over its user's stream as it stands."""
+    in_force = rules.get(row.currency, [])
+    if not in_force:
+        return []
+    this = queries.event_of(row)
+    return [
+        _alert(row.user_id, rule, this)
+        for rule in queries.raised_by(row.user_id, row.currency, this, in_force)
+    ]
+
+
+def _alert(user_id: int, rule: Active, this: Event) -> Alert:
+    return Alert(
+        user_id=user_id,
+        rule=rule.row,
+        code=rule.row.code,
+        transaction_id=this.id,
+        time=this.at,
+    )
+
+
+@dataclass(frozen=True)
+class Place:
+    """How far a round over the history has come: in which currency, and behind which row."""
+
+    currency: str
+    at: datetime | None = None
+    id: UUID | None = None
+
+
+def _check_step(user_id: int, marks: list[PendingCheck], rules: dict[str, list[Active]]) -> None:
+    """Goes on with a round over the history, in order; all that were marked at its start share it.
+
+    What is marked meanwhile waits for the next round, so that an import of any length takes as
+    many rounds as it was checked behind, and not one for each of its batches.
+    """
+    under_way = [each for each in marks if each.after_currency]
+    marks = under_way or marks
+    place = _place(marks[0], sorted(rules))
+    if place is not None:
+        place = _checked_step(user_id, marks, rules, place)
+    if place is None:
+        _delete(user_id, marks)
+    else:
+        of_round = PendingCheck.objects.filter(user_id=user_id, id__in=[each.pk for each in marks])
+        of_round.update(after_currency=place.currency, after_date=place.at, after_id=place.id)
+
+
+def _place(mark: PendingCheck, currencies: list[str]) -> Place | None:
+    if not mark.after_currency:
+        return Place(currencies[0]) if currencies else None
+    if mark.after_currency in currencies:
+        return Place(mark.after_currency, mark.after_date, mark.after_id)
+    return _next_currency(mark.after_currency, currencies)  # its last rule was switched off
+
+
+def _next_currency(currency: str, currencies: list[str]) -> Place | None:
+    place = bisect_right(currencies, currency)
+    return Place(currencies[place]) if place < len(currencies) else None
+
+
+def _checked_step(
+    user_id: int, marks: list[PendingCheck], rules: dict[str, list[Active]], place: Place
+) -> Place | None:
+    """Stores what up to STEP rows behind the place raise; where the next step goes on."""
+    rows = queries.stream(user_id, place.currency).filter(
+        transaction_date__gte=min(each.since for each in marks),
+        transaction_date__lte=max(each.until for each in marks),
+    )
+    if place.at and place.id:
+        rows = queries.after(rows, place.at, place.id)
+    stream = list(queries.events(rows[:STEP]))
+    alerts, looked_at = _raised(user_id, place.currency, stream, rules[place.currency], marks)
+    store(alerts)
+    if looked_at < STEP and looked_at == len(stream):
+        return _next_currency(place.currency, sorted(rules))
+    last = stream[looked_at - 1]
+    return Place(place.currency, last.at, last.id)
+
+
+def _raised(
+    user_id: int,
+    currency: str,
+    stream: list[Event],
+    rules: list[Active],
+    marks: list[PendingCheck],
+) -> tuple[list[Alert], int]:
+    """What the marked events of the stream raise, and how many were looked at until enough did."""
+    alerts: list[Alert] = []
+    if not stream:
+        return alerts, 0
+    watches = queries.watches(Past(user_id, currency, stream[0].at, stream[0].id), rules)
+    marked = Ranges(marks)
+    for looked_at, event in enumerate(stream, start=1):
+        raised = [rule for rule, watch in watches if watch(event)]
+        if raised and event.id in marked:
+            alerts += (_alert(user_id, rule, event) for rule in raised)
+        if len(alerts) >= ALERTS:
+            return alerts, looked_at
+    return alerts, len(stream)
+
+
+class Ranges:
+    """The ids that some marks stand for."""
+
+    def __init__(self, marks: Iterable[PendingCheck]) -> None:
+        ends = sorted((each.first, each.last) for each in marks)
+        self._firsts = [first for first, _ in ends]
+        self._lasts = [last for _, last in ends]
+
+    def __contains__(self, id_: UUID) -> bool:
+        place = bisect_right(self._firsts, id_) - 1
+        return place >= 0 and id_ <= self._lasts[place]
+
+
+def _delete(user_id: int, marks: Iterable[PendingCheck]) -> None:
+    ids = [each.pk for each in marks]
+    PendingCheck.objects.filter(user_id=user_id, id__in=ids).delete()
+
+
+def store(alerts: list[Alert]) -> None:
+    """Stores those alerts that are not there yet, and tells of them."""
+    for start in range(0, len(alerts), INSERTED_AT_ONCE):
+        some = alerts[start : start + INSERTED_AT_ONCE]
+        Alert.objects.bulk_create(some, ignore_conflicts=True)
+        ids = [alert.pk for alert in some]
+        stored = Alert.objects.filter(user_id=some[0].user_id, id__in=ids)
+        present = set(stored.values_list("id", flat=True))
+        if new := [alert for alert in some if alert.pk in present]:
+            alerts_raised.send(sender=Alert, alerts=new)

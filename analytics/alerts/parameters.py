@@ -1,0 +1,118 @@
+"""What staff may set about a rule: typed, bounded, and kept in JSON without floats."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from decimal import Decimal
+from typing import Any
+
+from fido.lib import money
+
+
+class InvalidParameters(ValueError):
+    """`errors` says what is wrong, by the parameter's name."""
+
+    def __init__(self, errors: dict[str, str]) -> None:
+        super().__init__("; ".join(f"{name}: {error}" for name, error in errors.items()))
+        self.errors = errors
+
+
+class Parameter(ABC):
+    """A kind of value: what it may be, and how it is written in JSON."""
+
+    meaning: str
+
+    @abstractmethod
+    def parse(self, value: object) -> Any:
+        """Raises ValueError, whose message says what is meant."""
+
+    def as_json(self, value: Any) -> Any:
+        return value
+
+
+@dataclass(frozen=True)
+class Whole(Parameter):
+    """A whole number between two others, both included."""
+
+    least: int
+    most: int
+
+    @property
+    def meaning(self) -> str:  # type: ignore[override]
+        return f"a whole number from {self.least:,} to {self.most:,}"
+
+    def parse(self, value: object) -> int:
+        if isinstance(value, str) and re.fullmatch("[0-9]{1,9}", value, re.ASCII):
+            value = int(value)
+        if type(value) is not int or not self.least <= value <= self.most:
+            raise ValueError(f"It is {self.meaning}.")
+        return value
+
+
+class Amount(Parameter):
+    """An amount of money, exact; written in JSON as a string."""
+
+    meaning = 'an amount above zero, such as "100.00"'
+
+    def parse(self, value: object) -> Decimal:
+        try:
+            amount = money.parse(value)
+        except money.MalformedAmount as error:
+            raise ValueError(str(error)) from None
+        exponent = amount.as_tuple().exponent
+        if not isinstance(exponent, int) or -exponent > money.MAX_DECIMALS:
+            raise ValueError(f"At most {money.MAX_DECIMALS} decimals.")
+        return amount
+
+    def as_json(self, value: Decimal) -> str:
+        return f"{value:f}"
+
+
+def parameter(kind: Parameter, default: Any) -> Any:
+    """A field of a rule's class that staff may set."""
+    return field(default=default, metadata={"parameter": kind})
+
+
+def declared(cls: type[Any]) -> dict[str, Parameter]:
+    """The parameters of a rule's class, by name, in order."""
+    return {each.name: each.metadata["parameter"] for each in fields(cls)}
+
+
+def read(cls: type[Any], given: object) -> dict[str, Any]:
+    """The checked values of the class's parameters; those that are missing have their default.
+
+    Raises:
+        InvalidParameters: with all that is wrong.
+    """
+    if not isinstance(given, Mapping):
+        raise InvalidParameters({"parameters": 'They are a JSON object, such as {"count": 3}.'})
+    known, errors, values = declared(cls), {}, {}
+    for name, value in given.items():
+        if name not in known:
+            errors[str(name)] = f"Unknown. There are: {', '.join(known)}."
+            continue
+        try:
+            values[name] = known[name].parse(value)
+        except ValueError as error:
+            errors[name] = str(error)
+    if errors:
+        raise InvalidParameters(errors)
+    return values
+
+
+def written(row: Any) -> dict[str, Any]:
+    """All parameters of a rule, as they are stored."""
+    return {name: kind.as_json(getattr(row, name)) for name, kind in declared(type(row)).items()}
+
+
+def defaults(cls: type[Any]) -> dict[str, Any]:
+    """The default of each parameter, as it is stored."""
+    return {each.name: _default(each) for each in fields(cls)}
+
+
+def _default(each: Field[Any]) -> Any:
+    assert each.default is not MISSING
+    return each.metadata["parameter"].as_json(each.default)

@@ -1,0 +1,220 @@
+"""Questions about rules, the past that they look at, and what is still to be checked."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F, Q, QuerySet
+from django.db.models.fields.tuple_lookups import TupleGreaterThan, TupleLessThan
+from django.db.models.functions import Now
+
+from accounts.models import User
+from analytics.alerts.models import (
+    Alert,
+    Delivery,
+    DeliveryAttempt,
+    PendingCheck,
+    Rule,
+    WebhookEndpoint,
+)
+from analytics.alerts.parameters import InvalidParameters
+from analytics.alerts.rules import Event, Kind, Needs, Watch, parsed, raised
+from fido.lib import money
+from fido.lib.clock import Period
+from transactions.models import Transaction
+
+logger = logging.getLogger(__name__)
+
+COLUMNS = ("id", "transaction_date", "transaction_amount", "transaction_type")
+ORDER = ("transaction_date", "id")
+NEWEST_FIRST = ("-transaction_date", "-id")
+# Of a window that ends once enough was seen; a page is read by index, however large the window.
+PAGE = 200
+PAGE_OF_STREAM = 5_000
+DUE_AT_ONCE = 10
+
+
+@dataclass(frozen=True)
+class Active:
+    """A rule in force: its row, and what it says."""
+
+    row: Rule
+    kind: Kind
+
+
+def active_rules() -> dict[str, list[Active]]:
+    """The enabled rules by currency, each in the order in which codes are answered.
+
+    One whose stored parameters are invalid is an error in the log, and the others go on.
+    """
+    rules: dict[str, list[Active]] = defaultdict(list)
+    for row in Rule.objects.filter(enabled=True):
+        try:
+            rules[row.in_currency].append(Active(row, parsed(row.kind, row.parameters)))
+        except InvalidParameters:
+            logger.error("Alert rule %s has invalid parameters, and is passed over.", row.pk)
+    return rules
+
+
+def event_of(row: Transaction) -> Event:
+    return Event(
+        row.pk, row.transaction_date, row.transaction_amount, row.transaction_type == "credit"
+    )
+
+
+def raised_by(user_id: int, currency: str, this: Event, rules: Iterable[Active]) -> list[Active]:
+    """Those of the rules that this event raises, over the user's stream as it stands."""
+    past = Past(user_id, currency, this.at, this.id)
+    return [rule for rule in rules if raised(rule.kind, [*past.needed(rule.kind.needs), this])]
+
+
+def watches(past: Past, rules: Iterable[Active]) -> list[tuple[Active, Watch]]:
+    """A watch for each rule, that has seen what it needs of the past."""
+    begun = []
+    for rule in rules:
+        watch = rule.kind.watch()
+        for event in past.needed(rule.kind.needs):
+            watch(event)
+        begun.append((rule, watch))
+    return begun
+
+
+class Past:
+    """The events of a user in a currency before a place in their order, as far as needed.
+
+    What several rules need alike is read once.
+    """
+
+    def __init__(self, user_id: int, currency: str, at: datetime, id_: UUID) -> None:
+        self._rows = stream(user_id, currency).order_by(*NEWEST_FIRST)
+        self._before, self._at = (at, id_), at
+        self._read: dict[Needs, list[Event]] = {}
+
+    def needed(self, needs: Needs) -> list[Event]:
+        """In order, the newest last."""
+        if needs not in self._read:
+            self._read[needs] = list(self._newest_first(needs))[::-1]
+        return self._read[needs]
+
+    def _newest_first(self, needs: Needs) -> Iterator[Event]:
+        if needs.span is not None:
+            yield from self._window(needs)
+        elif needs.last:
+            yield from events(self._of_type(needs, self._before)[: needs.last])
+
+    def _window(self, needs: Needs) -> Iterator[Event]:
+        assert needs.span is not None
+        total, before = money.ZERO, self._before
+        while True:
+            rows = self._of_type(needs, before).filter(transaction_date__gte=self._at - needs.span)
+            page = list(events(rows[:PAGE]))
+            for event in page:
+                yield event
+                total = money.added(total, event.amount)
+                if total > needs.enough:
+                    return
+            if len(page) < PAGE:
+                return
+            before = (page[-1].at, page[-1].id)
+
+    def _of_type(self, needs: Needs, before: tuple[datetime, UUID]) -> Any:
+        rows = self._rows.filter(TupleLessThan([F(name) for name in ORDER], before))
+        if needs.deposits is None:
+            return rows
+        return rows.filter(transaction_type="credit" if needs.deposits else "debit")
+
+
+def stream(user_id: int, currency: str) -> Any:
+    """A user's transactions in a currency, for what rules look at of them, in order."""
+    rows = Transaction.objects.filter(user_id=user_id, currency=currency)
+    return rows.order_by(*ORDER).values_list(*COLUMNS)
+
+
+def events(rows: Any) -> Iterator[Event]:
+    """The events of rows that `stream` has given."""
+    for id_, at, amount, type_ in rows:
+        yield Event(id_, at, amount, type_ == "credit")
+
+
+def after(rows: Any, at: datetime, id_: UUID) -> Any:
+    """Those of a stream's rows that come later than this place in it."""
+    return rows.filter(TupleGreaterThan([F(name) for name in ORDER], (at, id_)))
+
+
+def pages(rows: Any) -> Iterator[Event]:
+    """All events of a stream's rows, read by the page: in constant memory and by no long query."""
+    page = list(events(rows[:PAGE_OF_STREAM]))
+    while page:
+        yield from page
+        page = list(events(after(rows, page[-1].at, page[-1].id)[:PAGE_OF_STREAM]))
+
+
+def pending_checks(user_id: int, most: int) -> list[PendingCheck]:
+    return list(PendingCheck.objects.filter(user_id=user_id).order_by("id")[:most])
+
+
+def marked_rows(mark: PendingCheck, most: int) -> list[Transaction]:
+    """The transactions of a mark that are still there, `most` of them, in the stream's order."""
+    rows = Transaction.objects.filter(user_id=mark.user_id, id__gte=mark.first, id__lte=mark.last)
+    columns = rows.only("user_id", "currency", *COLUMNS).order_by("id")[:most]
+    return sorted(columns, key=lambda row: (row.transaction_date, row.pk))
+
+
+def is_marked(row: Transaction) -> bool:
+    """Whether a transaction is still to be checked."""
+    marks = PendingCheck.objects.filter(user_id=row.user_id, first__lte=row.pk, last__gte=row.pk)
+    return marks.exists()
+
+
+def users_with_pending_checks() -> list[int]:
+    return list(PendingCheck.objects.values_list("user_id", flat=True).distinct())
+
+
+def alerts(*, viewer: User, filters: dict[str, Any]) -> QuerySet[Alert]:
+    """The viewer's own, or for staff with the permission everybody's.
+
+    `filters` holds a `period`, of the times of the transactions, and any of `user_id` and `code`.
+    """
+    rows = Alert.objects.all()
+    if not viewer.may_for_others("alerts.view_alert"):
+        rows = rows.filter(user_id=viewer.pk)
+    period: Period = filters["period"]
+    wanted = {
+        "user_id": filters.get("user_id"),
+        "code": filters.get("code"),
+        "time__gte": period.start,
+        "time__lt": period.end,
+    }
+    return rows.filter(**{name: value for name, value in wanted.items() if value is not None})
+
+
+def is_due() -> Q:
+    """Deliveries whose time has come, to endpoints that are on, and that nobody is at."""
+    free = Q(leased_until__isnull=True) | Q(leased_until__lt=Now())
+    return free & Q(
+        status=Delivery.Status.PENDING,
+        due_at__lte=Now(),
+        endpoint__in=WebhookEndpoint.objects.filter(enabled=True),
+    )
+
+
+def due_deliveries(user_id: int) -> list[UUID]:
+    """Some of a user's, those that are due longest first."""
+    rows = Delivery.objects.filter(is_due(), user_id=user_id).order_by("due_at")
+    return list(rows.values_list("id", flat=True)[:DUE_AT_ONCE])
+
+
+def users_with_due_deliveries() -> list[int]:
+    rows = Delivery.objects.filter(is_due()).values_list("user_id", flat=True)
+    return list(rows.distinct())
+
+
+def attempts_of(delivery: Delivery) -> QuerySet[DeliveryAttempt]:
+    rows = DeliveryAttempt.objects.filter(user_id=delivery.user_id, delivery_id=delivery.pk)
+    return rows.order_by("-id")

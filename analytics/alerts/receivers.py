@@ -1,0 +1,51 @@
+"""Hears of every new transaction, inside the database transaction that makes it."""
+
+from collections import Counter
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.dispatch import receiver
+
+from analytics.alerts import deliveries, operations, tasks
+from analytics.alerts.models import Alert
+from analytics.alerts.signals import alerts_raised
+from fido.lib.metrics import ALERTS
+from transactions.signals import Change, DayMoved, transactions_changed, transactions_loaded
+
+
+@receiver(transactions_changed)
+def mark_new(sender: Any, changes: list[Change], **kwargs: Any) -> None:
+    for user_id in operations.mark(changes):
+        _check_after_commit(user_id)
+
+
+@receiver(transactions_loaded)
+def mark_loaded(
+    sender: Any, user_id: int, moved: list[DayMoved], ids: tuple[UUID, UUID], **kwargs: Any
+) -> None:
+    operations.mark_loaded(user_id, ids, moved)
+    _check_after_commit(user_id)
+
+
+@receiver(alerts_raised)
+def count_alerts(sender: Any, alerts: list[Alert], **kwargs: Any) -> None:
+    codes = Counter(alert.code for alert in alerts)
+    transaction.on_commit(lambda: _count(codes), robust=True)
+
+
+def _count(codes: Counter[int]) -> None:
+    for code, number in codes.items():
+        ALERTS.labels(str(code)).inc(number)
+
+
+@receiver(alerts_raised)
+def enqueue_deliveries(sender: Any, alerts: list[Alert], **kwargs: Any) -> None:
+    if deliveries.enqueue(alerts):
+        user_id = alerts[0].user_id
+        transaction.on_commit(lambda: tasks.request_delivery(user_id), robust=True)
+
+
+def _check_after_commit(user_id: int) -> None:
+    # Robust: a queue that is away must not turn a committed write into an error.
+    transaction.on_commit(lambda: tasks.request_check(user_id), robust=True)

@@ -1,0 +1,205 @@
+"""The rules: which event of an ordered stream raises an alert.
+
+A stream holds the events of one user in one currency, in order of time and then of arrival. A
+rule is fed them one by one and says of each whether it raises; it knows no clock and no database.
+Live, in the background and in a backtest the same code is fed the same events, only from further
+or less far back: `needs` says how far back is enough.
+
+A new kind is one class below: its name, its parameters, what it needs, and how it watches.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, ClassVar
+from uuid import UUID
+
+from analytics.alerts.parameters import Amount, InvalidParameters, Whole, parameter, read
+from fido.lib import money
+
+# So that what one event costs stays bounded, whatever staff set.
+MAX_COUNT = 1_000
+MAX_SECONDS = 31 * 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A deposit or a withdrawal. `amount` is positive, in the currency's units."""
+
+    id: UUID
+    at: datetime
+    amount: Decimal
+    is_deposit: bool
+
+
+# Told of each event in order; whether this one raises.
+Watch = Callable[[Event], bool]
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Which events before this one decide: of one type or any, the `last` few, or a window.
+
+    `span` back from this event, both ends included; of those the newest until their amounts add
+    up to more than `enough`.
+    """
+
+    deposits: bool | None = None
+    last: int = 0
+    span: timedelta | None = None
+    enough: Decimal = money.ZERO
+
+
+NOTHING = Needs()
+
+
+class Kind(ABC):
+    """A kind of rule with its parameters; a subclass with a `name` is known at once."""
+
+    name: ClassVar[str] = ""
+    known: ClassVar[dict[str, type[Kind]]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        Kind.known[cls.name] = cls
+
+    @property
+    @abstractmethod
+    def needs(self) -> Needs:
+        """What has to be fed to a new watch before an event, for it to be right about it."""
+
+    @abstractmethod
+    def watch(self) -> Watch:
+        """A watch that has seen nothing yet. It keeps no more than it needs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LargeWithdrawal(Kind):
+    """This is a withdrawal of more than `amount`."""
+
+    name = "large-withdrawal"
+    amount: Decimal = parameter(Amount(), Decimal(100))
+
+    @property
+    def needs(self) -> Needs:
+        return NOTHING
+
+    def watch(self) -> Watch:
+        return lambda event: not event.is_deposit and event.amount > self.amount
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnlyWithdrawals(Kind):
+    """The last `count` are all withdrawals."""
+
+    name = "only-withdrawals"
+    count: int = parameter(Whole(1, MAX_COUNT), 3)
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(last=self.count - 1)
+
+    def watch(self) -> Watch:
+        run = 0
+
+        def observe(event: Event) -> bool:
+            nonlocal run
+            run = 0 if event.is_deposit else run + 1
+            return run >= self.count
+
+        return observe
+
+
+@dataclass(frozen=True, kw_only=True)
+class RisingDeposits(Kind):
+    """The last `count` deposits each exceed the one before; withdrawals between are ignored.
+
+    It says so of every event while that is so, of withdrawals too.
+    """
+
+    name = "rising-deposits"
+    count: int = parameter(Whole(2, MAX_COUNT), 3)
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(deposits=True, last=self.count)
+
+    def watch(self) -> Watch:
+        # No deposit yet: the first one exceeds nothing, and begins a run.
+        latest, run = money.ZERO, 0
+
+        def observe(event: Event) -> bool:
+            nonlocal latest, run
+            if event.is_deposit:
+                run = run + 1 if event.amount > latest else 1
+                latest = event.amount
+            return run >= self.count
+
+        return observe
+
+
+@dataclass(frozen=True, kw_only=True)
+class DepositsInWindow(Kind):
+    """The deposits of the `seconds` up to this event add up to more than `amount`.
+
+    Both ends count: a deposit exactly `seconds` ago is one of them. It says so of every event
+    while that is so, of withdrawals too.
+    """
+
+    name = "deposits-in-window"
+    amount: Decimal = parameter(Amount(), Decimal(200))
+    seconds: int = parameter(Whole(0, MAX_SECONDS), 30)
+
+    @property
+    def span(self) -> timedelta:
+        return timedelta(seconds=self.seconds)
+
+    @property
+    def needs(self) -> Needs:
+        return Needs(deposits=True, span=self.span, enough=self.amount)
+
+    def watch(self) -> Watch:
+        window: deque[tuple[datetime, Decimal]] = deque()
+        total = money.ZERO
+
+        def observe(event: Event) -> bool:
+            nonlocal total
+            if event.is_deposit:
+                window.append((event.at, event.amount))
+                total = money.added(total, event.amount)
+            # The oldest goes once it is too old. It goes as well where the others alone are more
+            # than enough, for they are in the window as long as it is: so a window of a million
+            # deposits keeps no more of them than exceed the amount.
+            while window and (
+                event.at - window[0][0] > self.span
+                or money.added(total, -window[0][1]) > self.amount
+            ):
+                total = money.added(total, -window.popleft()[1])
+            return total > self.amount
+
+        return observe
+
+
+def parsed(kind: str, parameters: object) -> Kind:
+    """The rule of this kind with these parameters, which may come from anywhere.
+
+    Raises:
+        InvalidParameters: there is no such kind, or they are not its parameters.
+    """
+    cls = Kind.known.get(kind)
+    if cls is None:
+        raise InvalidParameters({"kind": f"There is no kind {kind!r}."})
+    return cls(**read(cls, parameters))
+
+
+def raised(rule: Kind, stream: Iterable[Event]) -> bool:
+    """Whether the last event of the stream raises."""
+    watch, last = rule.watch(), False
+    for event in stream:
+        last = watch(event)
+    return last

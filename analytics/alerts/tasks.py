@@ -1,0 +1,60 @@
+"""Celery jobs about alerts."""
+
+import time
+from typing import Any
+
+from celery import shared_task
+
+from analytics.alerts import deliveries, operations, queries
+from fido.lib import jobs
+
+# Writes of this long are checked together.
+CHECK_DELAY_SECONDS = 1
+# For so long one job goes on, before it lets others have their turn.
+TURN_SECONDS = 20
+
+
+@shared_task(name="alerts.check")
+def check(user_id: int, **kwargs: Any) -> None:
+    """Checks what is still to be checked of a user's transactions."""
+    jobs.begun(check, user_id)
+    ends = time.monotonic() + TURN_SECONDS
+    while operations.check_some(user_id):
+        if time.monotonic() > ends:
+            request_check(user_id)
+            return
+
+
+@shared_task(name="alerts.sweep_checks")
+def sweep_checks(**kwargs: Any) -> None:
+    """Asks for what no job took: the queue was away, or a worker died."""
+    for user_id in queries.users_with_pending_checks():
+        request_check(user_id)
+
+
+@shared_task(name="alerts.deliver")
+def deliver(user_id: int, **kwargs: Any) -> None:
+    """Tries what is due of a user's webhooks."""
+    jobs.begun(deliver, user_id)
+    ends = time.monotonic() + TURN_SECONDS
+    while deliveries.deliver_one(user_id):
+        if time.monotonic() > ends:
+            request_delivery(user_id)
+            return
+
+
+@shared_task(name="alerts.sweep_deliveries")
+def sweep_deliveries(**kwargs: Any) -> None:
+    """Asks for what is due by now: to be tried again, or no job took it."""
+    for user_id in queries.users_with_due_deliveries():
+        request_delivery(user_id)
+
+
+def request_check(user_id: int) -> None:
+    """Queues the job, unless one is waiting. Never raises: the sweep catches up."""
+    jobs.request(check, user_id, countdown=CHECK_DELAY_SECONDS)
+
+
+def request_delivery(user_id: int) -> None:
+    """Queues the job, unless one is waiting. Never raises: the sweep catches up."""
+    jobs.request(deliver, user_id, countdown=0)

@@ -1,0 +1,102 @@
+"""Streams of events, what the contract says of them, and alerts in the database."""
+
+import random
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from importlib import import_module
+
+from django.apps import apps
+
+from accounts.models import User
+from analytics.alerts import operations
+from analytics.alerts.models import Alert, Rule
+from analytics.alerts.rules import Event
+from fido.lib.ids import new_id
+from tests.factories import record
+from transactions.models import Transaction
+
+START = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+def stream(text: str) -> list[Event]:
+    """Events such as `+67.15@0 -10@30`: a deposit or a withdrawal, at a second."""
+    return [_event(word) for word in text.split()]
+
+
+def _event(word: str) -> Event:
+    amount, _, second = word.partition("@")
+    at = START + timedelta(seconds=float(second or 0))
+    return Event(new_id(), at, Decimal(amount[1:]), amount.startswith("+"))
+
+
+def naive(events: list[Event]) -> list[int]:
+    """The table of the contract, word by word, over the whole stream."""
+    this, deposits = events[-1], [event for event in events if event.is_deposit]
+    last3, last3_deposits = events[-3:], deposits[-3:]
+    window = [d.amount for d in deposits if this.at - d.at <= timedelta(seconds=30)]
+    says = {
+        1100: not this.is_deposit and this.amount > 100,
+        30: len(last3) == 3 and not any(event.is_deposit for event in last3),
+        300: len(last3_deposits) == 3
+        and last3_deposits[0].amount < last3_deposits[1].amount < last3_deposits[2].amount,
+        123: sum(window) > 200,
+    }
+    return [code for code, said in says.items() if said]
+
+
+def random_stream(seed: int) -> list[Event]:
+    """Up to 9 events whose amounts and pauses lie about the borders."""
+    chance = random.Random(seed)
+    at, events = START, []
+    for _ in range(chance.randint(1, 9)):
+        at += timedelta(seconds=chance.choice([0, 0, 1, 5, 10, 15, 29, 30, 31, 100]))
+        cents = chance.choice([1, 5000, 6615, 6670, 6715, 9999, 10000, 10001, 20000, 20001])
+        cents += chance.choice([0, 0, -1, 1])
+        amount = Decimal(max(cents, 1)).scaleb(-2)
+        events.append(Event(new_id(), at, amount, chance.random() < 0.55))
+    return events
+
+
+def add_default_rules() -> None:
+    """Those of the migration, unless they are there."""
+    if not Rule.objects.exists():
+        import_module("analytics.alerts.migrations.0002_default_rules").add(apps, None)
+
+
+def recorded(owner: User, event: Event, currency: str = "USD") -> Transaction:
+    """The event as a transaction, by the operation that the API calls."""
+    return record(
+        owner,
+        transaction_date=event.at,
+        transaction_amount=event.amount,
+        transaction_type="credit" if event.is_deposit else "debit",
+        currency=currency,
+    )
+
+
+def check_all(user: User) -> None:
+    """What the background job does."""
+    while operations.check_some(user.pk):
+        pass
+
+
+def alerts_of(user: User) -> dict[str, list[int]]:
+    """The codes of each transaction that has any, in the order of the rules."""
+    found: dict[str, list[int]] = {}
+    for alert in Alert.objects.filter(user_id=user.pk).order_by("rule__position"):
+        found.setdefault(str(alert.transaction_id), []).append(alert.code)
+    return found
+
+
+def naively(user: User, currency: str = "USD") -> dict[str, list[int]]:
+    """The same by the contract's words, over all transactions that are there."""
+    rows = Transaction.objects.filter(user_id=user.pk, currency=currency)
+    ordered = rows.order_by("transaction_date", "id")
+    events = [
+        Event(
+            row.pk, row.transaction_date, row.transaction_amount, row.transaction_type == "credit"
+        )
+        for row in ordered
+    ]
+    said = {str(e.id): naive(events[:n]) for n, e in enumerate(events, start=1)}
+    return {id_: codes for id_, codes in said.items() if codes}

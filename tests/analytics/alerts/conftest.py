@@ -1,0 +1,22 @@
+"""Fixtures of the tests of alerts."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.alerts import add_default_rules
+
+
+@pytest.fixture(autouse=True)
+def _default_rules(request: pytest.FixtureRequest) -> None:
+    """Those of the migration, which a transactional test before this one has removed."""
+    if request.node.get_closest_marker("django_db"):
+        request.getfixturevalue("db")
+        add_default_rules()
+
+
+@pytest.fixture(autouse=True)
+def _spool_folder(settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    settings.IMPORTS_DIR = str(tmp_path / "spool")
+    monkeypatch.setenv("IMPORTS_DIR", settings.IMPORTS_DIR)

@@ -1,0 +1,353 @@
+"""Transactions of every route are checked in the background, once each, whatever breaks."""
+
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection
+from django_redis import get_redis_connection
+from prometheus_client import REGISTRY
+
+from accounts.models import User
+from analytics.alerts import operations, queries, tasks
+from analytics.alerts.models import Alert, PendingCheck, Rule
+from tests.alerts import (
+    START,
+    alerts_of,
+    check_all,
+    naively,
+    random_stream,
+    recorded,
+    stream,
+)
+from tests.client import ApiClient
+from tests.factories import UserFactory, record
+from tests.imports import csv, imported
+from tests.races import at_once, wait_until
+from tests.worker import running_worker
+from transactions import operations as transactions
+from transactions.models import Transaction
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def user(db: None) -> User:
+    return UserFactory.create()
+
+
+@pytest.fixture
+def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operations, "STEP", 7)
+    monkeypatch.setattr(operations, "FEW", 2)
+
+
+def body(event: Any, **fields: Any) -> dict[str, Any]:
+    return {
+        "transaction_amount": str(event.amount),
+        "transaction_type": "credit" if event.is_deposit else "debit",
+        "transaction_date": event.at.isoformat(),
+        **fields,
+    }
+
+
+def codes(user: User) -> list[int]:
+    return sorted(Alert.objects.filter(user_id=user.pk).values_list("code", flat=True))
+
+
+def test_live_and_in_the_background_codes_are_those_of_the_contract() -> None:
+    rules, seen = queries.active_rules(), set[int]()
+    for seed in range(40):
+        later, live = UserFactory.create(), UserFactory.create()
+        at_its_time = {}
+        for event in random_stream(seed):
+            recorded(later, event)
+            row = recorded(live, event)
+            at_its_time[str(row.pk)] = [a.code for a in operations.alerts_of(row, rules)]
+        check_all(later)
+        assert alerts_of(later) == naively(later)
+        assert {k: v for k, v in at_its_time.items() if v} == naively(live)
+        seen |= set(codes(later))
+    assert seen == {30, 123, 300, 1100}
+    assert not PendingCheck.objects.filter(user_id=later.pk).exists()
+
+
+def test_single_and_bulk_and_import_are_checked_alike(ada: ApiClient) -> None:
+    events = stream("+1@0 +2@1 +3@2 -100.01@3 -1@4 -1@5 +199@40 +1.01@70 -5@71")
+    assert ada.user
+    ada.post("/transactions", body(events[0]))
+    ada.post("/transactions/bulk", [body(event) for event in events[1:4]])
+    lines = [
+        f"{e.at.isoformat()},{e.amount},{'credit' if e.is_deposit else 'debit'}" for e in events[4:]
+    ]
+    imported(ada, csv(*lines))
+    assert PendingCheck.objects.filter(user_id=ada.user_id).count() == 3
+
+    check_all(ada.user)
+
+    found = alerts_of(ada.user)
+    assert found == naively(ada.user)
+    assert sorted(code for each in found.values() for code in each) == [
+        30,
+        123,
+        *[300] * 5,
+        1100,
+    ]
+
+
+def test_a_large_import_is_checked_in_steps_and_only_its_own_rows(
+    ada: ApiClient, small_steps: None
+) -> None:
+    assert ada.user
+    chance = random.Random(1)
+    for event in stream("-500@0 +1@60 +2@61 +300@3600"):
+        recorded(ada.user, event)
+    PendingCheck.objects.filter(user_id=ada.user_id).delete()  # as if they had been checked
+    old = {str(pk) for pk in Transaction.objects.values_list("pk", flat=True)}
+    lines = []
+    for _ in range(150):
+        at = START + timedelta(seconds=chance.randrange(4000))
+        amount, kind = chance.choice(["40", "70.5", "100.01"]), chance.choice(["credit", "debit"])
+        lines.append(f"{at.isoformat()},{amount},{kind},{chance.choice(['USD', 'EUR'])}")
+    header = "transaction_date,transaction_amount,transaction_type,currency"
+    imported(ada, csv(*lines, header=header))
+    Rule.objects.create(code=30, kind="only-withdrawals", currency="EUR", position=30)
+
+    check_all(ada.user)
+
+    of_euro = {k: [30] for k, v in naively(ada.user, "EUR").items() if 30 in v}
+    expected = {k: v for k, v in naively(ada.user).items() if k not in old} | of_euro
+    assert alerts_of(ada.user) == expected
+    assert len(of_euro) > 3
+    assert {code for each in expected.values() for code in each} == {30, 123, 300, 1100}
+
+
+def test_a_step_ends_when_it_has_raised_enough(
+    ada: ApiClient, small_steps: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operations, "ALERTS", 3)
+    assert ada.user
+    imported(ada, csv(*["2026-01-31,101,debit"] * 12, "2026-02-01,1,credit"))
+    stored = []
+    while operations.check_some(ada.user_id):
+        stored.append(Alert.objects.filter(user=ada.user).count())
+
+    # Each of the first two raises 1100, and each later one 30 as well.
+    assert stored == [4, 8, 12, 16, 20, 22]
+    assert alerts_of(ada.user) == naively(ada.user)
+
+
+def test_a_million_rows_leave_a_small_mark(ada: ApiClient) -> None:
+    imported(ada, csv(*["2026-01-31,1,credit"] * 6000))
+
+    assert PendingCheck.objects.filter(user_id=ada.user_id).count() == 2  # one a batch of 5,000
+
+
+def test_what_is_marked_during_a_round_waits_for_the_next_one(
+    ada: ApiClient, small_steps: None
+) -> None:
+    assert ada.user
+    imported(ada, csv(*["2026-01-31,100.01,debit"] * 20))
+    operations.check_some(ada.user_id)
+    imported(ada, csv(*["2026-01-01,100.01,debit"] * 20))
+    operations.check_some(ada.user_id)
+
+    places = PendingCheck.objects.filter(user_id=ada.user_id).order_by("id")
+    assert [each.after_currency for each in places] == ["USD", ""]
+    check_all(ada.user)
+    assert codes(ada.user).count(1100) == 40
+
+
+def test_a_deleted_transaction_is_not_checked_and_an_alert_outlives_its_transaction(
+    user: User,
+) -> None:
+    gone, stays = (recorded(user, event) for event in stream("-500@0 -500@1"))
+    transactions.delete(row=gone)
+    check_all(user)
+    assert alerts_of(user) == {str(stays.pk): [1100]}
+
+    transactions.delete(row=stays)
+
+    alert = Alert.objects.get(user_id=user.pk)
+    assert (alert.transaction_id, alert.time) == (stays.pk, stays.transaction_date)
+
+
+def test_an_edit_is_not_checked_again(user: User) -> None:
+    row = record(user, transaction_type="debit", transaction_amount=Decimal(50))
+    check_all(user)
+
+    transactions.amend(row=row, changes={"transaction_amount": Decimal(500)})
+    check_all(user)
+
+    assert codes(user) == []
+
+
+def test_an_edit_before_the_check_is_checked_as_it_stands(user: User) -> None:
+    row = record(user, transaction_type="debit", transaction_amount=Decimal(50))
+
+    transactions.amend(row=row, changes={"transaction_amount": Decimal(500)})
+    check_all(user)
+
+    assert codes(user) == [1100]
+
+
+def test_what_moves_behind_a_round_under_way_is_checked_all_the_same(
+    ada: ApiClient, small_steps: None
+) -> None:
+    assert ada.user
+    imported(ada, csv(*["2026-01-31,1,credit"] * 20, "2026-02-01,500,debit"))
+    operations.check_some(ada.user_id)
+    last = Transaction.objects.get(user=ada.user, transaction_type="debit")
+
+    transactions.amend(row=last, changes={"transaction_date": START - timedelta(days=9)})
+    check_all(ada.user)
+
+    assert alerts_of(ada.user) == {str(last.pk): [1100]}
+
+
+def test_what_is_looked_at_twice_raises_once(ada: ApiClient, small_steps: None) -> None:
+    assert ada.user
+    imported(ada, csv(*["2026-01-31,1,credit"] * 20, "2026-02-01,500,debit"))
+    last = Transaction.objects.get(user=ada.user, transaction_type="debit")
+    transactions.amend(row=last, changes={"transaction_date": datetime(2026, 2, 1, 6, tzinfo=UTC)})
+    assert PendingCheck.objects.filter(user_id=ada.user_id).count() == 2
+
+    # By its own mark, and then within the import's.
+    check_all(ada.user)
+
+    assert alerts_of(ada.user) == {str(last.pk): [1100]}
+
+
+@pytest.mark.parametrize("size", [1, 60], ids=["few", "many"])
+def test_alerts_are_counted_by_code_once_they_are_stored(
+    ada: ApiClient, small_steps: None, size: int
+) -> None:
+    def counted() -> float:
+        return REGISTRY.get_sample_value("fido_alerts_total", {"code": "1100"}) or 0
+
+    assert ada.user
+    before = counted()
+    imported(ada, csv(*["2026-01-31,101,debit"] * size))
+    check_all(ada.user)
+
+    assert counted() - before == size
+    with pytest.raises(IntegrityError):
+        Rule.objects.filter(code=1100).update(code=10_000)
+
+
+class Killed(BaseException):
+    """As when a process ends in the middle."""
+
+
+@pytest.mark.parametrize("where", ["_delete", "store"])
+@pytest.mark.parametrize("large", [False, True], ids=["few", "many"])
+def test_a_check_that_is_broken_off_loses_and_doubles_nothing(
+    ada: ApiClient, monkeypatch: pytest.MonkeyPatch, where: str, large: bool, small_steps: None
+) -> None:
+    assert ada.user
+    imported(ada, csv(*["2026-01-31,100.01,debit"] * (20 if large else 2)))
+    step: Callable[..., Any] = getattr(operations, where)
+
+    def broken(*args: Any) -> None:
+        step(*args)
+        raise Killed
+
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr(operations, where, broken)
+            with pytest.raises(Killed):
+                check_all(ada.user)
+    check_all(ada.user)
+
+    assert alerts_of(ada.user) == naively(ada.user)
+
+
+def test_two_workers_on_one_user_take_turns(
+    ada: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ada.user
+    user, checked = ada.user, list[Any]()
+    imported(ada, csv(*["2026-01-31,100.01,debit"] * 60))
+    alerts = operations.alerts_of
+
+    def watched(row: Any, rules: Any) -> Any:
+        checked.append(row.pk)
+        return alerts(row, rules)
+
+    monkeypatch.setattr(operations, "alerts_of", watched)
+
+    at_once(*[lambda: check_all(user)] * 4)
+
+    assert len(checked) == 60
+    assert alerts_of(user) == naively(user)
+
+
+def test_a_worker_that_is_killed_is_taken_over_from(ada: ApiClient) -> None:
+    assert ada.user
+    imported(ada, csv(*["2026-01-31,100.01,debit"] * 12_000))
+    with running_worker() as worker:
+        wait_until(lambda: Alert.objects.filter(user_id=ada.user_id).exists() or not_begun())
+        worker.kill()
+        get_redis_connection().flushdb()  # what was queued is lost with it
+        worker.start()
+        tasks.sweep_checks.delay()
+        wait_until(lambda: not PendingCheck.objects.filter(user_id=ada.user_id).exists())
+
+    assert codes(ada.user) == [*[30] * 11_998, *[1100] * 12_000]
+
+
+def not_begun() -> bool:
+    """Whether the job is no longer in the queue, so that somebody is at it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM alerts_checkturn")
+        return bool(cursor.fetchone()[0])
+
+
+def test_a_worker_checks_what_was_written(ada: ApiClient) -> None:
+    with running_worker():
+        for expected in (1, 2):
+            ada.post("/transactions", body(stream("-100.01@0")[0]))
+            wait_until(
+                lambda: Alert.objects.filter(user_id=ada.user_id).count() == expected  # noqa: B023
+            )
+
+
+def test_of_a_rule_that_is_off_or_damaged_nothing_is_raised_and_the_others_go_on(
+    user: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    Rule.objects.filter(code=1100).update(parameters={"amount": "many"})
+    Rule.objects.filter(code=123).update(kind="no-such-kind")
+    Rule.objects.filter(code=300).update(enabled=False)
+    for event in stream("+1@0 +2@1 +300@2 -500@3 -500@4 -500@5"):
+        recorded(user, event)
+
+    check_all(user)
+
+    assert codes(user) == [30]
+    assert "has invalid parameters" in caplog.text
+    assert not PendingCheck.objects.filter(user_id=user.pk).exists()
+
+
+def test_without_any_rule_nothing_stays_to_be_checked(ada: ApiClient, small_steps: None) -> None:
+    assert ada.user
+    Rule.objects.update(enabled=False)
+    imported(ada, csv(*["2026-01-31,100.01,debit"] * 20))
+
+    check_all(ada.user)
+
+    assert not PendingCheck.objects.filter(user_id=ada.user_id).exists()
+
+
+def test_two_users_interleaved_are_two_streams() -> None:
+    one, other = UserFactory.create(), UserFactory.create()
+    for n, event in enumerate(stream("+101@0 +101@1 -1@2 -1@3 -1@4 -1@5 +5@6 +6@7 +7@8")):
+        recorded((one, other)[n % 2], event)
+
+    for user in (one, other):
+        check_all(user)
+
+    assert (codes(one), codes(other)) == ([], [])
+    assert alerts_of(one) == naively(one)

@@ -1,0 +1,111 @@
+"""What an event reads of the past does not grow with it, whatever that past is like."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import User
+from analytics.alerts import operations, queries
+from fido.lib.crypto.keys import fernet_ring
+from tests.alerts import recorded, stream
+from tests.client import ApiClient
+from tests.factories import StaffFactory, UserFactory
+from tests.transactions.test_query_plans import nodes, rows_read
+from transactions.models import Transaction
+
+ROWS = 20_000
+TOKEN = fernet_ring().encrypt(b"Jane Doe")
+INSERT = """
+INSERT INTO transactions_transaction (id, user_id, full_name, transaction_date,
+    transaction_amount, transaction_type, currency, version, created_at, updated_at)
+SELECT gen_random_uuid(), %(user_id)s, %(token)s,
+    timestamptz '2026-01-01Z' + n * %(seconds)s * interval '1 second', 1, %(type)s, %(currency)s,
+    1, now(), now()
+FROM generate_series(1, %(rows)s) AS n
+"""
+# What came since the last deposits in the default currency, or with them.
+PASTS: dict[str, dict[str, Any]] = {
+    "withdrawals": {"type": "debit", "currency": "USD", "seconds": 1},
+    "deposits in another currency": {"type": "credit", "currency": "EUR", "seconds": 1},
+    "deposits of one moment": {"type": "credit", "currency": "USD", "seconds": 0},
+}
+
+
+@pytest.fixture(params=list(PASTS.values()), ids=list(PASTS))
+def user(request: pytest.FixtureRequest, db: None) -> User:
+    user = UserFactory.create()
+    for event in stream("+1@-9999999 +2@-9999998 +3@-9999997"):
+        recorded(user, event)
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT, {"user_id": user.pk, "rows": ROWS, "token": TOKEN, **request.param})
+        cursor.execute("ANALYZE transactions_transaction")
+    return user
+
+
+def plans(statements: CaptureQueriesContext, table: str) -> Iterator[dict[str, Any]]:
+    for query in list(statements):
+        if f'FROM "{table}"' in query["sql"] and query["sql"].startswith("SELECT"):
+            with connection.cursor() as cursor:
+                cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {query['sql']}")
+                (answer,) = cursor.fetchone()
+            yield (json.loads(answer) if isinstance(answer, str) else answer)[0]["Plan"]
+
+
+def test_an_event_reads_a_few_rows_by_index(user: User) -> None:
+    last = Transaction.objects.filter(user=user).order_by("-transaction_date", "-id")[0]
+    rules = queries.active_rules()
+    this = recorded(user, stream("+1@0")[0])
+    Transaction.objects.filter(user=user, pk=this.pk).update(transaction_date=last.transaction_date)
+    this.refresh_from_db()
+
+    with CaptureQueriesContext(connection) as statements:
+        operations.alerts_of(this, rules)
+
+    found = list(plans(statements, "transactions_transaction"))
+    assert 3 <= len(found) <= 5
+    assert sum(rows_read(plan) for plan in found) <= 2 * (queries.PAGE + 1) + 10
+    for plan in found:
+        kinds = {node["Node Type"] for node in nodes(plan)}
+        assert kinds <= {"Limit", "Index Scan", "Index Only Scan"}
+
+
+ALERTS = """
+INSERT INTO alerts_alert (id, user_id, rule_id, code, transaction_id, time, created_at)
+SELECT gen_random_uuid(), %(user_id)s, (SELECT min(id) FROM alerts_rule), 1100 + n %% 4,
+    gen_random_uuid(), timestamptz '2026-01-01Z' + n * interval '1 minute', now()
+FROM generate_series(1, 5000) AS n
+"""
+FILTERS: list[dict[str, Any]] = [
+    {},
+    {"code": 1100},
+    {"start": "2026-01-02"},
+    {"end": "2026-01-03"},
+    {"code": 1101, "start": "2026-01-02", "end": "2026-01-03"},
+]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("filters", FILTERS, ids=str)
+@pytest.mark.parametrize("who", ["owner", "staff", "staff of one"])
+def test_a_page_of_alerts_is_read_by_an_index_in_its_order(
+    who: str, filters: dict[str, Any]
+) -> None:
+    owner = UserFactory.create()
+    for user in [owner, *UserFactory.create_batch(3)]:
+        with connection.cursor() as cursor:
+            cursor.execute(ALERTS, {"user_id": user.pk})
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE alerts_alert")
+    client = ApiClient(owner if who == "owner" else StaffFactory.create())
+    whose = {"user_id": owner.pk} if who == "staff of one" else {}
+
+    with CaptureQueriesContext(connection) as statements:
+        assert client.get("/alerts", **filters, **whose).status_code == 200
+
+    (plan,) = plans(statements, "alerts_alert")
+    assert {node["Node Type"] for node in nodes(plan)} == {"Limit", "Index Scan"}
+    assert rows_read(plan) <= 51

@@ -1,0 +1,367 @@
+"""Every alert reaches every endpoint at least once and in the end, signed, under one id."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db.models import F
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+from accounts.models import User
+from analytics.alerts import deliveries, operations, tasks
+from analytics.alerts.models import Alert, Delivery, DeliveryAttempt, WebhookEndpoint
+from analytics.alerts.signing import new_secret
+from fido.lib import outbound
+from tests.alerts import check_all, recorded, stream
+from tests.client import ApiClient
+from tests.factories import StaffFactory, UserFactory
+from tests.races import at_once, wait_until
+from tests.receiver import Receiver
+from tests.staff import Desk, clerk, stored
+from tests.worker import running_worker
+
+pytestmark = pytest.mark.django_db
+ENDPOINTS, SENT = "alerts/webhookendpoint/", "alerts/delivery/"
+
+
+@pytest.fixture(autouse=True)
+def _loopback(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.WEBHOOK_ALLOW_LOOPBACK = True
+    monkeypatch.setenv("WEBHOOK_ALLOW_LOOPBACK", "true")
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver().open() as open_receiver:
+        yield open_receiver
+
+
+@pytest.fixture
+def endpoint(db: None, receiver: Receiver) -> WebhookEndpoint:
+    return WebhookEndpoint.objects.create(url=receiver.url)
+
+
+@pytest.fixture
+def user(db: None) -> User:
+    return UserFactory.create(full_name="Ada Lovelace")
+
+
+def raise_alerts(user: User, count: int = 1) -> list[Alert]:
+    """As many alerts, by as many withdrawals, which are checked."""
+    for n in range(count):
+        for event in stream(f"-101@{n} +1@{n}"):
+            recorded(user, event)
+    check_all(user)
+    return list(Alert.objects.filter(user=user))
+
+
+def deliver(user: User) -> int:
+    """What the job does; how many attempts it made."""
+    made = 0
+    while deliveries.deliver_one(user.pk):
+        made += 1
+    return made
+
+
+def make_due(user: User, hours: float = 0) -> None:
+    """All that waits to be tried again is due now, and so much of the time for it has passed."""
+    Delivery.objects.filter(user=user, status="pending").update(
+        due_at=F("created_at"), gives_up_at=F("gives_up_at") - timedelta(hours=hours)
+    )
+
+
+def statuses(user: User) -> list[str]:
+    return list(Delivery.objects.filter(user=user).order_by("id").values_list("status", flat=True))
+
+
+def test_an_alert_is_sent_signed_and_names_nobody(
+    user: User, endpoint: WebhookEndpoint, receiver: Receiver
+) -> None:
+    (alert,) = raise_alerts(user)
+
+    assert deliver(user) == 1
+
+    ((headers, body),) = receiver.received
+    Webhook(endpoint.secret).verify(body, headers)
+    (delivery,) = Delivery.objects.filter(user=user)
+    assert (headers["webhook-id"], headers["Content-Type"]) == (
+        str(delivery.pk),
+        "application/json",
+    )
+    created = alert.created_at.isoformat().replace("+00:00", "Z")
+    assert json.loads(body) == {
+        "type": "alert.raised",
+        "timestamp": created,
+        "data": {
+            "id": str(alert.pk),
+            "code": 1100,
+            "user_id": user.pk,
+            "transaction_id": str(alert.transaction_id),
+            "time": "2026-01-31T12:00:00Z",
+            "created_at": created,
+        },
+    }
+    assert "Lovelace" not in body
+    assert (statuses(user), deliver(user)) == (["delivered"], 0)
+
+
+def test_a_signature_of_another_secret_or_body_is_not_believed(
+    user: User, endpoint: WebhookEndpoint, receiver: Receiver
+) -> None:
+    raise_alerts(user)
+    deliver(user)
+    ((headers, body),) = receiver.received
+
+    with pytest.raises(WebhookVerificationError):
+        Webhook(new_secret()).verify(body, headers)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(endpoint.secret).verify(body.replace("1100", "1101"), headers)
+
+
+def test_during_a_rotation_either_secret_is_right_and_afterwards_the_new_one(
+    user: User, endpoint: WebhookEndpoint, receiver: Receiver
+) -> None:
+    old = endpoint.secret
+    deliveries.rotate(endpoint)
+    new = WebhookEndpoint.objects.get().secret
+    raise_alerts(user)
+    deliver(user)
+    for secret in (old, new):
+        Webhook(secret).verify(receiver.received[0][1], receiver.received[0][0])
+
+    deliveries.forget_previous(WebhookEndpoint.objects.get())
+    deliveries.redeliver(Delivery.objects.all())
+    deliver(user)
+
+    headers, body = receiver.received[1]
+    Webhook(new).verify(body, headers)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(old).verify(body, headers)
+
+
+BAD_WAYS = ["down", "slow", "redirecting", "500", "404"]
+
+
+@pytest.mark.parametrize("way", BAD_WAYS)
+def test_a_receiver_that_fails_for_an_hour_gets_each_alert_in_the_end_under_one_id(
+    user: User,
+    endpoint: WebhookEndpoint,
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+    way: str,
+) -> None:
+    if way == "down":
+        WebhookEndpoint.objects.update(url="http://127.0.0.1:1/")
+    receiver.hangs = way == "slow"
+    receiver.status = {"redirecting": 302, "500": 500, "404": 404}.get(way, 204)
+    receiver.headers = {"Location": receiver.url} if way == "redirecting" else {}
+    raise_alerts(user, 3)
+    with monkeypatch.context() as patch:
+        patch.setattr(outbound, "DEADLINE_SECONDS", 0.2)
+        for _ in range(4):
+            assert deliver(user) == 3
+            assert deliver(user) == 0  # not at once again
+            make_due(user, hours=0.25)
+    before = len(receiver.received)
+
+    WebhookEndpoint.objects.update(url=receiver.url)
+    receiver.hangs, receiver.status = False, 204
+    assert deliver(user) == 3
+
+    assert statuses(user) == ["delivered"] * 3
+    sent: dict[str, set[str]] = {}
+    for headers, body in receiver.received:
+        sent.setdefault(json.loads(body)["data"]["id"], set()).add(headers["webhook-id"])
+    assert {len(ids) for ids in sent.values()} == {1}
+    assert set(sent) == {str(pk) for pk in Alert.objects.values_list("pk", flat=True)}
+    assert before in {0, 12}
+    assert DeliveryAttempt.objects.filter(user=user, status=204).count() == 3
+    assert DeliveryAttempt.objects.filter(user=user).count() == 15
+
+
+def test_pauses_grow_and_are_apart_and_end_after_three_days(
+    user: User, endpoint: WebhookEndpoint, receiver: Receiver
+) -> None:
+    receiver.status = 500
+    raise_alerts(user)
+    tries = 0
+    while deliver(user):
+        tries += 1
+        row = Delivery.objects.get()
+        make_due(user, hours=(row.due_at - row.created_at).total_seconds() / 3600)
+
+    assert (statuses(user), 15 <= tries <= 30) == (["failed"], True)
+    pauses = [deliveries.delay(n).total_seconds() for n in range(12)]
+    for n, pause in enumerate(pauses):
+        middle = min(5 * 3**n, 6 * 3600)
+        assert 0.75 * middle <= pause <= 1.25 * middle
+    assert len({deliveries.delay(3) for _ in range(10)}) > 1
+
+
+def test_what_failed_is_sent_again_by_hand(
+    user: User, endpoint: WebhookEndpoint, receiver: Receiver
+) -> None:
+    receiver.status = 500
+    raise_alerts(user)
+    make_due(user, hours=72)
+    deliver(user)
+    assert statuses(user) == ["failed"]
+    receiver.status = 200
+    root = Desk(StaffFactory.create())
+    row = Delivery.objects.get()
+
+    page = root.text(f"{SENT}{row.pk}/change/")
+    answer = root.post(SENT, action="redeliver", _selected_action=str(row.pk))
+
+    assert "<td>500<td>" in page
+    assert answer.status_code == 302
+    assert (deliver(user), statuses(user)) == (1, ["delivered"])
+    assert len({headers["webhook-id"] for headers, _ in receiver.received}) == 1
+    seen = clerk("alerts.view_delivery").text(SENT)
+    assert "Send these again" not in seen
+
+
+def test_without_an_endpoint_that_is_on_nothing_is_sent(
+    user: User, endpoint: WebhookEndpoint, receiver: Receiver
+) -> None:
+    raise_alerts(user)
+    WebhookEndpoint.objects.update(enabled=False)
+    assert deliver(user) == 0
+    raise_alerts(UserFactory.create())
+    assert Delivery.objects.count() == 1
+
+    WebhookEndpoint.objects.update(enabled=True)
+    assert deliver(user) == 1
+
+
+def test_an_alert_that_is_rolled_back_is_not_sent(
+    user: User, endpoint: WebhookEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded(user, stream("-101@0")[0])
+    store = operations.store
+
+    def broken(alerts: Any) -> None:
+        store(alerts)
+        raise RuntimeError
+
+    monkeypatch.setattr(operations, "store", broken)
+    with pytest.raises(RuntimeError):
+        check_all(user)
+    assert not Alert.objects.exists()
+    assert not Delivery.objects.exists()
+
+
+def test_a_worker_that_died_while_it_sent_is_taken_over_from_when_its_lease_lapses(
+    user: User, endpoint: WebhookEndpoint, receiver: Receiver
+) -> None:
+    raise_alerts(user)
+    row = Delivery.objects.get()
+    dead = deliveries.claim(user.pk, row.pk)
+    assert dead
+    deliveries.attempt(dead)  # and it never writes down how that went
+    assert deliver(user) == 0
+
+    Delivery.objects.update(leased_until=F("created_at"))
+    assert deliver(user) == 1
+
+    assert statuses(user) == ["delivered"]
+    assert len({headers["webhook-id"] for headers, _ in receiver.received}) == 1
+    # And should it have been slow only, it settles nothing any more.
+    assert deliveries.settle(dead, deliveries.Outcome(500, "", 1)) is False
+    assert (statuses(user), DeliveryAttempt.objects.count()) == (["delivered"], 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_workers_at_once_one_sends(
+    user: User, endpoint: WebhookEndpoint, receiver: Receiver
+) -> None:
+    raise_alerts(user, 5)
+
+    at_once(*[lambda: deliver(user)] * 4)
+
+    assert len(receiver.received) == 5
+    assert statuses(user) == ["delivered"] * 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_is_killed_while_it_sends_loses_nothing(
+    ada: ApiClient, endpoint: WebhookEndpoint, receiver: Receiver
+) -> None:
+    receiver.hangs = True
+    assert ada.user
+    with running_worker() as worker:
+        raise_alerts(ada.user)
+        wait_until(lambda: len(receiver.received) == 1)
+        worker.kill()
+        receiver.hangs = False
+        Delivery.objects.update(leased_until=F("created_at"))
+        worker.start()
+        tasks.sweep_deliveries.delay()
+        wait_until(lambda: statuses(ada.user) == ["delivered"])  # type: ignore[arg-type]
+
+    assert len({headers["webhook-id"] for headers, _ in receiver.received}) == 1
+    assert len(receiver.received) == 2
+
+
+def test_a_name_that_leads_to_us_is_refused_and_the_attempt_says_so(user: User) -> None:
+    WebhookEndpoint.objects.create(url="https://169.254.169.254/latest")
+    raise_alerts(user)
+
+    deliver(user)
+
+    assert DeliveryAttempt.objects.get().error == "address-not-public"
+    assert statuses(user) == ["pending"]
+
+
+# --- the staff's pages ---
+
+
+@pytest.fixture
+def root(db: None) -> Desk:
+    return Desk(StaffFactory.create(username="root"))
+
+
+def test_staff_register_an_endpoint_and_see_its_secret_with_the_permission(root: Desk) -> None:
+    form = {"url": "https://hook.example.org/fido", "description": "Ops", "enabled": "on"}
+    assert root.post(f"{ENDPOINTS}add/", **form).status_code == 302
+    row = WebhookEndpoint.objects.get()
+    page = f"{ENDPOINTS}{row.pk}/change/"
+
+    assert row.secret.startswith("whsec_")
+    assert row.secret in root.text(page).replace("&#x2B;", "+")
+    seen = clerk("alerts.view_webhookendpoint").text(page)
+    assert "whsec_" not in seen
+    changed = clerk("alerts.view_webhookendpoint", "alerts.change_webhookendpoint").text(page)
+    assert "whsec_" not in changed
+    assert "whsec_" not in root.text(ENDPOINTS)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://hook.example.org/", "hook.example.org", "https://a:b@example.org/", "https://"],
+)
+def test_an_address_that_is_none_is_refused_in_the_form(
+    root: Desk, url: str, settings: Any
+) -> None:
+    settings.WEBHOOK_ALLOW_LOOPBACK = False
+
+    answer = root.post(f"{ENDPOINTS}add/", url=url, enabled="on")
+
+    assert answer.status_code == 200
+    assert "errorlist" in answer.content.decode()
+    assert not WebhookEndpoint.objects.exists()
+
+
+def test_staff_rotate_secrets(root: Desk, endpoint: WebhookEndpoint) -> None:
+    first = endpoint.secret
+    for action, count in (("rotate", 2), ("forget_previous", 1)):
+        root.post(ENDPOINTS, action=action, _selected_action=str(endpoint.pk))
+        page = root.text(f"{ENDPOINTS}{endpoint.pk}/change/")
+        assert page.count("whsec_") == count
+    assert WebhookEndpoint.objects.get().secret != first
+
+
+def test_a_secret_is_not_in_clear_in_the_database(endpoint: WebhookEndpoint) -> None:
+    assert endpoint.secret.encode() not in stored(endpoint, "secret")
