@@ -271,6 +271,7 @@ def test_the_index_lists_the_apps_as_before(root: Desk) -> None:
         "Periodic Tasks",
         "Rates",
         "Transactions",
+        "Wallets",
     ]
 
 
