@@ -104,6 +104,8 @@ def test_asked_to_end_it_refuses_at_once_and_finishes_what_it_has(web: Web) -> N
 def test_asked_to_end_it_answers_whom_the_system_has_accepted(web: Web) -> None:
     (worker,) = descendants(web.process.pid)
     os.kill(worker, signal.SIGSTOP)
+    # One that is yet to stop would still take the other signal.
+    eventually(lambda: _has_stopped(worker))
     waiting = [web.sent(LIVEZ) for _ in range(5)]
     web.process.send_signal(signal.SIGTERM)
     eventually(lambda: _was_sent(worker, signal.SIGTERM))
@@ -112,6 +114,11 @@ def test_asked_to_end_it_answers_whom_the_system_has_accepted(web: Web) -> None:
 
     assert [_status(client) for client in waiting] == [b"HTTP/1.1 200 OK"] * 5
     assert web.process.wait(20) == 0
+
+
+def _has_stopped(pid: int) -> bool:
+    threads = Path(f"/proc/{pid}/task").glob("*/status")
+    return all("State:\tT" in thread.read_text() for thread in threads)
 
 
 def _was_sent(pid: int, sig: signal.Signals) -> bool:
