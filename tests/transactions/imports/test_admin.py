@@ -265,6 +265,7 @@ def test_the_index_lists_the_apps_as_before(root: Desk) -> None:
 
     assert apps == [
         "Accounts",
+        "Alerts",
         "Analytics",
         "Authentication and Authorization",
         "Imports",
