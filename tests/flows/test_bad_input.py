@@ -22,6 +22,7 @@ WITH_BODY = [
     ("patch", "/users/me"),
     ("post", "/transactions"),
     ("post", "/events"),
+    ("post", "/wallets"),
     ("put", "/transactions/{id}"),
     ("patch", "/transactions/{id}"),
 ]
@@ -99,6 +100,8 @@ def valid_body(path: str) -> dict[str, Any]:
         "/auth/logout": {"refresh_token": "x"},
         "/users/me/password": {"current_password": "x", "new_password": "y"},
         "/users/me": {"full_name": "Zoe"},
+        "/events": {"type": "deposit", "amount": "1.00", "user_id": 1, "time": 1},
+        "/wallets": {"name": "savings"},
     }.get(path, ROW)
 
 
@@ -109,6 +112,8 @@ FIELDS = {
     "/auth/login": ["username", "password"],
     "/auth/refresh": ["refresh_token"],
     "/users/me/password": ["current_password", "new_password"],
+    "/events": ["type", "amount", "user_id", "time"],
+    "/wallets": ["name"],
 }
 
 
@@ -117,7 +122,7 @@ FIELDS = {
     ("path", "field"), [(path, field) for path, fields in FIELDS.items() for field in fields]
 )
 def test_a_value_of_the_wrong_kind(ada: ApiClient, path: str, field: str, value: Any) -> None:
-    if field == "transaction_amount" and value == 1.5:
+    if field in ("transaction_amount", "amount") and value == 1.5:
         value = "1.5.0"
     answer = ada.post(path, json.dumps(valid_body(path) | {field: value}))
 
