@@ -23,7 +23,7 @@ storms: .venv/.installed ## Run the long races and faults.
 	$(IN_VENV) -m pytest -m storm $(ARGS)
 
 test-containers: .venv/.installed ## Build the image, run it by the compose file, and try to break it.
-	$(IN_VENV) -m pytest -m containers -rs $(ARGS) tests/containers
+	$(IN_VENV) -m pytest -m containers $(ARGS) tests/containers
 
 check: .venv/.installed ## Run the linters, the type checker and the checks of Django.
 	$(IN_VENV) -m ruff check .

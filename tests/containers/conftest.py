@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.containers.customer import Customer
-from tests.containers.engine import Engine, engine
+from tests.containers.engine import NOT_RUN, Engine, engine
 from tests.containers.stack import Stack
 
 
@@ -15,6 +15,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker("containers")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """That there was no engine, in one line and not once for each test."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = [str(report.longrepr[2]) for report in skipped]
+    for reason in {reason for reason in reasons if NOT_RUN in reason}:
+        terminalreporter.write_line(f"{reason} ({reasons.count(reason)} tests).")
 
 
 @pytest.fixture(scope="session")

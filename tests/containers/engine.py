@@ -17,6 +17,7 @@ import pytest
 
 from tests.fido.processes import PROJECT, strangers_environment
 
+NOT_RUN = "NOT RUN"
 SCRIPT = Path("shared/containers/stack.sh")
 
 
@@ -52,7 +53,7 @@ def engine() -> Iterator[Engine]:
         with _brought(script, environment) as brought:
             yield brought
     else:
-        pytest.skip("NOT RUN: no container engine answers here, and CONTAINER_STACK brings none")
+        pytest.skip(f"{NOT_RUN}: no container engine answers here, and CONTAINER_STACK brings none")
 
 
 def _answers(environment: dict[str, str]) -> bool:
