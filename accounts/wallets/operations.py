@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
+from psycopg.errors import UniqueViolation
 
 from accounts import operations as accounts
 from accounts.models import User
@@ -57,7 +58,7 @@ def create_wallet(*, user_id: int, name: str) -> Wallet:
     now = clock.now()
     wallet = Wallet(user_id=user_id, name=name, created_at=now, updated_at=now)
     with write_fence(user_id):
-        _refusing_taken(lambda: wallet.save(force_insert=True), user_id, name)
+        _refusing_taken(lambda: wallet.save(force_insert=True), wallet, name)
     return wallet
 
 
@@ -78,7 +79,7 @@ def rename_wallet(*, wallet: Wallet, name: str, if_unchanged: bool = False) -> W
 
     # What lists say of the wallet's transactions changes with it.
     with write_fence(wallet.user_id):
-        _refusing_taken(write, wallet.user_id, name)
+        _refusing_taken(write, wallet, name)
     return Wallet.objects.of(wallet.user_id).get(id=wallet.pk)
 
 
@@ -96,8 +97,7 @@ def close_wallet(*, wallet: Wallet, if_unchanged: bool = False) -> None:
         if not rows.update(closed_at=now, updated_at=now, version=F("version") + 1):
             raise PreconditionFailed() if if_unchanged else NotFound()
         balances = queries.open_balances(wallet.user_id, wallet.pk)
-        # Who is moving one of them is waited for; and who comes later finds it closed.
-        balances.filter(amount=0).update(is_open=False)
+        _shut_empty(balances)
         if balances.exists():
             raise WalletHoldsMoney()
 
@@ -166,12 +166,23 @@ def _still(wallet: Wallet, if_unchanged: bool) -> Any:
     return rows.filter(version=wallet.version) if if_unchanged else rows
 
 
-def _refusing_taken(write: Any, user_id: int, name: str) -> None:
+def _shut_empty(balances: queries.Balances) -> None:
+    """Closes those at zero, one by one in the order of their keys, as everybody locks them."""
+    for currency in sorted(balances.filter(amount=0).values_list("currency", flat=True)):
+        # Who is moving it is waited for; and who comes later finds it closed.
+        balances.filter(currency=currency, amount=0).update(is_open=False)
+
+
+def _refusing_taken(write: Any, wallet: Wallet, name: str) -> None:
+    taken = Taken("name", "You have a wallet of this name.")
+    # Asked first, so that two wallets which are each to get the other's name do not wait in a ring.
+    if (holder := queries.open_wallet(wallet.user_id, name)) and holder.pk != wallet.pk:
+        raise taken
     try:
         with transaction.atomic():
             write()
-    except IntegrityError:
-        # If nobody has the name, it is a bug and must be seen.
-        if queries.open_wallet(user_id, name):
-            raise Taken("name", "You have a wallet of this name.") from None
+    except IntegrityError as error:
+        # Whoever had the name may have given it up again: the constraint is what tells.
+        if isinstance(error.__cause__, UniqueViolation):
+            raise taken from None
         raise

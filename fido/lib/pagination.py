@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from django.core.exceptions import ValidationError as InvalidValue
 from django.db.models import F, Model, QuerySet
 from django.db.models.fields.tuple_lookups import TupleGreaterThan, TupleLessThan
+from django.utils.encoding import escape_uri_path
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -137,7 +138,9 @@ class KeysetPagination(BasePagination):
         values = tuple(_text(getattr(self.page[index], name)) for name in self.fields)
         parameters = self.request.query_params.dict()
         parameters["cursor"] = Cursor(values, backwards).encode()
-        return self.request.build_absolute_uri(f"{self.request.path}?{urlencode(parameters)}")
+        # The path is decoded, and a name in it may hold a question mark.
+        path = escape_uri_path(self.request.path)
+        return self.request.build_absolute_uri(f"{path}?{urlencode(parameters)}")
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         link = {"type": "string", "format": "uri", "nullable": True}

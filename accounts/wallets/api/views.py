@@ -178,12 +178,14 @@ class ConvertedView(APIView):
         query, me = ConversionQuery.read(request), caller(request)
         to, rate = query["to"], query["rate"]
         called = None if name is None else wallet_name(name)
+        # A wallet may be called anything, also "None".
+        what = "everything" if called is None else f"wallet {called}"
 
         def answer() -> Body:
             found = converted(user_id=me.pk, name=called, target=to, column=rate)
             return shown_converted(found, to, rate)
 
-        return answered(request, Answer("converted", f"converted {to} {rate} {called}", answer))
+        return answered(request, Answer("converted", f"converted {to} {rate} {what}", answer))
 
 
 class WalletConvertedView(ConvertedView):

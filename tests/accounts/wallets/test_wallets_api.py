@@ -218,6 +218,31 @@ def test_lists_come_in_pages(ada: ApiClient, main: Wallet) -> None:
         assert (found, second["next"]) == ([["main", "other"], ["EUR", "USD"]][key != "name"], None)
 
 
+@pytest.mark.parametrize("name", ["a?b", "a#b", "a%2Fb", "50%", "a&b;c=d+e f", "żółw"])
+def test_the_links_lead_on_whatever_the_name(ada: ApiClient, main: Wallet, name: str) -> None:
+    path = f"/wallets/{quote(name, safe='')}/currencies"
+    ada.post("/wallets", {"name": name})
+    for currency in ("EUR", "USD"):
+        ada.post(path, {"currency": currency})
+
+    second = ada.get(ada.get(path, limit=1).json()["next"]).json()
+    first = ada.get(second["previous"]).json()
+
+    assert second["results"] == [{"currency": "USD", "amount": "0.00"}]
+    assert first["results"] == [{"currency": "EUR", "amount": "0.00"}]
+
+
+@pytest.mark.django_db(transaction=True)  # within another transaction nothing is kept
+def test_a_wallet_called_none_is_not_all_of_them(ada: ApiClient, main: Wallet) -> None:
+    everything = ada.get("/currencies_converted", to="USD").json()
+    assert everything["lines"] != []
+
+    assert ada.get("/wallets/None/currencies_converted", to="USD").status_code == 404
+    ada.post("/wallets", {"name": "None"})
+    assert ada.get("/wallets/None/currencies_converted", to="USD").json()["lines"] == []
+    assert ada.get("/currencies_converted", to="USD").json() == everything
+
+
 ROUTES = [
     ("get", "/wallets/main", None),
     ("put", "/wallets/main", {"name": "mine"}),
