@@ -1,7 +1,7 @@
 """The only place that writes transactions. HTTP is not known here."""
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -34,6 +34,13 @@ class ExternalIdTaken(DomainError):
     """
 
     code, title = "external-id-taken", "There is a transaction with this external_id."
+
+
+class ExternalIdRepeated(DomainError):
+    """Nobody has this external id; the row may be sent again."""
+
+    code = "external-id-repeated"
+    title = "An earlier row has this external_id, and was refused."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,8 +99,8 @@ def record_many(
     """Records many of one user in one database transaction; what became of each, in order.
 
     Wallets are moved by one after another. An `external_id` that is taken, also by an earlier
-    draft, refuses its draft alone, and so does a balance that cannot be moved so; if `atomic`,
-    it refuses them all.
+    draft and be that refused, refuses its draft alone, and so does a balance that cannot be moved
+    so; if `atomic`, it refuses them all.
 
     Raises:
         ExternalIdTaken: if `atomic`. `index` says which draft was refused, and `first_index`,
@@ -114,9 +121,9 @@ def record_many(
         unsettled = balances.follow_all(owner.pk, inserted)
         if unsettled and atomic:
             raise _first_unsettled(rows, unsettled)
-        _take_back(owner.pk, unsettled, taken)
+        _take_back(owner.pk, unsettled)
         _announce(*(Change(None, after=row) for row in inserted if row.pk not in unsettled))
-    refusals: dict[UUID, DomainError] = {**taken, **unsettled}
+    refusals = {**_taken_or_repeated(taken, unsettled), **unsettled}
     return [refusals.get(row.pk, row) for row in rows]
 
 
@@ -207,18 +214,22 @@ def _first_unsettled(rows: list[Transaction], refusals: dict[UUID, DomainError])
     return type(refusal)(index=index)
 
 
-def _take_back(
-    user_id: int, unsettled: dict[UUID, DomainError], taken: dict[UUID, ExternalIdTaken]
-) -> None:
+def _take_back(user_id: int, unsettled: Collection[UUID]) -> None:
     """Deletes again the rows that were inserted before it was known that there is too little."""
-    if not unsettled:
-        return
-    rows = Transaction.objects.filter(user_id=user_id, id__in=unsettled)
-    rows._raw_delete(rows.db)
+    if unsettled:
+        rows = Transaction.objects.filter(user_id=user_id, id__in=unsettled)
+        rows._raw_delete(rows.db)
+
+
+def _taken_or_repeated(
+    taken: dict[UUID, ExternalIdTaken], unsettled: Collection[UUID]
+) -> dict[UUID, DomainError]:
+    # Not recorded in a second round: others may wait for our wallets by now, and we for their ids.
     gone = {str(id_) for id_ in unsettled}
-    for refusal in taken.values():
-        if refusal.extra["existing_id"] in gone:
-            refusal.extra["existing_id"] = None
+    return {
+        id_: ExternalIdRepeated() if refusal.extra["existing_id"] in gone else refusal
+        for id_, refusal in taken.items()
+    }
 
 
 def _changed(row: Transaction, changes: dict[str, Any]) -> Transaction:

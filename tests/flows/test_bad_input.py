@@ -89,7 +89,7 @@ def test_a_field_that_is_unknown(
 
 
 def valid_body(path: str) -> dict[str, Any]:
-    return {
+    bodies: dict[str, dict[str, Any]] = {
         "/auth/register": {
             "username": "zoe",
             "email": "z@example.org",
@@ -102,7 +102,8 @@ def valid_body(path: str) -> dict[str, Any]:
         "/users/me": {"full_name": "Zoe"},
         "/events": {"type": "deposit", "amount": "1.00", "user_id": 1, "time": 1},
         "/wallets": {"name": "savings"},
-    }.get(path, ROW)
+    }
+    return bodies.get(path, ROW)
 
 
 ODD = ["\ud800", "\0", "a\0b", [], {}, [["a"]], {"a": 1}, True, 10**400, -1, 1.5, "x" * 100_000, ""]

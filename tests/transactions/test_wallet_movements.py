@@ -18,7 +18,7 @@ from tests.races import overtaken
 from tests.wallets import assert_balanced, held
 from transactions import operations
 from transactions.models import Transaction
-from transactions.operations import ExternalIdTaken
+from transactions.operations import ExternalIdRepeated
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -235,8 +235,7 @@ def test_in_a_bulk_an_id_is_not_taken_by_a_row_that_was_taken_back(main: Wallet)
 
     first, second = made
     assert isinstance(first, InsufficientFunds)
-    assert isinstance(second, ExternalIdTaken)
-    assert second.extra == {"existing_id": None}
+    assert isinstance(second, ExternalIdRepeated)
     assert held(main) == {"USD": Decimal(10)}
 
 
