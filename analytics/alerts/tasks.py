@@ -1,5 +1,6 @@
 """Celery jobs about alerts."""
 
+import threading
 import time
 from typing import Any
 
@@ -12,6 +13,10 @@ from fido.lib import jobs
 CHECK_DELAY_SECONDS = 1
 # For so long one job goes on, before it lets others have their turn.
 TURN_SECONDS = 20
+# Of a pool of threads, so that other jobs do not wait for receivers that are slow.
+AT_ONCE = 2
+
+_sending = threading.BoundedSemaphore(AT_ONCE)
 
 
 @shared_task(name="alerts.check")
@@ -36,6 +41,15 @@ def sweep_checks(**kwargs: Any) -> None:
 def deliver(user_id: int, **kwargs: Any) -> None:
     """Tries what is due of a user's webhooks."""
     jobs.begun(deliver, user_id)
+    if not _sending.acquire(blocking=False):
+        return  # the sweep asks again
+    try:
+        _deliver(user_id)
+    finally:
+        _sending.release()
+
+
+def _deliver(user_id: int) -> None:
     ends = time.monotonic() + TURN_SECONDS
     while deliveries.deliver_one(user_id):
         if time.monotonic() > ends:

@@ -305,6 +305,21 @@ def test_a_worker_that_is_killed_while_it_sends_loses_nothing(
     assert len(receiver.received) == 2
 
 
+def test_slow_receivers_leave_threads_to_other_jobs(
+    user: User, endpoint: WebhookEndpoint, receiver: Receiver
+) -> None:
+    raise_alerts(user)
+    for _ in range(tasks.AT_ONCE):
+        assert tasks._sending.acquire(blocking=False)
+
+    tasks.deliver(user.pk)
+    assert (receiver.received, statuses(user)) == ([], ["pending"])
+
+    tasks._sending.release(tasks.AT_ONCE)
+    tasks.deliver(user.pk)
+    assert statuses(user) == ["delivered"]
+
+
 def test_a_name_that_leads_to_us_is_refused_and_the_attempt_says_so(user: User) -> None:
     WebhookEndpoint.objects.create(url="https://169.254.169.254/latest")
     raise_alerts(user)
