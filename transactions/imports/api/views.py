@@ -59,7 +59,7 @@ class ImportListView(APIView):
         """Takes in a CSV or NDJSON file; a worker makes transactions of it.
 
         Columns: transaction_date, transaction_amount, transaction_type, and as wanted full_name,
-        currency, description, external_id. Ask the Location how far it has come.
+        currency, description, external_id, wallet. Ask the Location how far it has come.
         """
         intake: Intake | None = request.FILES.get(FIELD)
         if intake is None:  # a body of no bytes is not parsed
