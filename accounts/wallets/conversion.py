@@ -20,7 +20,7 @@ Held = tuple[str, str, Decimal]
 
 @dataclass(frozen=True)
 class Line:
-    """One balance; `rate` and `converted` are None where the table has no such rate."""
+    """One balance. Without a rate `rate` is None, and so is `converted` unless it is zero."""
 
     wallet: str
     currency: str
@@ -49,7 +49,7 @@ def converted(*, user_id: int, name: str | None, target: str, column: Column) ->
         RatesUnavailable: there are no rates yet, and one is needed.
     """
     held = _held(user_id, name)
-    needed = any(currency != target for _, currency, _ in held)
+    needed = any(currency != target and amount for _, currency, amount in held)
     table = rates.in_force() if needed else None
     lines = [_line(each, target, table, column) for each in held]
     amounts = [line.converted for line in lines if line.converted is not None]
@@ -76,11 +76,15 @@ def _held(user_id: int, name: str | None) -> Sequence[Held]:
 
 def _line(held: Held, target: str, table: RateTable | None, column: Column) -> Line:
     wallet, source, amount = held
-    if table is None:  # all there is, is in the target currency
+    if source == target:
         return Line(wallet, source, amount, ONE, amount)
+    # Nothing is nothing in any currency, also where there is no rate.
+    unknown = Line(wallet, source, amount, None, None if amount else amount)
+    if table is None:
+        return unknown
     try:
         rate = cross_rate(source=source, target=target, table=table, column=column)
         result = convert(amount, source=source, target=target, table=table, column=column)
     except RateMissing:
-        return Line(wallet, source, amount, None, None)
+        return unknown
     return Line(wallet, source, amount, rate, result)

@@ -183,7 +183,7 @@ def _status(refusal: Refusal) -> int:
 
 def _cancelled(row: Import) -> bool:
     try:
-        operations.cancel(user_id=row.user_id, import_id=row.pk)
+        operations.cancel(row=row)
     except (operations.ImportFinished, NotFound):
         return False
     return True

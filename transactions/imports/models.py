@@ -67,3 +67,7 @@ class Import(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+    @property
+    def is_unfinished(self) -> bool:
+        return self.status in self.UNFINISHED

@@ -17,7 +17,7 @@ from psycopg.errors import UniqueViolation
 from accounts.models import User
 from accounts.wallets.movements import Movement
 from fido.lib import clock
-from fido.lib.problems import DomainError, NotFound
+from fido.lib.problems import DomainError, NotFound, PreconditionFailed
 from fido.lib.versioned_cache import write_fence
 from transactions import loading
 from transactions.imports import queries, spool
@@ -66,18 +66,22 @@ def submit(*, id_: UUID, owner: User, created_by: User, layout: Layout, size_byt
     )
 
 
-def cancel(*, user_id: int, import_id: UUID) -> None:
+def cancel(*, row: Import, if_unchanged: bool = False) -> None:
     """Ends it where it stands: rows that were created stay, no other is.
 
     Raises:
         NotFound, ImportFinished
+        PreconditionFailed: it is no longer as `row` says, and was to be cancelled only so.
     """
-    rows = Import.objects.filter(user_id=user_id, id=import_id)
+    rows = Import.objects.filter(user_id=row.user_id, id=row.pk)
     if not rows.exists():
         raise NotFound()
-    if not _ended(rows.filter(status__in=Import.UNFINISHED), Import.Status.CANCELLED):
-        raise ImportFinished()
-    spool.discard(import_id)
+    unfinished = rows.filter(status__in=Import.UNFINISHED)
+    if if_unchanged:
+        unfinished = unfinished.filter(status=row.status, rows_read=row.rows_read)
+    if not _ended(unfinished, Import.Status.CANCELLED):
+        raise PreconditionFailed() if if_unchanged and row.is_unfinished else ImportFinished()
+    spool.discard(row.pk)
 
 
 def claim(*, user_id: int, import_id: UUID) -> Import | None:

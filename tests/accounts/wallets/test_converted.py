@@ -107,6 +107,25 @@ def test_what_needs_no_rate_works_without_any(ada: ApiClient, bank: StubBank) ->
     assert other.headers["Retry-After"] == "60"
 
 
+def test_an_empty_balance_needs_no_rate(ada: ApiClient, bank: StubBank) -> None:
+    opened(ada, USD="0", XPF="0", PLN="2.50")
+
+    answer = ada.get(EVERYTHING, to="PLN").json()
+
+    lines = [(line["currency"], line["rate"], line["converted"]) for line in answer["lines"]]
+    assert lines == [("PLN", "1", "2.50"), ("USD", None, "0.00"), ("XPF", None, "0.00")]
+    assert (answer["sum"], answer["rates_as_of"]) == ("2.50", None)
+
+
+def test_nor_does_it_hide_the_sum_of_the_others(ada: ApiClient, open_bank: StubBank) -> None:
+    rates.sync_now(open_bank.url, accept=False)
+    opened(ada, XPF="0", USD="10")
+
+    answer = ada.get(EVERYTHING, to="PLN").json()
+
+    assert (answer["sum"], answer["rates_as_of"]) == ("39.50", TODAY.isoformat())
+
+
 @pytest.mark.parametrize(("to", "nothing"), [("USD", "0.00"), ("JPY", "0"), ("KWD", "0.000")])
 def test_nothing_adds_up_to_nothing(ada: ApiClient, bank: StubBank, to: str, nothing: str) -> None:
     opened(ada)

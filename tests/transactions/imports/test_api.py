@@ -9,10 +9,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test.client import MULTIPART_CONTENT
 
 from fido.lib.ids import new_id
+from fido.lib.problems import PreconditionFailed
 from tests.client import ApiClient
 from tests.factories import UserFactory
 from tests.flows.refusals import invalid, refused
-from tests.imports import csv, imported, upload, work
+from tests.imports import claimed, csv, imported, submitted, upload, work
 from transactions.imports import operations
 from transactions.imports.models import Import
 from transactions.models import Transaction
@@ -102,6 +103,22 @@ def test_what_is_cancelled_is_not_imported_and_its_file_is_gone(
     assert operations.claim(user_id=ada.user_id, import_id=Import.objects.get().pk) is None
     refused(ada.delete(path), 409, "import-finished")
     assert not Transaction.objects.exists()
+
+
+def test_an_import_that_has_gone_on_is_not_cancelled_by_who_saw_it_before(ada: ApiClient) -> None:
+    row = submitted(ada, csv("2026-01-31,1,credit"))
+    path = f"/imports/{row.pk}"
+    seen = ada.get(path)
+    assert ada.request("get", path, HTTP_IF_NONE_MATCH=seen["ETag"]).status_code == 304
+    operations.release(claimed(row))
+
+    answer = ada.request("delete", path, HTTP_IF_MATCH=seen["ETag"])
+
+    assert (answer.status_code, answer.json()["code"]) == (412, "precondition-failed")
+    with pytest.raises(PreconditionFailed):  # it went on after the tags were compared
+        operations.cancel(row=row, if_unchanged=True)
+    present = ada.get(path)["ETag"]
+    assert ada.request("delete", path, HTTP_IF_MATCH=present).status_code == 204
 
 
 def test_an_import_of_somebody_else_is_404_to_read_and_to_cancel(

@@ -13,11 +13,12 @@ from rest_framework.views import APIView
 
 from accounts.api.authentication import caller
 from accounts.models import User
-from fido.lib.conditional import json_answer, rendered
+from fido.lib import conditional
+from fido.lib.conditional import etag_of, json_answer, only_if_unchanged, rendered
 from fido.lib.idempotency import Attempt
 from fido.lib.ids import new_id
 from fido.lib.problems import NotFound
-from fido.lib.schema import IDEMPOTENCY_KEY
+from fido.lib.schema import IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, etag_on
 from fido.lib.uploads import FIELD, NoFile, UploadParser
 from transactions.api.views import owner_named
 from transactions.imports import operations, queries
@@ -96,16 +97,24 @@ IMPORT_ID = OpenApiParameter("import_id", UUID, OpenApiParameter.PATH)
 
 @extend_schema(parameters=[IMPORT_ID])
 class ImportView(APIView):
-    @extend_schema(operation_id="read_import", responses=ImportAnswer)
-    def get(self, request: Request, import_id: UUID) -> Response:
+    @extend_schema(
+        operation_id="read_import",
+        parameters=[IF_NONE_MATCH, etag_on(200)],
+        responses=ImportAnswer,
+    )
+    def get(self, request: Request, import_id: UUID) -> HttpResponse:
         """How far it has come, and the first 1,000 errors by line."""
-        return Response(shown(_row(caller(request), import_id, "view")))
+        body = rendered(shown(_row(caller(request), import_id, "view")))
+        return conditional.answer(request, body, etag_of(body))
 
-    @extend_schema(operation_id="cancel_import", responses={204: None, 409: FINISHED})
+    @extend_schema(
+        operation_id="cancel_import", parameters=[IF_MATCH], responses={204: None, 409: FINISHED}
+    )
     def delete(self, request: Request, import_id: UUID) -> Response:
         """Cancels it. Rows that were created stay."""
         row = _row(caller(request), import_id, "change")
-        operations.cancel(user_id=row.user_id, import_id=row.pk)
+        bound = only_if_unchanged(request, lambda: etag_of(rendered(shown(row))))
+        operations.cancel(row=row, if_unchanged=bound)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
