@@ -137,6 +137,6 @@ def _lines(
         index = digest(index_key, "transactions.Transaction.full_name", normalised_name(name)).hex()
         lines.append(
             f"{new_id()}\t{user_id}\t{token}\t\\\\x{index}\t{note}\t{day}\t{amount}\t{kind}\t"
-            f"{currency}\t\\N\t1\t{moment}\t{moment}\n"
+            f"{currency}\t\\N\t\\N\t1\t{moment}\t{moment}\n"
         )
     return "".join(lines).encode()
