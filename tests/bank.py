@@ -1,15 +1,13 @@
 """A bank of the NBP form on a real socket, that can also be slow, down, wrong, huge or closed."""
 
-import ssl
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import date, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from fido.lib import clock
+from tests.stub_server import QuietHandler, StubServer
 
 Say = Callable[[BaseHTTPRequestHandler], None]
 TODAY = clock.now().date()
@@ -34,30 +32,21 @@ def table(letter: str, day: date = TODAY, /, **prices: Any) -> bytes:
     ).encode()
 
 
-class StubBank:
+class StubBank(StubServer):
     """What it answers for each table is its owner's to say; it notes who asked for what."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
         self.answers: dict[str, Say] = {}
-        self.finished = threading.Event()
         bank = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
+        class Handler(QuietHandler):
+            def do_GET(self) -> None:  # noqa: N802 - http.server's name
                 bank.calls.append(self.path)
                 with suppress(OSError):  # nobody listens any more
                     bank.answers.get(PATHS.get(self.path, ""), status(404))(self)
 
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._server.handle_error = quiet  # type: ignore[method-assign]
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__(Handler)
 
     def gives(self, **bodies: bytes) -> None:
         """From now on these tables, and 404 for the others."""
@@ -65,29 +54,6 @@ class StubBank:
 
     def answers_all(self, say: Say) -> None:
         self.answers = dict.fromkeys("ABC", say)
-
-    def speak_tls(self, certificate: Path) -> None:
-        """From now on, under a certificate that nobody has signed but itself."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate)
-        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        self.url = f"https://localhost:{self._server.server_port}"
-
-    @contextmanager
-    def open(self) -> Iterator["StubBank"]:
-        thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield self
-        finally:
-            self.finished.set()
-            self._server.shutdown()
-            self._server.server_close()
-            thread.join()
-
-
-def quiet(request: Any, client_address: Any) -> None:
-    """A client that goes away is no news to this bank."""
 
 
 def says(body: bytes, code: int = 200, /, **headers: str) -> Say:

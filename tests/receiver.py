@@ -1,16 +1,14 @@
 """A receiver of webhooks on a real socket, that can also be down, slow, or leading elsewhere."""
 
-import ssl
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any
+from contextlib import suppress
+
+from tests.stub_server import QuietHandler, StubServer
 
 
-class Receiver:
+class Receiver(StubServer):
     """Notes what comes in, and answers `status`; `hangs` takes the request and says nothing."""
+
+    path = "/hook?a=1"
 
     def __init__(self) -> None:
         self.received: list[tuple[dict[str, str], str]] = []
@@ -18,13 +16,10 @@ class Receiver:
         self.status, self.headers = 204, dict[str, str]()
         self.hangs = False
         self.dripping = False
-        self.finished = threading.Event()
         receiver = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
+        class Handler(QuietHandler):
+            def do_POST(self) -> None:  # noqa: N802 - http.server's name
                 body = self.rfile.read(int(self.headers["Content-Length"])).decode()
                 receiver.received.append((dict(self.headers.items()), body))
                 receiver.paths.append(self.path)
@@ -42,30 +37,4 @@ class Receiver:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._server.handle_error = lambda *args: None  # type: ignore[method-assign]
-        self.port = self._server.server_port
-        self.url = f"http://127.0.0.1:{self.port}/hook?a=1"
-
-    def speak_tls(self, certificate: Path) -> None:
-        """From now on, under this certificate for localhost."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate)
-        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        self.url = f"https://localhost:{self.port}/hook?a=1"
-
-    @contextmanager
-    def open(self) -> Iterator["Receiver"]:
-        thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield self
-        finally:
-            self.finished.set()
-            self._server.shutdown()
-            self._server.server_close()
-            thread.join()
+        super().__init__(Handler)
