@@ -1,6 +1,10 @@
 """Questions about users that span rows."""
 
+from collections.abc import Iterator
+
 from accounts.models import User
+
+USERS_IN_A_BATCH = 500
 
 
 def user_by_login(name: str) -> User | None:
@@ -22,3 +26,12 @@ def unknown_users(user_ids: list[int]) -> list[int]:
     """Those of the ids that no user has, in order."""
     known = User.objects.filter(pk__in=user_ids).values_list("pk", flat=True)
     return sorted(set(user_ids) - set(known))
+
+
+def user_ids_in_batches() -> Iterator[list[int]]:
+    """The ids of all users in order, some at a time."""
+    last = 0
+    ids = User.objects.order_by("pk").values_list("pk", flat=True)
+    while batch := list(ids.filter(pk__gt=last)[:USERS_IN_A_BATCH]):
+        yield batch
+        last = batch[-1]

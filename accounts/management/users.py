@@ -6,19 +6,7 @@ from contextlib import contextmanager
 from django.core.management.base import CommandError
 from django.db import connection
 
-from accounts.models import User
 from accounts.queries import unknown_users
-
-USERS_IN_A_BATCH = 500
-
-
-def batches() -> Iterator[list[int]]:
-    """The ids of all users in order, some at a time."""
-    last = 0
-    ids = User.objects.order_by("pk").values_list("pk", flat=True)
-    while batch := list(ids.filter(pk__gt=last)[:USERS_IN_A_BATCH]):
-        yield batch
-        last = batch[-1]
 
 
 def each_of(user_ids: list[int]) -> Iterator[list[int]]:

@@ -11,14 +11,12 @@ from itertools import chain
 from django.db.models import Count
 from django.db.models.functions import TruncDate
 
-from accounts.models import User
+from accounts.queries import user_ids_in_batches
 from analytics.alerts import queries
 from analytics.alerts.models import Alert
 from analytics.alerts.queries import Past
 from analytics.alerts.rules import Event, Kind
 from fido.lib.clock import Period
-
-USERS_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -100,11 +98,8 @@ def would_raise(question: Question, user_id: int) -> Iterator[Event]:
 
 
 def everybody() -> Iterator[int]:
-    """The ids of all users in order, some at a time."""
-    last, ids = 0, User.objects.order_by("pk").values_list("pk", flat=True)
-    while batch := list(ids.filter(pk__gt=last)[:USERS_AT_ONCE]):
-        yield from batch
-        last = batch[-1]
+    """The ids of all users, in order."""
+    return chain.from_iterable(user_ids_in_batches())
 
 
 def _were_raised(question: Question, user_id: int) -> Iterator[tuple[date, int]]:

@@ -152,7 +152,7 @@ def test_an_unknown_user_is_named(user: User) -> None:
 
 
 def test_every_user_is_in_some_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("accounts.management.users.USERS_IN_A_BATCH", 2)
+    monkeypatch.setattr("accounts.queries.USERS_IN_A_BATCH", 2)
     users = UserFactory.create_batch(5)
     for each in users:
         record(each)

@@ -4,8 +4,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.management.users import batches, each_of, time_to_read
+from accounts.management.users import each_of, time_to_read
 from accounts.models import User
+from accounts.queries import user_ids_in_batches
 from analytics import operations, queries
 from analytics.queries import Difference
 from fido.lib import money
@@ -27,7 +28,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, repair: bool, user: list[int] | None, **options: Any) -> None:
-        groups = each_of(user) if user else batches()
+        groups = each_of(user) if user else user_ids_in_batches()
         find = operations.repair if repair else _differences
         users, found = 0, 0
         with time_to_read(), progress("Users", None if user else User.objects.count()) as advance:

@@ -4,8 +4,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.management.users import batches, each_of, time_to_read
+from accounts.management.users import each_of, time_to_read
 from accounts.models import User
+from accounts.queries import user_ids_in_batches
 from fido.lib import money
 from fido.lib.progress import progress
 from transactions import queries
@@ -25,7 +26,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, user: list[int] | None, **options: Any) -> None:
-        groups = each_of(user) if user else batches()
+        groups = each_of(user) if user else user_ids_in_batches()
         users, found = 0, 0
         with time_to_read(), progress("Users", None if user else User.objects.count()) as advance:
             for ids in groups:
