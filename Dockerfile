@@ -22,8 +22,10 @@ COPY fido fido
 COPY accounts accounts
 COPY transactions transactions
 COPY analytics analytics
-# Collected, and so not needed where the packages have them.
-RUN /opt/fido/bin/python -m fido.containers.collect_static /app/static \
+# The embedded servers and their launcher are for development. Static files are collected, and so
+# not needed where the packages have them.
+RUN rm -rf fido/embedded \
+    && /opt/fido/bin/python -m fido.containers.collect_static /app/static \
     && find /opt/fido -path '*/site-packages/*' -name static -type d ! -exec test -e {}/__init__.py \; \
         -prune -exec rm -rf {} + \
     && python -m compileall -q fido accounts transactions analytics

@@ -14,7 +14,7 @@ help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
 
 run: .venv/.installed ## Start the service, with its own PostgreSQL and Valkey and a demonstration.
-	@exec $(IN_VENV) -m fido.launcher
+	@exec $(IN_VENV) -m fido.embedded.launcher
 
 test: .venv/.installed ## Run the tests that a person waits for.
 	$(IN_VENV) -m pytest $(ARGS)

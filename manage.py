@@ -1,12 +1,12 @@
 #!/usr/bin/env python
 """Runs a management command, on the embedded servers where no DATABASE_URL names others."""
 
+import importlib.util
 import os
 import sys
 
 from django.core.exceptions import ImproperlyConfigured
 
-from fido.embedded import StartRefused, running
 from fido.env import is_given
 
 
@@ -16,12 +16,26 @@ def main(argv: list[str]) -> None:
         from fido.management.commands.generate_key import Command
 
         Command().run_from_argv(argv)
-    elif is_given("DATABASE_URL") or argv[1:2] == ["--version"]:
+    elif is_given("DATABASE_URL") or argv[1:2] == ["--version"] or not has_embedded_servers():
         run(argv)
     else:
+        run_on_embedded_servers(argv)
+
+
+def has_embedded_servers() -> bool:
+    """A checkout has them, an image has not; there the settings ask for DATABASE_URL."""
+    return importlib.util.find_spec("fido.embedded") is not None
+
+
+def run_on_embedded_servers(argv: list[str]) -> None:
+    from fido.embedded import StartRefused, running
+
+    try:
         with running() as environment:
             os.environ.update(environment)
             run(argv)
+    except StartRefused as refusal:
+        sys.exit(str(refusal))
 
 
 def run(argv: list[str]) -> None:
@@ -34,7 +48,7 @@ def run(argv: list[str]) -> None:
 if __name__ == "__main__":
     try:
         main(sys.argv)
-    except (StartRefused, ImproperlyConfigured) as refusal:
+    except ImproperlyConfigured as refusal:
         sys.exit(str(refusal))
     except KeyboardInterrupt:
         sys.exit(130)

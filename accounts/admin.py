@@ -25,10 +25,10 @@ from accounts.staff.forms import (
     UserAddForm,
     UserChangeForm,
 )
-from fido.lib.admin import BigTableAdmin, ReadOnlyAdmin, shown, with_presence
-from fido.lib.crypto.fields import matching
-from fido.lib.crypto.masking import masked_email, masked_name
-from fido.lib.problems import InvalidInput
+from fido.lib.staff.pages import BigTableAdmin, ReadOnlyAdmin, shown, with_presence
+from fido.lib.values.crypto.fields import matching
+from fido.lib.values.crypto.masking import masked_email, masked_name
+from fido.lib.values.errors import InvalidInput
 
 PROFILE = ("email", "full_name", "currency")
 RIGHTS = ("is_staff", "is_superuser")

@@ -3,8 +3,8 @@
 from django.db import DEFAULT_DB_ALIAS
 
 from accounts.models import User
-from fido.lib import versioned_cache
-from fido.lib.versioned_cache import View
+from fido.lib.cache import versioned_cache
+from fido.lib.cache.versioned_cache import View
 
 
 def remember(view: View, user: User) -> None:

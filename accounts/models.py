@@ -16,15 +16,15 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils.crypto import salted_hmac
 
-from fido.lib import clock, money
-from fido.lib.crypto.fields import (
+from fido.lib.values import clock, money
+from fido.lib.values.crypto.fields import (
     BlindIndexField,
     EncryptedTextField,
     matching,
     normalised_email,
     normalised_name,
 )
-from fido.lib.ids import new_id
+from fido.lib.values.ids import new_id
 
 SERVICE_GROUP = "service"
 USERNAME_PATTERN = r"[A-Za-z0-9_.+-]{1,150}"

@@ -13,10 +13,10 @@ from django.db.models import F
 from accounts import queries, tokens
 from accounts.models import AccessLogEntry, LoginSession, User
 from accounts.tokens import TokenPair
-from fido.lib import clock
-from fido.lib.crypto.fields import blind_index
-from fido.lib.problems import DomainError, InvalidInput, PreconditionFailed
-from fido.lib.versioned_cache import write_fence
+from fido.lib.cache.versioned_cache import write_fence
+from fido.lib.values import clock
+from fido.lib.values.crypto.fields import blind_index
+from fido.lib.values.errors import DomainError, InvalidInput, Kind, PreconditionFailed
 
 # What a profile shows and what may change of it.
 PROFILE = ("email", "full_name", "currency", "is_active")
@@ -25,15 +25,19 @@ PROFILE = ("email", "full_name", "currency", "is_active")
 class WrongCredentials(DomainError):
     """One answer for wrong, unknown and inactive: which it was is nobody's business."""
 
-    code, title, status = "invalid-credentials", "User name or password is wrong.", 401
+    code, title, kind = (
+        "invalid-credentials",
+        "User name or password is wrong.",
+        Kind.UNAUTHENTICATED,
+    )
 
 
 class SessionEnded(DomainError):
-    code, title, status = "invalid-token", "This session has ended.", 401
+    code, title, kind = "invalid-token", "This session has ended.", Kind.UNAUTHENTICATED
 
 
 class InvalidRefreshToken(DomainError):
-    code, title, status = "invalid-token", "This refresh token is not valid.", 401
+    code, title, kind = "invalid-token", "This refresh token is not valid.", Kind.UNAUTHENTICATED
 
 
 class Taken(InvalidInput):

@@ -9,7 +9,7 @@ from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
 from accounts.models import LoginSession, User
-from fido.lib import clock
+from fido.lib.values import clock
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from django.utils.safestring import SafeString
 
 from accounts.staff.access import SearchedByUserAdmin
 from analytics.models import DailyTotals
-from fido.lib.admin import CurrencyFilter, ReadOnlyAdmin, money_cell
+from fido.lib.staff.pages import CurrencyFilter, ReadOnlyAdmin, money_cell
 
 
 @admin.register(DailyTotals)

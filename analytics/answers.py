@@ -6,10 +6,10 @@ from typing import Any
 from analytics import queries
 from analytics.headline import headline
 from analytics.queries import Interval, Line, Summary
-from fido.lib import clock, money
-from fido.lib.answers import Answer, Body
-from fido.lib.clock import Period
-from fido.lib.problems import NotFound
+from fido.lib.cache.answers import Answer, Body
+from fido.lib.values import clock, money
+from fido.lib.values.clock import Period
+from fido.lib.values.errors import NotFound
 
 ALWAYS = Period()
 

@@ -7,7 +7,7 @@ from accounts.rates import queries as rates
 from accounts.rates.conversion import convert, total
 from accounts.rates.table import RateMissing, RatesUnavailable, RateTable
 from analytics.queries import Line
-from fido.lib import money
+from fido.lib.values import money
 
 NAMES = ("total_credit", "total_debit", "average_transaction_value", "rates_as_of")
 Headline = dict[str, str | None]

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from analytics import queries
 from analytics.models import DailyTotals
-from fido.lib.versioned_cache import write_fence
+from fido.lib.cache.versioned_cache import write_fence
 from transactions.models import Transaction
 from transactions.signals import Change, DayMoved
 

@@ -17,9 +17,9 @@ from django.db.models.functions import Cast, Coalesce, JSONObject, TruncDate
 
 from accounts.models import User
 from analytics.models import DailyTotals
-from fido.lib import clock, money
-from fido.lib.clock import Period
-from fido.lib.problems import DomainError
+from fido.lib.values import clock, money
+from fido.lib.values.clock import Period
+from fido.lib.values.errors import DomainError, Kind
 from transactions.models import Transaction
 
 Interval = Literal["day", "week", "month"]
@@ -30,7 +30,11 @@ ACTIVE_DAYS = 7
 
 
 class SeriesTooLong(DomainError):
-    code, title, status = "series-too-long", "The period holds too many days: ask for less.", 400
+    code, title, kind = (
+        "series-too-long",
+        "The period holds too many days: ask for less.",
+        Kind.INVALID,
+    )
 
 
 @dataclass(frozen=True)

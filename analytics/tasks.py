@@ -5,7 +5,7 @@ from typing import Any
 from celery import shared_task
 
 from analytics import operations, warming
-from fido.lib import jobs
+from fido.lib.cache import jobs
 
 # Writes of this long are folded together.
 FOLD_DELAY_SECONDS = 1

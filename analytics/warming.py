@@ -12,11 +12,11 @@ from redis.lock import Lock
 from accounts import logins
 from accounts.models import User
 from analytics import answers, queries
-from fido.lib import versioned_cache
-from fido.lib.answers import keep_ready
-from fido.lib.metrics import WARMED_ANSWERS
-from fido.lib.redis_link import Away, link
-from fido.lib.versioned_cache import View
+from fido.lib.cache import versioned_cache
+from fido.lib.cache.answers import keep_ready
+from fido.lib.cache.redis_link import Away, link
+from fido.lib.cache.versioned_cache import View
+from fido.lib.values.metrics import WARMED_ANSWERS
 
 LOCK = "fido:warming"
 # An answer that outlasts the next round, even a late one, is left alone.

@@ -12,7 +12,7 @@ from rich.table import Table
 from benchmarks import world
 from benchmarks.http import Caller
 from benchmarks.statements import Bare
-from fido.lib.crypto.keys import fernet_ring
+from fido.lib.values.crypto.keys import fernet_ring
 from tests.client import session_of
 
 ROWS, ROUNDS = 100_000, 3

@@ -20,9 +20,9 @@ from django.test import override_settings
 from rich.table import Table
 
 from accounts.models import User
-from fido.lib.clock import now
-from fido.lib.crypto.blind import digest, normalised_name
-from fido.lib.ids import new_id
+from fido.lib.values.clock import now
+from fido.lib.values.crypto.blind import digest, normalised_name
+from fido.lib.values.ids import new_id
 from tests.factories import UserFactory
 from transactions.imports import operations, running
 from transactions.imports.encoding import COLUMNS

@@ -12,8 +12,8 @@ from rich.table import Table
 
 from benchmarks.measure import Cost, in_turns
 from benchmarks.paths import Contenders
-from fido.lib.redis_link import link
-from fido.lib.versioned_cache import PATIENCE_SECONDS
+from fido.lib.cache.redis_link import link
+from fido.lib.cache.versioned_cache import PATIENCE_SECONDS
 from tests.races import wait_until
 from tests.valkey import Valkey
 

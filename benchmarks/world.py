@@ -12,7 +12,7 @@ from django.test.utils import get_runner, override_settings
 
 from accounts.models import User
 from analytics import operations as totals
-from fido.lib.redis_link import link
+from fido.lib.cache.redis_link import link
 from tests.factories import UserFactory, record
 
 # Copies of one transaction, spread evenly over two years: the shape is what a history page and

@@ -7,7 +7,7 @@ from celery import Celery
 from celery.signals import heartbeat_sent, setup_logging, worker_init, worker_ready
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
-from fido.lib.database import bound_transactions
+from fido.lib.process.database import bound_transactions
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fido.settings")
 
@@ -26,7 +26,7 @@ def keep_our_logging(**kwargs: Any) -> None:
 @worker_ready.connect
 def keep_what_was_warmed(**kwargs: Any) -> None:
     # Imported here, for it reads the settings.
-    from fido.lib.redis_link import link  # noqa: PLC0415
+    from fido.lib.cache.redis_link import link  # noqa: PLC0415
 
     link.keep_generation()
 
@@ -34,7 +34,7 @@ def keep_what_was_warmed(**kwargs: Any) -> None:
 @heartbeat_sent.connect
 def show_that_it_works(**kwargs: Any) -> None:
     # Every two seconds, as long as the worker has its queue.
-    from fido.lib.alive import show  # noqa: PLC0415
+    from fido.lib.process.alive import show  # noqa: PLC0415
 
     show()
 

@@ -6,7 +6,6 @@ import ipaddress
 import os
 import re
 from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -15,6 +14,8 @@ from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
+
+from fido.lib.values.limits import Rate
 
 T = TypeVar("T")
 
@@ -37,14 +38,6 @@ SECRETS = (
 )
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-@dataclass(frozen=True)
-class Rate:
-    """At most `limit` in each window of `seconds`."""
-
-    limit: int
-    seconds: int
 
 
 class Environment:

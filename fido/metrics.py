@@ -7,8 +7,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from fido.lib.metrics import exposition
-from fido.lib.problems import plain_problem
+from fido.lib.api.problems import plain_problem
+from fido.lib.values.metrics import exposition
 
 
 @require_safe

@@ -4,7 +4,7 @@ from typing import Any
 
 from django_celery_beat.schedulers import DatabaseScheduler
 
-from fido.lib.alive import show
+from fido.lib.process.alive import show
 
 
 class Scheduler(DatabaseScheduler):  # type: ignore[misc]

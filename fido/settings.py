@@ -13,8 +13,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
 from fido.env import Environment
-from fido.lib.logs import configure_structlog, logging_config
-from fido.lib.money import CURRENCIES
+from fido.lib.process.logs import configure_structlog, logging_config
+from fido.lib.values.money import CURRENCIES
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment()
@@ -198,7 +198,7 @@ INSTALLED_APPS = [
     "django_structlog",
 ]
 MIDDLEWARE = [
-    "fido.lib.requests.RequestMiddleware",
+    "fido.lib.api.middleware.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -258,12 +258,12 @@ SIMPLE_JWT = {
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.api.authentication.SessionTokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_PARSER_CLASSES": ["fido.lib.parsing.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["fido.lib.api.parsing.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_THROTTLE_CLASSES": ["fido.lib.throttling.RequestsPerUser"],
-    "DEFAULT_PAGINATION_CLASS": "fido.lib.pagination.KeysetPagination",
-    "DEFAULT_SCHEMA_CLASS": "fido.lib.schema.ProblemAwareSchema",
-    "EXCEPTION_HANDLER": "fido.lib.problems.exception_handler",
+    "DEFAULT_THROTTLE_CLASSES": ["fido.lib.api.throttling.RequestsPerUser"],
+    "DEFAULT_PAGINATION_CLASS": "fido.lib.api.pagination.KeysetPagination",
+    "DEFAULT_SCHEMA_CLASS": "fido.lib.api.schema.ProblemAwareSchema",
+    "EXCEPTION_HANDLER": "fido.lib.api.problems.exception_handler",
     "URL_FORMAT_OVERRIDE": None,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }

@@ -4,7 +4,7 @@ from typing import Any
 
 from celery import shared_task
 
-from fido.lib import idempotency
+from fido.lib.api import idempotency
 
 
 @shared_task(name="fido.purge_idempotency_keys")

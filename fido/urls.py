@@ -8,7 +8,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from fido import health
-from fido.lib import paths, problems
+from fido.lib.api import paths, problems
 from fido.metrics import metrics
 
 paths.register()

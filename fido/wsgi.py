@@ -7,15 +7,12 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fido.settings")
 
 from django.core.wsgi import get_wsgi_application
 
-from fido.lib.database import bound_transactions
-from fido.lib.requests import Request
+from fido.lib.api.middleware import Request
+from fido.lib.process.database import bound_transactions
+from fido.lib.process.signals import about_to_serve
 
 application = get_wsgi_application()
 application.request_class = Request
 bound_transactions()
 
-# Imported here, for the apps are ready only now.
-from accounts.operations import nobodys_password  # noqa: E402
-
-# Else the first login under an unknown name took twice as long, and told that it is unknown.
-nobodys_password()
+about_to_serve.send(sender=None)

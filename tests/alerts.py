@@ -11,7 +11,7 @@ from accounts.models import User
 from analytics.alerts import operations
 from analytics.alerts.models import Alert, Rule
 from analytics.alerts.rules import Event
-from fido.lib.ids import new_id
+from fido.lib.values.ids import new_id
 from tests.factories import record
 from transactions.models import Transaction
 

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from fido.lib import clock
+from fido.lib.values import clock
 from tests.stub_server import QuietHandler, StubServer
 
 Say = Callable[[BaseHTTPRequestHandler], None]

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.test import override_settings
 from django_redis import get_redis_connection
 
-from fido.lib.redis_link import Away, link
+from fido.lib.cache.redis_link import Away, link
 from tests.bank import StubBank
 from tests.client import ApiClient
 from tests.factories import StaffFactory, UserFactory

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 from django.db import connection
 
-from fido.lib import versioned_cache
+from fido.lib.cache import versioned_cache
 
 Step = tuple[str, int, bool]
 

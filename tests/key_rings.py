@@ -6,7 +6,7 @@ from typing import Any
 from cryptography.fernet import Fernet, InvalidToken
 from django.db import connection, models
 
-from fido.lib.crypto import keys
+from fido.lib.values.crypto import keys
 
 
 def rotate(settings: Any) -> None:

@@ -14,8 +14,8 @@ from accounts.models import User
 from analytics import operations as totals
 from analytics import queries
 from analytics.queries import Line, Summary
-from fido.lib.clock import Period
-from fido.lib.problems import NotFound
+from fido.lib.values.clock import Period
+from fido.lib.values.errors import NotFound
 from tests.factories import record
 from transactions import operations
 from transactions.models import Transaction

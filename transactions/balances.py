@@ -5,7 +5,7 @@ from uuid import UUID
 
 from accounts.wallets import movements
 from accounts.wallets.movements import Movement
-from fido.lib.problems import DomainError
+from fido.lib.values.errors import DomainError
 from transactions.models import Transaction
 from transactions.signals import Change
 

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from random import Random
 
-from fido.lib import clock, money
+from fido.lib.values import clock, money
 from transactions.models import Transaction
 from transactions.operations import Draft
 

@@ -16,8 +16,8 @@ import structlog
 from django.conf import settings
 from django.db import Error, connection
 
-from fido.lib.database import bounded_read
-from fido.lib.problems import DomainError
+from fido.lib.process.database import bounded_read
+from fido.lib.values.errors import DomainError, Kind
 from transactions import file_formats, queries
 from transactions.csv_format import COLUMNS
 from transactions.file_formats import FileFormat
@@ -32,7 +32,7 @@ TAKE_TURN = "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))"
 
 
 class ExportsBusy(DomainError):
-    code, title, status = "export-running", "Another export is running.", 429
+    code, title, kind = "export-running", "Another export is running.", Kind.TOO_MANY
     wait = 5
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fido.lib import clock, money
-from fido.lib.crypto.masking import HIDDEN, masked_name
+from fido.lib.values import clock, money
+from fido.lib.values.crypto.masking import HIDDEN, masked_name
 from transactions.csv_format import COLUMNS, FREE_TEXT, armoured
 
 # A row's values in the order of COLUMNS, decrypted.

@@ -7,7 +7,7 @@ from django.db import connection
 
 from accounts.wallets import movements
 from accounts.wallets.movements import Movement
-from fido.lib.problems import DomainError
+from fido.lib.values.errors import DomainError
 from transactions.models import Transaction
 from transactions.signals import DayMoved, transactions_loaded
 

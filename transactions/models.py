@@ -7,15 +7,15 @@ from django.db.models import Q
 
 from accounts.models import User
 from accounts.wallets.models import Wallet
-from fido.lib import clock, money
-from fido.lib.crypto.fields import (
+from fido.lib.values import clock, money
+from fido.lib.values.crypto.fields import (
     BlindIndexField,
     EncryptedTextField,
     matching,
     normalised_name,
 )
-from fido.lib.ids import new_id
-from fido.lib.money_sql import currency_is_a_code, has_the_currencys_decimals
+from fido.lib.values.ids import new_id
+from fido.lib.values.money_sql import currency_is_a_code, has_the_currencys_decimals
 
 MAX_DESCRIPTION_LENGTH = 1000
 MAX_EXTERNAL_ID_LENGTH = 255

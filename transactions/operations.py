@@ -15,11 +15,11 @@ from psycopg.errors import UniqueViolation
 
 from accounts.models import User
 from accounts.wallets import queries as wallets
-from fido.lib import clock, money
-from fido.lib.crypto.fields import blind_index
-from fido.lib.ids import Block, new_id
-from fido.lib.problems import DomainError, InvalidInput, NotFound, PreconditionFailed
-from fido.lib.versioned_cache import write_fence
+from fido.lib.cache.versioned_cache import write_fence
+from fido.lib.values import clock, money
+from fido.lib.values.crypto.fields import blind_index
+from fido.lib.values.errors import DomainError, InvalidInput, NotFound, PreconditionFailed
+from fido.lib.values.ids import Block, new_id
 from transactions import balances, queries
 from transactions.models import Transaction
 from transactions.signals import Change, transactions_changed

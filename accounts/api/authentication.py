@@ -12,9 +12,9 @@ from rest_framework_simplejwt.tokens import Token
 
 from accounts import logins
 from accounts.models import User
-from fido.lib import versioned_cache
-from fido.lib.answers import remember_view
-from fido.lib.versioned_cache import View
+from fido.lib.api.kept import remember_view
+from fido.lib.cache import versioned_cache
+from fido.lib.cache.versioned_cache import View
 
 
 class SessionTokenAuthentication(JWTAuthentication):

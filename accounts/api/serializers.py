@@ -6,8 +6,8 @@ from django.core.validators import RegexValidator
 from rest_framework import serializers
 
 from accounts.models import MAX_NAME_LENGTH, USERNAME_PATTERN, User
-from fido.lib.crypto.masking import masked_email, masked_name
-from fido.lib.serializers import CurrencyField, EmailField, StrictSerializer, Text
+from fido.lib.api.serializers import CurrencyField, EmailField, StrictSerializer, Text
+from fido.lib.values.crypto.masking import masked_email, masked_name
 
 MAX_PASSWORD_LENGTH = 1000
 

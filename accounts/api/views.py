@@ -17,20 +17,21 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import login_throttle, operations
-from accounts.api import serializers
+from accounts import operations
+from accounts.api import login_throttle, serializers
 from accounts.api.authentication import caller, session_id
 from accounts.models import User
 from accounts.queries import user_by_login
 from accounts.tokens import TokenPair
-from fido.lib import conditional
-from fido.lib.client_address import client_network
-from fido.lib.conditional import etag_of, json_answer, only_if_unchanged, rendered
-from fido.lib.idempotency import Attempt, KeyReused
-from fido.lib.pagination import ListQuery
-from fido.lib.problems import NotFound
-from fido.lib.schema import IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, etag_on
-from fido.lib.throttling import Counter
+from fido.lib.api import conditional
+from fido.lib.api.client_address import client_network
+from fido.lib.api.conditional import etag_of, json_answer, only_if_unchanged
+from fido.lib.api.idempotency import Attempt, KeyReused
+from fido.lib.api.pagination import ListQuery
+from fido.lib.api.schema import IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, etag_on
+from fido.lib.cache.counters import Counter
+from fido.lib.values.errors import NotFound
+from fido.lib.values.strict_json import json_bytes
 
 
 class AnonymousView(APIView):
@@ -68,7 +69,7 @@ class RegisterView(AnonymousView):
 
 def _registered(values: dict[str, Any]) -> tuple[int, HttpResponse]:
     user = operations.register(**values)
-    return user.pk, json_answer(rendered(serializers.RegistrationSerializer(user).data), 201)
+    return user.pk, json_answer(json_bytes(serializers.RegistrationSerializer(user).data), 201)
 
 
 def _without_password(body: dict[str, Any]) -> dict[str, Any]:
@@ -154,7 +155,7 @@ class MeView(APIView):
 
 
 def _profile(user: User) -> bytes:
-    return rendered(serializers.UserSerializer(user).data)
+    return json_bytes(serializers.UserSerializer(user).data)
 
 
 class PasswordView(APIView):
@@ -218,7 +219,7 @@ class UserDetailView(APIView):
         user = User.objects.filter(pk=user_id).first()
         if user is None:
             raise NotFound()
-        body = rendered(_opened(user, actor).data)
+        body = json_bytes(_opened(user, actor).data)
         return conditional.answer(request, body, etag_of(body))
 
 

@@ -4,9 +4,9 @@ import accounts.models
 import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.text
-import fido.lib.clock
-import fido.lib.crypto.fields
-import fido.lib.ids
+import fido.lib.values.clock
+import fido.lib.values.crypto.fields
+import fido.lib.values.ids
 import uuid
 from django.conf import settings
 from django.db import migrations, models
@@ -29,14 +29,14 @@ class Migration(migrations.Migration):
                 ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
                 ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
                 ('username', models.CharField(help_text='Letters, digits and . _ + - only.', max_length=150, unique=True, validators=[django.core.validators.RegexValidator('\\A[A-Za-z0-9_.+-]{1,150}\\Z')])),
-                ('email', fido.lib.crypto.fields.EncryptedTextField(blank=True, null=True, verbose_name='e-mail address')),
-                ('email_index', fido.lib.crypto.fields.BlindIndexField(max_length=32, normalise=fido.lib.crypto.fields.normalised_email, null=True, source='email', unique=True)),
-                ('full_name', fido.lib.crypto.fields.EncryptedTextField(blank=True, null=True)),
-                ('full_name_index', fido.lib.crypto.fields.BlindIndexField(db_index=True, max_length=32, normalise=fido.lib.crypto.fields.normalised_name, null=True, source='full_name')),
+                ('email', fido.lib.values.crypto.fields.EncryptedTextField(blank=True, null=True, verbose_name='e-mail address')),
+                ('email_index', fido.lib.values.crypto.fields.BlindIndexField(max_length=32, normalise=fido.lib.values.crypto.fields.normalised_email, null=True, source='email', unique=True)),
+                ('full_name', fido.lib.values.crypto.fields.EncryptedTextField(blank=True, null=True)),
+                ('full_name_index', fido.lib.values.crypto.fields.BlindIndexField(db_index=True, max_length=32, normalise=fido.lib.values.crypto.fields.normalised_name, null=True, source='full_name')),
                 ('currency', models.CharField(default=accounts.models.default_currency, help_text='Taken for a transaction that names none, and for reports.', max_length=3, validators=[accounts.models.require_known_currency])),
                 ('is_active', models.BooleanField(default=True, help_text='Cleared, every token of this user stops working at once.')),
                 ('is_staff', models.BooleanField(default=False, help_text='May log in here.')),
-                ('date_joined', models.DateTimeField(default=fido.lib.clock.now, editable=False)),
+                ('date_joined', models.DateTimeField(default=fido.lib.values.clock.now, editable=False)),
                 ('session_epoch', models.UUIDField(default=uuid.uuid4, editable=False, help_text='Access tokens carry it; renewing it ends them all.')),
                 ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
                 ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
@@ -48,8 +48,8 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='AccessLogEntry',
             fields=[
-                ('id', models.UUIDField(default=fido.lib.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('at', models.DateTimeField(default=fido.lib.clock.now, editable=False)),
+                ('id', models.UUIDField(default=fido.lib.values.ids.new_id, editable=False, primary_key=True, serialize=False)),
+                ('at', models.DateTimeField(default=fido.lib.values.clock.now, editable=False)),
                 ('what', models.CharField(help_text='Model and id, or the question asked.', max_length=100)),
                 ('route', models.CharField(choices=[('admin', 'admin'), ('api', 'api')], max_length=10)),
                 ('actor', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
@@ -62,9 +62,9 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='LoginSession',
             fields=[
-                ('id', models.UUIDField(default=fido.lib.ids.new_id, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=fido.lib.values.ids.new_id, editable=False, primary_key=True, serialize=False)),
                 ('token_id', models.CharField(max_length=32)),
-                ('created_at', models.DateTimeField(default=fido.lib.clock.now)),
+                ('created_at', models.DateTimeField(default=fido.lib.values.clock.now)),
                 ('expires_at', models.DateTimeField()),
                 ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
             ],

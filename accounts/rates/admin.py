@@ -9,7 +9,7 @@ from django.utils.html import format_html_join
 from accounts.rates import queries
 from accounts.rates.models import PublishedTable
 from accounts.rates.table import RatesUnavailable, RateTable
-from fido.lib.admin import ReadOnlyAdmin
+from fido.lib.staff.pages import ReadOnlyAdmin
 
 
 @admin.register(PublishedTable)

@@ -10,7 +10,7 @@ from urllib3 import BaseHTTPResponse, HTTPConnectionPool, Timeout
 from urllib3.exceptions import HTTPError
 
 from accounts.rates.published import IN_TABLE, Letter, Published, Refused, parse
-from fido.lib.deadline import DeadlinePassed, Watch, cut_off, watched
+from fido.lib.outbound.deadline import DeadlinePassed, Watch, cut_off, watched
 
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 5.0

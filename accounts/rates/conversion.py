@@ -10,7 +10,7 @@ from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal
 from functools import reduce
 
 from accounts.rates.table import ONE, Column, RateTable
-from fido.lib import money
+from fido.lib.values import money
 
 # The product of a total of 38 digits and a rate of 28 is exact, and the quotient has a hundred
 # digits after the point. It is cut off, not rounded: rounding it half-up afterwards is then the

@@ -12,8 +12,8 @@ from typing import Any
 from django.conf import settings
 
 from accounts.rates.table import RateTable
-from fido.lib import versioned_cache
-from fido.lib.redis_link import Away, link
+from fido.lib.cache import versioned_cache
+from fido.lib.cache.redis_link import Away, link
 
 KEY = "fido:{rates}:table"
 TRIES = 5

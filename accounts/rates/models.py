@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
-from fido.lib import clock
+from fido.lib.values import clock
 
 
 class PublishedTable(models.Model):

@@ -22,7 +22,7 @@ from accounts.rates.published import (
     require_order,
 )
 from accounts.rates.table import text
-from fido.lib import clock
+from fido.lib.values import clock
 
 logger = logging.getLogger(__name__)
 

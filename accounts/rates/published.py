@@ -16,9 +16,9 @@ from typing import Any, Literal, cast
 from django.conf import settings
 
 from accounts.rates.table import BASE, COLUMNS, ONE, Column, Rate
-from fido.lib import clock
-from fido.lib.money import CURRENCIES
-from fido.lib.strict_json import read_json
+from fido.lib.values import clock
+from fido.lib.values.money import CURRENCIES
+from fido.lib.values.strict_json import read_json
 
 Letter = Literal["A", "B", "C"]
 Prices = dict[str, dict[str, Decimal]]

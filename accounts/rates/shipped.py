@@ -5,7 +5,7 @@ from pathlib import Path
 
 from accounts.rates.published import Letter, combined, parse
 from accounts.rates.table import RateTable
-from fido.lib import clock
+from fido.lib.values import clock
 
 FOLDER = Path(__file__).parent / "shipped_tables"
 LETTERS: tuple[Letter, ...] = ("A", "C")

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from django.conf import settings
 
-from fido.lib import clock
-from fido.lib.problems import DomainError
+from fido.lib.values import clock
+from fido.lib.values.errors import DomainError, Kind
 
 BASE = "PLN"
 ONE = Decimal(1)
@@ -26,7 +26,7 @@ class RateMissing(DomainError):
 
 
 class RatesUnavailable(DomainError):
-    code, title, status = "rates-unavailable", "There are no exchange rates yet.", 503
+    code, title, kind = "rates-unavailable", "There are no exchange rates yet.", Kind.UNAVAILABLE
     wait = 60
 
 

@@ -10,8 +10,8 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts import operations
 from accounts.models import User
-from fido.lib.admin import AnyModelAdmin
-from fido.lib.paths import MAX_BIGINT
+from fido.lib.api.paths import MAX_BIGINT
+from fido.lib.staff.pages import AnyModelAdmin
 
 
 def may_open(request: HttpRequest) -> bool:

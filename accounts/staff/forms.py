@@ -9,11 +9,12 @@ from django.contrib.admin.forms import AdminAuthenticationForm, AdminPasswordCha
 from django.contrib.auth import forms as auth_forms
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
-from rest_framework.exceptions import Throttled
 
-from accounts import login_throttle, operations, queries
+from accounts import operations, queries
+from accounts.api import login_throttle
 from accounts.models import MAX_NAME_LENGTH, User
-from fido.lib.admin import unreadable
+from fido.lib.staff.pages import unreadable
+from fido.lib.values.errors import TooManyRequests
 
 if TYPE_CHECKING:
     UserForm = forms.ModelForm[User]
@@ -33,10 +34,9 @@ def counted(request: HttpRequest, name: str) -> Iterator[None]:
     try:
         with login_throttle.counted(request, name):
             yield
-    except Throttled as refusal:
-        wait = max(1, int(refusal.wait))  # type: ignore[attr-defined]
+    except TooManyRequests as refusal:
         message = "Too many failed logins. Try again in %(wait)d seconds."
-        raise ValidationError(message, code="throttled", params={"wait": wait}) from None
+        raise ValidationError(message, code="throttled", params={"wait": refusal.wait}) from None
 
 
 class LoginForm(AdminAuthenticationForm):

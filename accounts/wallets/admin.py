@@ -6,8 +6,8 @@ from django.utils.safestring import SafeString
 
 from accounts.staff.access import SearchedByUserAdmin
 from accounts.wallets.models import Balance, Wallet
-from fido.lib import money
-from fido.lib.admin import CurrencyFilter, ReadOnlyAdmin, money_cell
+from fido.lib.staff.pages import CurrencyFilter, ReadOnlyAdmin, money_cell
+from fido.lib.values import money
 
 
 @admin.register(Wallet)

@@ -12,7 +12,7 @@ from accounts.rates import queries as rates
 from accounts.rates.conversion import convert, cross_rate, total
 from accounts.rates.table import ONE, Column, RateMissing, RateTable
 from accounts.wallets import queries
-from fido.lib.problems import NotFound
+from fido.lib.values.errors import NotFound
 
 # Wallet, currency and amount.
 Held = tuple[str, str, Decimal]

@@ -7,9 +7,9 @@ from django.db.models import Q
 
 from accounts.models import User
 from accounts.wallets import names
-from fido.lib import clock, money
-from fido.lib.ids import new_id
-from fido.lib.money_sql import currency_is_a_code, has_the_currencys_decimals
+from fido.lib.values import clock, money
+from fido.lib.values.ids import new_id
+from fido.lib.values.money_sql import currency_is_a_code, has_the_currencys_decimals
 
 # No balance reaches it. It keeps NaN out, which PostgreSQL takes for the greatest number.
 LIMIT = 10**money.INTEGER_DIGITS

@@ -18,8 +18,8 @@ from accounts.wallets import queries
 from accounts.wallets.models import LIMIT, Balance
 from accounts.wallets.operations import WalletClosed, touch_open
 from accounts.wallets.queries import Key
-from fido.lib import money
-from fido.lib.problems import DomainError
+from fido.lib.values import money
+from fido.lib.values.errors import DomainError
 
 
 class InsufficientFunds(DomainError):

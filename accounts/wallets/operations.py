@@ -18,9 +18,9 @@ from accounts.models import User
 from accounts.wallets import queries
 from accounts.wallets.models import Balance, Wallet
 from accounts.wallets.names import MAIN
-from fido.lib import clock, money
-from fido.lib.problems import DomainError, InvalidInput, NotFound, PreconditionFailed
-from fido.lib.versioned_cache import write_fence
+from fido.lib.cache.versioned_cache import write_fence
+from fido.lib.values import clock, money
+from fido.lib.values.errors import DomainError, InvalidInput, NotFound, PreconditionFailed
 
 # So that what lists all of a user's wallets stays a page that one reads.
 MAX_WALLETS = 1000

@@ -16,7 +16,7 @@ from analytics.alerts import queries
 from analytics.alerts.models import Alert
 from analytics.alerts.queries import Past
 from analytics.alerts.rules import Event, Kind
-from fido.lib.clock import Period
+from fido.lib.values.clock import Period
 
 
 @dataclass(frozen=True)

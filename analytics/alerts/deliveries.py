@@ -23,7 +23,8 @@ from django.db.models.functions import Now
 
 from analytics.alerts import queries, signing
 from analytics.alerts.models import Alert, Delivery, DeliveryAttempt, WebhookEndpoint
-from fido.lib import clock, outbound
+from fido.lib.outbound import calls
+from fido.lib.values import clock
 
 TRIED_FOR = timedelta(days=3)
 FIRST_DELAY, LONGEST_DELAY, FACTOR = timedelta(seconds=5), timedelta(hours=6), 3
@@ -87,7 +88,7 @@ def attempt(delivery: Delivery) -> Outcome:
     status, error = None, ""
     try:
         status = _sent(delivery)
-    except outbound.NotSent as refusal:
+    except calls.NotSent as refusal:
         error = refusal.code
     return Outcome(status, error, int((time.monotonic() - started) * 1000))
 
@@ -157,9 +158,9 @@ def _sent(delivery: Delivery) -> int:
     endpoint, body = delivery.endpoint, payload(alert)
     keys = [key for key in (endpoint.secret, endpoint.previous_secret) if key]
     if not keys:
-        raise outbound.NotSent("secret-unreadable")
+        raise calls.NotSent("secret-unreadable")
     headers = signing.headers(str(delivery.pk), clock.now(), body, keys)
     headers |= {"Content-Type": "application/json", "User-Agent": "Fido"}
-    return outbound.post(
+    return calls.post(
         endpoint.url, body.encode(), headers, allow_loopback=settings.WEBHOOK_ALLOW_LOOPBACK
     )

@@ -16,9 +16,9 @@ from accounts.wallets import queries as wallet_queries
 from accounts.wallets.names import MAIN
 from analytics.alerts import operations, queries
 from analytics.alerts.models import EventClock
-from fido.lib.ids import new_id, new_id_after
-from fido.lib.problems import DomainError
-from fido.lib.versioned_cache import write_fence
+from fido.lib.cache.versioned_cache import write_fence
+from fido.lib.values.errors import DomainError
+from fido.lib.values.ids import new_id, new_id_after
 from transactions import operations as transactions
 from transactions.models import Transaction
 from transactions.operations import Draft

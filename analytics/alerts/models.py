@@ -9,10 +9,10 @@ from django.db.models import F, Q
 from accounts.models import User, require_known_currency
 from analytics.alerts.rules import Kind
 from analytics.alerts.signing import new_secret
-from fido.lib import clock
-from fido.lib.crypto.fields import EncryptedTextField
-from fido.lib.ids import new_id
-from fido.lib.outbound import MAX_URL_LENGTH
+from fido.lib.outbound.calls import MAX_URL_LENGTH
+from fido.lib.values import clock
+from fido.lib.values.crypto.fields import EncryptedTextField
+from fido.lib.values.ids import new_id
 
 # Codes are labels of a metric, so there may be only so many.
 MAX_CODE = 9999

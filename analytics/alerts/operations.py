@@ -18,8 +18,8 @@ from analytics.alerts.models import Alert, PendingCheck
 from analytics.alerts.queries import Active, Past
 from analytics.alerts.rules import Event
 from analytics.alerts.signals import alerts_raised
-from fido.lib import clock
-from fido.lib.ids import new_id, ranges
+from fido.lib.values import clock
+from fido.lib.values.ids import new_id, ranges
 from transactions.models import Transaction
 from transactions.signals import Change, DayMoved
 

@@ -9,7 +9,7 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from decimal import Decimal
 from typing import Any
 
-from fido.lib import money
+from fido.lib.values import money
 
 
 class InvalidParameters(ValueError):

@@ -25,8 +25,8 @@ from analytics.alerts.models import (
 )
 from analytics.alerts.parameters import InvalidParameters
 from analytics.alerts.rules import Event, Kind, Needs, Watch, parsed, raised
-from fido.lib import money
-from fido.lib.clock import Period
+from fido.lib.values import money
+from fido.lib.values.clock import Period
 from transactions.models import Transaction
 
 logger = logging.getLogger(__name__)

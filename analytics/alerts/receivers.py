@@ -10,7 +10,7 @@ from django.dispatch import receiver
 from analytics.alerts import deliveries, operations, tasks
 from analytics.alerts.models import Alert
 from analytics.alerts.signals import alerts_raised
-from fido.lib.metrics import ALERTS
+from fido.lib.values.metrics import ALERTS
 from transactions.signals import Change, DayMoved, transactions_changed, transactions_loaded
 
 

@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from analytics.alerts.parameters import Amount, InvalidParameters, Whole, parameter, read
-from fido.lib import money
+from fido.lib.values import money
 
 # So that what one event costs stays bounded, whatever staff set.
 MAX_COUNT = 1_000

@@ -7,7 +7,7 @@ from typing import Any
 from celery import shared_task
 
 from analytics.alerts import deliveries, operations, queries
-from fido.lib import jobs
+from fido.lib.cache import jobs
 
 # Writes of this long are checked together.
 CHECK_DELAY_SECONDS = 1

@@ -4,8 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from fido.lib import clock
-from fido.lib.serializers import ChoiceField, CurrencyField, DayField, PeriodSerializer
+from fido.lib.api.serializers import ChoiceField, CurrencyField, DayField, PeriodSerializer
+from fido.lib.values import clock
 
 
 class AnalyticsQuery(PeriodSerializer):

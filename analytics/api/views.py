@@ -12,9 +12,10 @@ from accounts.models import User
 from accounts.operations import log_access
 from analytics import answers
 from analytics.api.serializers import AnalyticsAnswer, AnalyticsQuery, SeriesAnswer, SeriesQuery
-from fido.lib.answers import Answer, Body, answered
-from fido.lib.crypto.masking import masked_name
-from fido.lib.problems import NotFound
+from fido.lib.api.kept import kept_answer
+from fido.lib.cache.answers import Answer, Body
+from fido.lib.values.crypto.masking import masked_name
+from fido.lib.values.errors import NotFound
 
 
 class AnalyticsView(APIView):
@@ -29,7 +30,7 @@ class AnalyticsView(APIView):
         period, currency = query["period"], query.get("currency")
 
         if subject == caller(request).pk:
-            return answered(request, answers.analytics(subject, period, currency))
+            return kept_answer(request, answers.analytics(subject, period, currency))
 
         def opened() -> Body:
             body = answers.analytics_body(subject, period, currency)
@@ -38,7 +39,7 @@ class AnalyticsView(APIView):
             return body
 
         # Never kept: to read another's is written into the access log each time.
-        return answered(request, Answer("analytics", None, opened))
+        return kept_answer(request, Answer("analytics", None, opened))
 
 
 class OwnAnalyticsView(AnalyticsView):
@@ -64,7 +65,7 @@ class SeriesView(APIView):
 
         answer = answers.series(subject, period, interval)
         own = subject == caller(request).pk
-        return answered(request, answer if own else replace(answer, question=None))
+        return kept_answer(request, answer if own else replace(answer, question=None))
 
 
 class OwnSeriesView(SeriesView):

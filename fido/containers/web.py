@@ -5,7 +5,7 @@ What the environment or the command line says, such as WEB_CONCURRENCY, wins.
 
 import os
 
-from fido.lib.logs import logging_config
+from fido.lib.process.logs import logging_config
 
 MEMORY = "/dev/shm"  # noqa: S108 - of a container alone, and gunicorn makes names that are not guessed
 # Two processes a core with two threads each did most in trials; more threads lose to the

@@ -13,7 +13,7 @@ from django_redis import get_redis_connection
 
 from accounts import operations
 from accounts.models import LoginSession, User
-from fido.env import Rate
+from fido.lib.values.limits import Rate
 from tests.client import ApiClient
 from tests.factories import PASSWORD, UserFactory
 from tests.passwords import QuickArgon2

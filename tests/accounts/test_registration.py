@@ -8,7 +8,7 @@ from django.contrib.auth.hashers import identify_hasher
 
 from accounts.models import LoginSession, User
 from fido import settings as production
-from fido.env import Rate
+from fido.lib.values.limits import Rate
 from tests.client import ApiClient, errors_of
 from tests.factories import UserFactory
 from tests.key_rings import stored

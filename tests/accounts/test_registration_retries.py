@@ -8,8 +8,8 @@ from django.contrib.auth.hashers import make_password
 from django.core.cache import cache
 
 from accounts.models import LoginSession, User
-from fido.env import Rate
-from fido.lib.idempotency import IdempotencyKey
+from fido.lib.values.limits import Rate
+from fido.models import IdempotencyKey
 from tests.client import ApiClient, errors_of
 from tests.races import at_once
 

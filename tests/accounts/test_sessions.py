@@ -12,7 +12,7 @@ from rest_framework_simplejwt.tokens import RefreshToken
 
 from accounts import operations
 from accounts.models import LoginSession, User
-from fido.lib import clock
+from fido.lib.values import clock
 from tests.client import ApiClient
 from tests.factories import UserFactory
 from tests.races import and_disconnect, at_once, wait_until, waiting_for_locks

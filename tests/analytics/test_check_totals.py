@@ -17,7 +17,7 @@ from accounts.management.users import time_to_read
 from accounts.models import User
 from analytics import operations, queries
 from analytics.models import DailyTotals
-from fido.lib.clock import Period
+from fido.lib.values.clock import Period
 from tests.factories import UserFactory, record
 from tests.movements import FoldingThread, Movements, assert_exact, recomputed
 from transactions.models import Transaction

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from accounts.models import User
 from analytics import operations, queries
 from analytics.models import DailyTotals
-from fido.lib.clock import Period
-from fido.lib.ids import new_id
+from fido.lib.values.clock import Period
+from fido.lib.values.ids import new_id
 from tests.factories import UserFactory, record
 from tests.movements import (
     FIRST_DAY,

@@ -9,8 +9,8 @@ from django.test import override_settings
 from django_redis import get_redis_connection
 
 from accounts import operations as accounts
-from fido.lib import clock
-from fido.lib.versioned_cache import write_fence
+from fido.lib.cache.versioned_cache import write_fence
+from fido.lib.values import clock
 from tests.client import ApiClient
 from tests.factories import UserFactory, record
 

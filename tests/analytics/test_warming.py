@@ -17,9 +17,10 @@ from accounts.models import User
 from analytics import queries, tasks, warming
 from analytics.warming import LOCK, Outcome, warm
 from fido.celery import app
-from fido.lib import clock, versioned_cache
-from fido.lib.redis_link import Away, link
-from fido.lib.versioned_cache import write_fence
+from fido.lib.cache import versioned_cache
+from fido.lib.cache.redis_link import Away, link
+from fido.lib.cache.versioned_cache import write_fence
+from fido.lib.values import clock
 from tests.client import ApiClient
 from tests.factories import UserFactory, record
 from tests.races import wait_until

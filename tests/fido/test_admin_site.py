@@ -7,7 +7,7 @@ from django.test import Client
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from accounts.models import User
-from fido.env import Rate
+from fido.lib.values.limits import Rate
 from tests.client import ApiClient
 from tests.factories import PASSWORD, StaffFactory, UserFactory
 from tests.passwords import QuickArgon2

@@ -10,7 +10,8 @@ import pytest
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
-from fido.env import SECRETS, Environment, Rate, is_given
+from fido.env import SECRETS, Environment, is_given
+from fido.lib.values.limits import Rate
 
 Read = Callable[[Environment], Any]
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from fido import embedded, launcher
+from fido import embedded
+from fido.embedded import launcher
 from tests.fido.processes import (
     PROJECT,
     alive,
@@ -48,7 +49,7 @@ class Service:
         environment = strangers_environment(PORT=str(self.port), FIDO_STATE=str(folder))
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
-                [*prefix, sys.executable, "-m", "fido.launcher"],
+                [*prefix, sys.executable, "-m", "fido.embedded.launcher"],
                 env=environment,
                 cwd=PROJECT,
                 stdout=output,
@@ -160,7 +161,7 @@ def test_ctrl_c_while_it_starts_is_a_clean_end(service: Service) -> None:
 
 
 def refusal(**variables: str) -> str:
-    process = python("-m", "fido.launcher", env=strangers_environment(**variables))
+    process = python("-m", "fido.embedded.launcher", env=strangers_environment(**variables))
     said, _ = process.communicate(timeout=30)
     assert process.returncode == 1
     return said

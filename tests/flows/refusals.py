@@ -7,7 +7,7 @@ import pytest
 
 from accounts.models import LoginSession, User
 from analytics.models import DailyTotals
-from fido.lib.idempotency import IdempotencyKey
+from fido.models import IdempotencyKey
 from tests.client import ApiClient
 from tests.factories import record
 from transactions.imports.models import Import

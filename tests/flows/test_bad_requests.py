@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from rest_framework_simplejwt.tokens import AccessToken
 
-from fido.lib.ids import new_id
+from fido.lib.values.ids import new_id
 from tests.client import ApiClient
 from tests.flows.refusals import ROW, invalid, mine, nothing_is_written, refused
 

@@ -14,8 +14,8 @@ from redis.exceptions import RedisError
 from accounts import operations as accounts
 from analytics import operations as totals
 from analytics import queries
-from fido.lib import redis_link
-from fido.lib.redis_link import BEAT_SECONDS, LEASE_SECONDS
+from fido.lib.cache import redis_link
+from fido.lib.cache.redis_link import BEAT_SECONDS, LEASE_SECONDS
 from tests.client import ApiClient
 from tests.factories import record
 from tests.races import wait_until

@@ -12,7 +12,7 @@ import pytest
 
 from accounts.models import User
 from analytics.models import DailyTotals
-from fido.lib.idempotency import IdempotencyKey
+from fido.models import IdempotencyKey
 from tests.client import ApiClient
 from tests.cut_line import Cut, Line, laid
 from tests.fido.processes import descendants

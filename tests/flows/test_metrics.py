@@ -12,7 +12,7 @@ import pytest
 from django.test import Client, override_settings
 
 from analytics import tasks
-from fido.lib import clock
+from fido.lib.values import clock
 from tests.client import ApiClient
 from tests.factories import record
 from tests.fido.processes import descendants, eventually

@@ -24,8 +24,9 @@ django.setup()
 from accounts.models import User  # noqa: E402
 from analytics import warming  # noqa: E402
 from analytics.warming import Outcome  # noqa: E402
-from fido.lib import idempotency, versioned_cache  # noqa: E402
-from fido.lib.redis_link import Away  # noqa: E402
+from fido.lib.api import idempotency  # noqa: E402
+from fido.lib.cache import versioned_cache  # noqa: E402
+from fido.lib.cache.redis_link import Away  # noqa: E402
 from tests.client import ApiClient  # noqa: E402
 from tests.storms.ledger import Ledger  # noqa: E402
 from transactions import operations  # noqa: E402

@@ -15,7 +15,7 @@ import pytest
 from django.conf import settings
 
 from fido.embedded.process import spawn
-from fido.lib.redis_link import LEASE_SECONDS
+from fido.lib.cache.redis_link import LEASE_SECONDS
 from tests.factories import UserFactory
 from tests.storms.ledger import Ledger
 from tests.valkey import Valkey

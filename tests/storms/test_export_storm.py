@@ -14,7 +14,7 @@ import pytest
 from django.db.models import Max, Min, Sum
 
 from accounts.models import User
-from fido.lib import clock
+from fido.lib.values import clock
 from tests.client import ApiClient
 from tests.factories import UserFactory, record
 from tests.histories import add_copies

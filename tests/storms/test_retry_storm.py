@@ -17,7 +17,7 @@ import pytest
 from django.db import connection
 
 from accounts.models import User
-from fido.lib.idempotency import IdempotencyKey
+from fido.models import IdempotencyKey
 from tests.client import ApiClient
 from tests.fido.processes import descendants
 from tests.movements import assert_exact

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import AccessLogEntry, User
-from fido.lib.ids import new_id
+from fido.lib.values.ids import new_id
 from tests.client import ApiClient
 from tests.factories import StaffFactory, UserFactory, record
 from tests.staff import HIDDEN, Desk, clerk, damage, refuse_entries

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import SERVICE_GROUP, AccessLogEntry, User
 from analytics.models import DailyTotals
-from fido.lib.idempotency import IdempotencyKey
+from fido.models import IdempotencyKey
 from tests.client import ApiClient, errors_of
 from tests.factories import UserFactory, record
 from tests.fences import Step, steps, writer_stands

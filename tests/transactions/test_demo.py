@@ -15,7 +15,7 @@ from django.core.management.base import CommandError
 from accounts.models import User
 from analytics import operations as totals
 from analytics.models import DailyTotals
-from fido.lib import clock, money
+from fido.lib.values import clock, money
 from tests.factories import UserFactory
 from transactions import demo, operations
 from transactions.models import Transaction

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import AccessLogEntry, User
 from analytics import queries as analytics
-from fido.lib import clock
+from fido.lib.values import clock
 from tests.client import ApiClient
 from tests.factories import UserFactory, record
 from tests.flows.test_user_scope import every_statement_scoped

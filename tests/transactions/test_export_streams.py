@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from fido.lib.database import HAS_TRANSACTION_TIMEOUT
+from fido.lib.process.database import HAS_TRANSACTION_TIMEOUT
 from tests.client import ApiClient
 from tests.factories import record
 from tests.histories import add_copies

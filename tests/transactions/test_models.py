@@ -10,8 +10,8 @@ from django.db import DataError, IntegrityError, connection, transaction
 from django.db.models import F, ProtectedError, Value
 
 from accounts.models import User
-from fido.lib import money
-from fido.lib.clock import Period
+from fido.lib.values import money
+from fido.lib.values.clock import Period
 from tests.factories import UserFactory, record
 from tests.key_rings import stored
 from transactions.models import Transaction

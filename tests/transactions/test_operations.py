@@ -11,7 +11,7 @@ from django.db import connection
 
 from accounts.models import User
 from analytics.models import DailyTotals
-from fido.lib.problems import InvalidInput, NotFound
+from fido.lib.values.errors import InvalidInput, NotFound
 from tests.client import ApiClient
 from tests.factories import UserFactory, record
 from tests.movements import assert_exact

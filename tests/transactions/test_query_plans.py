@@ -11,10 +11,10 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from accounts.wallets.models import Wallet
-from fido.lib import clock
-from fido.lib.crypto.fields import blind_index
-from fido.lib.crypto.keys import fernet_ring
-from fido.lib.pagination import Cursor
+from fido.lib.api.pagination import Cursor
+from fido.lib.values import clock
+from fido.lib.values.crypto.fields import blind_index
+from fido.lib.values.crypto.keys import fernet_ring
 from tests.client import ApiClient
 from tests.factories import UserFactory
 from transactions.models import Transaction

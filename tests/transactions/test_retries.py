@@ -15,9 +15,11 @@ from rest_framework.request import Request
 from accounts.models import SERVICE_GROUP, AccessLogEntry, User
 from analytics.models import DailyTotals
 from fido import tasks
-from fido.env import Rate
-from fido.lib import clock, idempotency
-from fido.lib.idempotency import Attempt, IdempotencyKey
+from fido.lib.api import idempotency
+from fido.lib.api.idempotency import Attempt
+from fido.lib.values import clock
+from fido.lib.values.limits import Rate
+from fido.models import IdempotencyKey
 from tests.client import ApiClient, errors_of
 from tests.factories import UserFactory
 from tests.key_rings import forget_older_keys, rotate, stored

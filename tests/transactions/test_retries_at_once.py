@@ -10,8 +10,9 @@ import pytest
 from django.db import connection, transaction
 
 from accounts.models import User
-from fido.lib import idempotency, versioned_cache
-from fido.lib.idempotency import IdempotencyKey
+from fido.lib.api import idempotency
+from fido.lib.cache import versioned_cache
+from fido.models import IdempotencyKey
 from tests.client import ApiClient
 from tests.fences import Step, steps, writer_stands
 from tests.movements import assert_exact

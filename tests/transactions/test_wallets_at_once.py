@@ -13,7 +13,7 @@ from django.db import connections
 
 from accounts.models import User
 from accounts.wallets.models import Balance, Wallet
-from fido.lib.problems import DomainError
+from fido.lib.values.errors import DomainError
 from tests.client import ApiClient
 from tests.factories import DraftFactory, UserFactory, record, wallet
 from tests.movements import assert_exact

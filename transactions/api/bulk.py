@@ -16,11 +16,13 @@ from rest_framework.views import APIView
 from accounts.api.authentication import caller
 from accounts.models import User
 from accounts.wallets import queries
-from fido.lib.conditional import json_answer, rendered
-from fido.lib.idempotency import Attempt
-from fido.lib.parsing import BulkJSONParser
-from fido.lib.problems import MAX_ERRORS, DomainError, Json, part
-from fido.lib.schema import IDEMPOTENCY_KEY
+from fido.lib.api.conditional import json_answer
+from fido.lib.api.idempotency import Attempt
+from fido.lib.api.parsing import BulkJSONParser
+from fido.lib.api.problems import MAX_ERRORS, Json, part
+from fido.lib.api.schema import IDEMPOTENCY_KEY
+from fido.lib.values.errors import DomainError, Kind
+from fido.lib.values.strict_json import json_bytes
 from transactions import operations
 from transactions.api.serializers import (
     BulkQuery,
@@ -50,20 +52,24 @@ TAKEN_OR_IN_FLIGHT = OpenApiResponse(
 
 
 class TooManyRows(DomainError):
-    code, title, status = "too-many-rows", f"At most {MAX_ROWS} rows at once.", 400
+    code, title, kind = "too-many-rows", f"At most {MAX_ROWS} rows at once.", Kind.INVALID
 
 
 class TooManyUsers(DomainError):
-    code, status = "too-many-users", 400
+    code, kind = "too-many-users", Kind.INVALID
     title = f"With an Idempotency-Key at most {MAX_USERS_OF_A_KEY} users at once."
 
 
 class SeveralUsers(DomainError):
-    code, title, status = "several-users", "What is recorded as one belongs to one user.", 400
+    code, title, kind = (
+        "several-users",
+        "What is recorded as one belongs to one user.",
+        Kind.INVALID,
+    )
 
 
 class InvalidRows(DomainError):
-    code, title, status = "validation-error", "The request has errors.", 400
+    code, title, kind = "validation-error", "The request has errors.", Kind.INVALID
 
 
 @dataclass(frozen=True)
@@ -212,7 +218,7 @@ def _recorded(me: User, rows: list[Row | Refusal], *, atomic: bool) -> HttpRespo
     results.sort(key=lambda result: int(result["index"]))
     created = sum(result["status"] == 201 for result in results)
     answer = {"created": created, "refused": len(rows) - created, "results": results}
-    return json_answer(rendered(answer), 201 if atomic else 200)
+    return json_answer(json_bytes(answer), 201 if atomic else 200)
 
 
 def _by_owner(rows: list[Row | Refusal]) -> dict[int, list[int]]:

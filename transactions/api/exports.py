@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 from accounts.api.authentication import caller
 from accounts.models import User
 from accounts.operations import log_access
-from fido.lib.downloads import download, require_chunks
+from fido.lib.api.downloads import download, require_chunks
 from transactions import queries
 from transactions.api.rights import require_name_search
 from transactions.api.serializers import ExportSerializer

@@ -15,12 +15,13 @@ from accounts.wallets import queries
 from accounts.wallets.api.paths import wallet_at
 from accounts.wallets.models import Wallet
 from accounts.wallets.operations import require_decimals
-from fido.lib import clock, money
-from fido.lib.conditional import json_answer, rendered
-from fido.lib.idempotency import Attempt
-from fido.lib.problems import NotFound
-from fido.lib.schema import IDEMPOTENCY_KEY
-from fido.lib.serializers import HeldMoneyField, SignedMoneyField, StrictSerializer, Text
+from fido.lib.api.conditional import json_answer
+from fido.lib.api.idempotency import Attempt
+from fido.lib.api.schema import IDEMPOTENCY_KEY
+from fido.lib.api.serializers import HeldMoneyField, SignedMoneyField, StrictSerializer, Text
+from fido.lib.values import clock, money
+from fido.lib.values.errors import NotFound
+from fido.lib.values.strict_json import json_bytes
 from transactions import operations
 from transactions.api.serializers import NULLABLE, TransactionSerializer, shown
 from transactions.api.views import draft_of
@@ -84,4 +85,4 @@ def _moved(request: Request, wallet: Wallet, currency: str, values: dict[str, An
         "transaction": shown(row, {wallet.pk: wallet.name}),
     }
     path = request.build_absolute_uri(f"/api/v1/transactions/{row.pk}")
-    return json_answer(rendered(answer), 201, Location=path)
+    return json_answer(json_bytes(answer), 201, Location=path)

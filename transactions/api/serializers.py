@@ -9,11 +9,9 @@ from rest_framework import serializers
 
 from accounts.models import MAX_NAME_LENGTH
 from accounts.wallets import names
-from fido.lib import clock, money
-from fido.lib.crypto.masking import HIDDEN, masked_name
-from fido.lib.pagination import ListQuery
-from fido.lib.paths import MAX_BIGINT
-from fido.lib.serializers import (
+from fido.lib.api.pagination import ListQuery
+from fido.lib.api.paths import MAX_BIGINT
+from fido.lib.api.serializers import (
     ChoiceField,
     CurrencyField,
     FlagField,
@@ -24,6 +22,8 @@ from fido.lib.serializers import (
     StrictSerializer,
     Text,
 )
+from fido.lib.values import clock, money
+from fido.lib.values.crypto.masking import HIDDEN, masked_name
 from transactions.file_formats import FORMATS
 from transactions.models import (
     MAX_DESCRIPTION_LENGTH,

@@ -18,12 +18,14 @@ from rest_framework.views import APIView
 from accounts.api.authentication import caller
 from accounts.models import User
 from accounts.operations import log_access
-from fido.lib import conditional
-from fido.lib.answers import Answer, answered
-from fido.lib.conditional import etag_of, json_answer, only_if_unchanged, rendered
-from fido.lib.idempotency import Attempt
-from fido.lib.problems import NotFound
-from fido.lib.schema import IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, etag_on
+from fido.lib.api import conditional
+from fido.lib.api.conditional import etag_of, json_answer, only_if_unchanged
+from fido.lib.api.idempotency import Attempt
+from fido.lib.api.kept import kept_answer
+from fido.lib.api.schema import IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, etag_on
+from fido.lib.cache.answers import Answer
+from fido.lib.values.errors import NotFound
+from fido.lib.values.strict_json import json_bytes
 from transactions import operations, queries
 from transactions.api.rights import require_name_search
 from transactions.api.serializers import (
@@ -74,7 +76,9 @@ class TransactionListView(GenericAPIView[Transaction]):
 
         # Not for staff, who see everybody's. The links in it begin with how we were addressed.
         question = f"history {request.build_absolute_uri()}"
-        return answered(request, Answer("history", None if viewer.is_staff else question, answer))
+        return kept_answer(
+            request, Answer("history", None if viewer.is_staff else question, answer)
+        )
 
     @extend_schema(
         operation_id="record_transaction",
@@ -107,7 +111,7 @@ class TransactionView(APIView):
     )
     def get(self, request: Request, transaction_id: UUID) -> HttpResponse:
         row = _row(caller(request), transaction_id, "view")
-        body = rendered(_opened(row, caller(request), queries.wallet_names([row])))
+        body = json_bytes(_opened(row, caller(request), queries.wallet_names([row])))
         return conditional.answer(request, body, etag_of(body, row.version))
 
     @extend_schema(
@@ -158,7 +162,7 @@ class TransactionView(APIView):
         bound = only_if_unchanged(request, lambda: _etag(row, caller(request)))
         if changes:
             row = operations.amend(row=row, changes=changes, if_unchanged=bound)
-        body = rendered(_opened(row, caller(request), queries.wallet_names([row])))
+        body = json_bytes(_opened(row, caller(request), queries.wallet_names([row])))
         return json_answer(body, ETag=etag_of(body, row.version))
 
 
@@ -226,8 +230,8 @@ def _recorded(request: Request, owner: User, values: dict[str, Any]) -> HttpResp
     row = operations.record(owner=owner, draft=draft_of(values, owner))
     location = request.build_absolute_uri(f"{request.path}/{row.pk}")
     names = queries.wallet_names([row])
-    body = rendered(shown(row, names) if sent_name else _opened(row, me, names))
-    etag = etag_of(rendered(_seen(row, me, names)), row.version)
+    body = json_bytes(shown(row, names) if sent_name else _opened(row, me, names))
+    etag = etag_of(json_bytes(_seen(row, me, names)), row.version)
     return json_answer(body, 201, Location=location, ETag=etag)
 
 
@@ -250,4 +254,4 @@ def _is_anothers_in_clear(row: Transaction, viewer: User) -> bool:
 
 def _etag(row: Transaction, viewer: User) -> str:
     """The tag that GET answers this viewer. It opens nothing that the viewer may not read."""
-    return etag_of(rendered(_seen(row, viewer, queries.wallet_names([row]))), row.version)
+    return etag_of(json_bytes(_seen(row, viewer, queries.wallet_names([row]))), row.version)

@@ -15,8 +15,8 @@ from functools import partial
 from typing import Any
 
 from accounts.wallets import names
-from fido.lib import clock, money
-from fido.lib.strict_json import read_json
+from fido.lib.values import clock, money
+from fido.lib.values.strict_json import read_json
 from transactions.csv_format import FREE_TEXT, bare
 from transactions.imports.layout import COLUMNS, CSV, OPTIONAL, REQUIRED, Layout
 from transactions.imports.reading import Raw, Unreadable

@@ -14,9 +14,9 @@ from uuid import UUID
 
 from cryptography.fernet import Fernet
 
-from fido.lib import clock, money
-from fido.lib.crypto.blind import digest, normalised_name
-from fido.lib.ids import Block
+from fido.lib.values import clock, money
+from fido.lib.values.crypto.blind import digest, normalised_name
+from fido.lib.values.ids import Block
 from transactions.imports.checking import Checker, Fault, Values
 from transactions.imports.layout import Layout
 from transactions.imports.reading import Record

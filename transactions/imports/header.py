@@ -2,7 +2,7 @@
 
 import csv
 
-from fido.lib.problems import DomainError
+from fido.lib.values.errors import DomainError, Kind
 from transactions.imports.layout import (
     COLUMNS,
     CSV,
@@ -17,7 +17,7 @@ from transactions.imports.layout import (
 class UploadRefused(DomainError):
     """The file cannot be read as what it should be. Never quotes it: it is full of names."""
 
-    code, title, status = "file-refused", "The file cannot be imported.", 400
+    code, title, kind = "file-refused", "The file cannot be imported.", Kind.INVALID
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)

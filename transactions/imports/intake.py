@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from fido.lib.problems import DomainError
+from fido.lib.values.errors import DomainError, Kind
 from transactions.imports.header import UploadRefused, layout_of
 from transactions.imports.layout import BOM, MAX_ROW_LENGTH, Layout
 from transactions.imports.spool import Writer
@@ -27,7 +27,7 @@ LONGEST_SIGNATURE = max(map(len, NOT_TEXT))
 
 
 class UploadTooLarge(DomainError):
-    code, title, status = "file-too-large", "The file is larger than imports may be.", 413
+    code, title, kind = "file-too-large", "The file is larger than imports may be.", Kind.TOO_LARGE
 
 
 class Intake:

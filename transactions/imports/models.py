@@ -6,8 +6,8 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.models import User
-from fido.lib import clock
-from fido.lib.ids import new_id
+from fido.lib.values import clock
+from fido.lib.values.ids import new_id
 
 MAX_ERRORS = 1000
 

@@ -16,9 +16,9 @@ from psycopg.errors import UniqueViolation
 
 from accounts.models import User
 from accounts.wallets.movements import Movement
-from fido.lib import clock
-from fido.lib.problems import DomainError, NotFound, PreconditionFailed
-from fido.lib.versioned_cache import write_fence
+from fido.lib.cache.versioned_cache import write_fence
+from fido.lib.values import clock
+from fido.lib.values.errors import DomainError, NotFound, PreconditionFailed
 from transactions import loading
 from transactions.imports import queries, spool
 from transactions.imports.checking import Fault

@@ -13,7 +13,7 @@ from django.conf import settings
 from accounts.models import MAX_NAME_LENGTH, User
 from accounts.wallets import names
 from accounts.wallets import queries as wallets
-from fido.lib.crypto.fields import blind_index
+from fido.lib.values.crypto.fields import blind_index
 from transactions.imports import operations, spool
 from transactions.imports.encoding import Encoder, Recipe
 from transactions.imports.lanes import Lanes

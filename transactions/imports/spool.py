@@ -21,8 +21,8 @@ from uuid import UUID
 from cryptography.fernet import InvalidToken
 from django.conf import settings
 
-from fido.lib.crypto.keys import fernet_ring
-from fido.lib.problems import DomainError
+from fido.lib.values.crypto.keys import fernet_ring
+from fido.lib.values.errors import DomainError, Kind
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,11 @@ class SpoolLost(Exception):
 class SpoolUnavailable(DomainError):
     """The disk is full, or the folder cannot be written to."""
 
-    code, title, status = "storage-unavailable", "There is no room for the file just now.", 503
+    code, title, kind = (
+        "storage-unavailable",
+        "There is no room for the file just now.",
+        Kind.UNAVAILABLE,
+    )
     wait = 60
 
 

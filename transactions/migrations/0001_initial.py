@@ -3,9 +3,9 @@
 import datetime
 import django.db.models.deletion
 import django.db.models.functions.math
-import fido.lib.clock
-import fido.lib.crypto.fields
-import fido.lib.ids
+import fido.lib.values.clock
+import fido.lib.values.crypto.fields
+import fido.lib.values.ids
 from django.conf import settings
 from django.db import migrations, models
 
@@ -22,18 +22,18 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Transaction',
             fields=[
-                ('id', models.UUIDField(default=fido.lib.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('full_name', fido.lib.crypto.fields.EncryptedTextField(blank=True, null=True)),
-                ('full_name_index', fido.lib.crypto.fields.BlindIndexField(max_length=32, normalise=fido.lib.crypto.fields.normalised_name, null=True, source='full_name')),
-                ('description', fido.lib.crypto.fields.EncryptedTextField(blank=True, null=True)),
+                ('id', models.UUIDField(default=fido.lib.values.ids.new_id, editable=False, primary_key=True, serialize=False)),
+                ('full_name', fido.lib.values.crypto.fields.EncryptedTextField(blank=True, null=True)),
+                ('full_name_index', fido.lib.values.crypto.fields.BlindIndexField(max_length=32, normalise=fido.lib.values.crypto.fields.normalised_name, null=True, source='full_name')),
+                ('description', fido.lib.values.crypto.fields.EncryptedTextField(blank=True, null=True)),
                 ('transaction_date', models.DateTimeField(help_text='When the money moved, in UTC.')),
                 ('transaction_amount', models.DecimalField(decimal_places=4, help_text="Greater than zero, in the currency's units.", max_digits=19)),
                 ('transaction_type', models.CharField(choices=[('credit', 'Credit'), ('debit', 'Debit')], max_length=6)),
                 ('currency', models.CharField(max_length=3)),
                 ('external_id', models.CharField(blank=True, help_text="The client's own id, unique for its user.", max_length=255, null=True)),
                 ('version', models.BigIntegerField(default=1, help_text='One more with each edit.')),
-                ('created_at', models.DateTimeField(default=fido.lib.clock.now)),
-                ('updated_at', models.DateTimeField(default=fido.lib.clock.now)),
+                ('created_at', models.DateTimeField(default=fido.lib.values.clock.now)),
+                ('updated_at', models.DateTimeField(default=fido.lib.values.clock.now)),
                 ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='transactions', to=settings.AUTH_USER_MODEL)),
             ],
             options={

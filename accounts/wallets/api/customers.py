@@ -11,10 +11,11 @@ from accounts.api.authentication import caller
 from accounts.api.views import UserListView
 from accounts.wallets import operations
 from accounts.wallets.api.serializers import CustomerSerializer
-from fido.lib import money
-from fido.lib.conditional import json_answer, rendered
-from fido.lib.idempotency import Attempt
-from fido.lib.schema import IDEMPOTENCY_KEY
+from fido.lib.api.conditional import json_answer
+from fido.lib.api.idempotency import Attempt
+from fido.lib.api.schema import IDEMPOTENCY_KEY
+from fido.lib.values import money
+from fido.lib.values.strict_json import json_bytes
 
 NOT_STAFF = OpenApiResponse(description="Only staff and services create customers.")
 
@@ -45,4 +46,4 @@ def _created(request: Request, values: dict[str, Any]) -> HttpResponse:
     user = operations.create_customer(full_name=values["name"], currency=currency, total=total)
     answer = {"id": user.pk, "name": values["name"], "total": money.text(total, currency)}
     location = request.build_absolute_uri(f"{request.path}/{user.pk}")
-    return json_answer(rendered(answer), 201, Location=location)
+    return json_answer(json_bytes(answer), 201, Location=location)

@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from accounts.api.authentication import caller
 from accounts.wallets import names, queries
 from accounts.wallets.models import Wallet
-from fido.lib.problems import NotFound
+from fido.lib.values.errors import NotFound
 
 
 def wallet_at(request: Request, name: str) -> Wallet:

@@ -10,8 +10,7 @@ from accounts.rates.table import COLUMNS, text
 from accounts.wallets import names
 from accounts.wallets.conversion import Converted
 from accounts.wallets.models import Balance, Wallet
-from fido.lib import clock, money
-from fido.lib.serializers import (
+from fido.lib.api.serializers import (
     ChoiceField,
     CurrencyField,
     HeldMoneyField,
@@ -19,6 +18,7 @@ from fido.lib.serializers import (
     StrictSerializer,
     Text,
 )
+from fido.lib.values import clock, money
 
 
 class WalletNameField(Text):

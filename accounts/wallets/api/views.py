@@ -23,12 +23,15 @@ from accounts.wallets.api.serializers import (
 )
 from accounts.wallets.conversion import converted
 from accounts.wallets.models import Balance, Wallet
-from fido.lib import conditional, money
-from fido.lib.answers import Answer, Body, answered
-from fido.lib.conditional import etag_of, json_answer, only_if_unchanged, rendered
-from fido.lib.idempotency import Attempt
-from fido.lib.pagination import ListQuery
-from fido.lib.schema import IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, etag_on
+from fido.lib.api import conditional
+from fido.lib.api.conditional import etag_of, json_answer, only_if_unchanged
+from fido.lib.api.idempotency import Attempt
+from fido.lib.api.kept import kept_answer
+from fido.lib.api.pagination import ListQuery
+from fido.lib.api.schema import IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, etag_on
+from fido.lib.cache.answers import Answer, Body
+from fido.lib.values import money
+from fido.lib.values.strict_json import json_bytes
 
 HOLDS_MONEY = OpenApiResponse(description="The wallet holds money.")
 NO_RATES = OpenApiResponse(description="A rate is needed, and the bank has given none yet.")
@@ -54,7 +57,7 @@ class WalletListView(GenericAPIView[Wallet]):
             return body
 
         # The links in it begin with how we were addressed.
-        return answered(
+        return kept_answer(
             request, Answer("wallets", f"wallets {request.build_absolute_uri()}", answer)
         )
 
@@ -148,7 +151,7 @@ class BalanceListView(GenericAPIView[Balance]):
             return body
 
         question = f"balances {request.build_absolute_uri()}"
-        return answered(request, Answer("wallets", question, answer))
+        return kept_answer(request, Answer("wallets", question, answer))
 
     @extend_schema(
         operation_id="open_balance",
@@ -185,7 +188,7 @@ class ConvertedView(APIView):
             found = converted(user_id=me.pk, name=called, target=to, column=rate)
             return shown_converted(found, to, rate)
 
-        return answered(request, Answer("converted", f"converted {to} {rate} {what}", answer))
+        return kept_answer(request, Answer("converted", f"converted {to} {rate} {what}", answer))
 
 
 class WalletConvertedView(ConvertedView):
@@ -208,11 +211,11 @@ def _checked(kind: type[Any], data: Any, **options: Any) -> dict[str, Any]:
 
 def _opened(wallet: Wallet, currency: str, opening: Any) -> HttpResponse:
     balance = operations.open_balance(wallet=wallet, currency=currency, opening=opening)
-    return json_answer(rendered(BalanceSerializer(balance).data), 201)
+    return json_answer(json_bytes(BalanceSerializer(balance).data), 201)
 
 
 def _body(wallet: Wallet) -> bytes:
-    return rendered(WalletSerializer(wallet).data)
+    return json_bytes(WalletSerializer(wallet).data)
 
 
 def _etag(wallet: Wallet) -> str:

@@ -2,8 +2,8 @@
 
 import django.db.models.deletion
 import django.db.models.functions.math
-import fido.lib.clock
-import fido.lib.ids
+import fido.lib.values.clock
+import fido.lib.values.ids
 from decimal import Decimal
 from django.conf import settings
 from django.db import migrations, models
@@ -21,24 +21,24 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Wallet',
             fields=[
-                ('id', models.UUIDField(default=fido.lib.ids.new_id, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=fido.lib.values.ids.new_id, editable=False, primary_key=True, serialize=False)),
                 ('name', models.CharField(max_length=20)),
                 ('closed_at', models.DateTimeField(blank=True, null=True)),
                 ('version', models.BigIntegerField(default=1, help_text='One more with each change, and with each currency.')),
-                ('created_at', models.DateTimeField(default=fido.lib.clock.now)),
-                ('updated_at', models.DateTimeField(default=fido.lib.clock.now)),
+                ('created_at', models.DateTimeField(default=fido.lib.values.clock.now)),
+                ('updated_at', models.DateTimeField(default=fido.lib.values.clock.now)),
                 ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
         ),
         migrations.CreateModel(
             name='Balance',
             fields=[
-                ('id', models.UUIDField(default=fido.lib.ids.new_id, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=fido.lib.values.ids.new_id, editable=False, primary_key=True, serialize=False)),
                 ('currency', models.CharField(max_length=3)),
                 ('opening', models.DecimalField(decimal_places=4, default=Decimal('0'), help_text='What it began with; not a transaction.', max_digits=19)),
                 ('amount', models.DecimalField(decimal_places=4, default=Decimal('0'), max_digits=19)),
                 ('is_open', models.BooleanField(default=True, help_text='Cleared when its wallet is closed.')),
-                ('created_at', models.DateTimeField(default=fido.lib.clock.now)),
+                ('created_at', models.DateTimeField(default=fido.lib.values.clock.now)),
                 ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('wallet', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='balances', to='wallets.wallet')),
             ],

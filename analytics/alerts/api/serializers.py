@@ -8,16 +8,16 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from analytics.alerts.models import MAX_CODE, Alert
-from fido.lib import clock, money
-from fido.lib.pagination import ListQuery
-from fido.lib.paths import MAX_BIGINT
-from fido.lib.serializers import (
+from fido.lib.api.pagination import ListQuery
+from fido.lib.api.paths import MAX_BIGINT
+from fido.lib.api.serializers import (
     ChoiceField,
     MoneyField,
     ParsedField,
     PeriodSerializer,
     StrictSerializer,
 )
+from fido.lib.values import clock, money
 from transactions.api.serializers import UserIdField
 
 DEPOSIT = "deposit"

@@ -22,11 +22,13 @@ from analytics.alerts.api.serializers import (
 )
 from analytics.alerts.events import NewEvent
 from analytics.alerts.models import Alert
-from fido.lib.answers import Answer, answered
-from fido.lib.conditional import json_answer, rendered
-from fido.lib.idempotency import Attempt
-from fido.lib.problems import NotFound
-from fido.lib.schema import IDEMPOTENCY_KEY
+from fido.lib.api.conditional import json_answer
+from fido.lib.api.idempotency import Attempt
+from fido.lib.api.kept import kept_answer
+from fido.lib.api.schema import IDEMPOTENCY_KEY
+from fido.lib.cache.answers import Answer
+from fido.lib.values.errors import NotFound
+from fido.lib.values.strict_json import json_bytes
 from transactions.api.views import may_record_for_others
 
 NO_SUCH_USER = OpenApiResponse(description="There is no such user, or not for the caller.")
@@ -77,7 +79,7 @@ class AlertListView(GenericAPIView[Alert]):
             return self.get_paginated_response([shown(row) for row in page or []]).data
 
         # Never kept: the background adds to it.
-        return answered(request, Answer("alerts", None, answer))
+        return kept_answer(request, Answer("alerts", None, answer))
 
 
 def _owner(me: User, user_id: int) -> User:
@@ -100,4 +102,4 @@ def _recorded(owner: User, values: dict[str, Any]) -> HttpResponse:
     )
     codes = events.record(owner=owner, event=event)
     answer = {"user_id": owner.pk, "alerts": bool(codes), "alert_codes": codes}
-    return json_answer(rendered(answer))
+    return json_answer(json_bytes(answer))

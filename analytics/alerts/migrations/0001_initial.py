@@ -3,9 +3,9 @@
 import accounts.models
 import analytics.alerts.signing
 import django.db.models.deletion
-import fido.lib.clock
-import fido.lib.crypto.fields
-import fido.lib.ids
+import fido.lib.values.clock
+import fido.lib.values.crypto.fields
+import fido.lib.values.ids
 from django.conf import settings
 from django.db import migrations, models
 
@@ -26,9 +26,9 @@ class Migration(migrations.Migration):
                 ('url', models.CharField(help_text='Begins with https://. It is told of all new alerts.', max_length=500)),
                 ('description', models.CharField(blank=True, max_length=200)),
                 ('enabled', models.BooleanField(default=True, help_text='Cleared, nothing is sent there.')),
-                ('secret', fido.lib.crypto.fields.EncryptedTextField(default=analytics.alerts.signing.new_secret, editable=False)),
-                ('previous_secret', fido.lib.crypto.fields.EncryptedTextField(editable=False, null=True)),
-                ('created_at', models.DateTimeField(default=fido.lib.clock.now, editable=False)),
+                ('secret', fido.lib.values.crypto.fields.EncryptedTextField(default=analytics.alerts.signing.new_secret, editable=False)),
+                ('previous_secret', fido.lib.values.crypto.fields.EncryptedTextField(editable=False, null=True)),
+                ('created_at', models.DateTimeField(default=fido.lib.values.clock.now, editable=False)),
             ],
             options={
                 'permissions': [('view_webhook_secret', 'Can see the secrets of webhook endpoints')],
@@ -37,19 +37,19 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Alert',
             fields=[
-                ('id', models.UUIDField(default=fido.lib.ids.new_id, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=fido.lib.values.ids.new_id, editable=False, primary_key=True, serialize=False)),
                 ('code', models.PositiveSmallIntegerField(help_text="The rule's code when it was raised.")),
                 ('transaction_id', models.UUIDField()),
                 ('time', models.DateTimeField(help_text='Of the transaction, when it was checked.')),
-                ('created_at', models.DateTimeField(default=fido.lib.clock.now)),
+                ('created_at', models.DateTimeField(default=fido.lib.values.clock.now)),
                 ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
         ),
         migrations.CreateModel(
             name='CheckTurn',
             fields=[
-                ('id', models.UUIDField(default=fido.lib.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('taken_at', models.DateTimeField(default=fido.lib.clock.now)),
+                ('id', models.UUIDField(default=fido.lib.values.ids.new_id, editable=False, primary_key=True, serialize=False)),
+                ('taken_at', models.DateTimeField(default=fido.lib.values.clock.now)),
                 ('user', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
@@ -59,14 +59,14 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Delivery',
             fields=[
-                ('id', models.UUIDField(default=fido.lib.ids.new_id, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=fido.lib.values.ids.new_id, editable=False, primary_key=True, serialize=False)),
                 ('status', models.CharField(choices=[('pending', 'Pending'), ('delivered', 'Delivered'), ('failed', 'Failed')], default='pending', max_length=9)),
                 ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('due_at', models.DateTimeField(default=fido.lib.clock.now)),
+                ('due_at', models.DateTimeField(default=fido.lib.values.clock.now)),
                 ('gives_up_at', models.DateTimeField()),
                 ('lease', models.UUIDField(null=True)),
                 ('leased_until', models.DateTimeField(null=True)),
-                ('created_at', models.DateTimeField(default=fido.lib.clock.now)),
+                ('created_at', models.DateTimeField(default=fido.lib.values.clock.now)),
                 ('alert', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='alerts.alert')),
                 ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('endpoint', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='alerts.webhookendpoint')),
@@ -78,7 +78,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='EventClock',
             fields=[
-                ('id', models.UUIDField(default=fido.lib.ids.new_id, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=fido.lib.values.ids.new_id, editable=False, primary_key=True, serialize=False)),
                 ('latest', models.DateTimeField(help_text="The latest event's time: no later one is earlier.")),
                 ('transaction_id', models.UUIDField(null=True)),
                 ('user', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
@@ -111,8 +111,8 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='DeliveryAttempt',
             fields=[
-                ('id', models.UUIDField(default=fido.lib.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('at', models.DateTimeField(default=fido.lib.clock.now)),
+                ('id', models.UUIDField(default=fido.lib.values.ids.new_id, editable=False, primary_key=True, serialize=False)),
+                ('at', models.DateTimeField(default=fido.lib.values.clock.now)),
                 ('status', models.PositiveSmallIntegerField(null=True)),
                 ('error', models.CharField(blank=True, max_length=50)),
                 ('milliseconds', models.PositiveIntegerField()),
@@ -127,7 +127,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='PendingCheck',
             fields=[
-                ('id', models.UUIDField(default=fido.lib.ids.new_id, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=fido.lib.values.ids.new_id, editable=False, primary_key=True, serialize=False)),
                 ('first', models.UUIDField()),
                 ('last', models.UUIDField()),
                 ('since', models.DateTimeField()),
@@ -135,7 +135,7 @@ class Migration(migrations.Migration):
                 ('after_currency', models.CharField(blank=True, max_length=3)),
                 ('after_date', models.DateTimeField(null=True)),
                 ('after_id', models.UUIDField(null=True)),
-                ('created_at', models.DateTimeField(default=fido.lib.clock.now)),
+                ('created_at', models.DateTimeField(default=fido.lib.values.clock.now)),
                 ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={

@@ -9,8 +9,8 @@ from accounts.models import User
 from accounts.queries import user_ids_in_batches
 from analytics import operations, queries
 from analytics.queries import Difference
-from fido.lib import money
-from fido.lib.progress import progress
+from fido.lib.commands.progress import progress
+from fido.lib.values import money
 
 
 class Command(BaseCommand):

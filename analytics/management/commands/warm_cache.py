@@ -10,9 +10,9 @@ from accounts.queries import unknown_users
 from analytics import warming
 from analytics.queries import most_active_users
 from analytics.warming import Outcome
-from fido.lib.arguments import positive
-from fido.lib.progress import Advance, progress
-from fido.lib.redis_link import Away
+from fido.lib.cache.redis_link import Away
+from fido.lib.commands.arguments import positive
+from fido.lib.commands.progress import Advance, progress
 
 
 class Command(BaseCommand):

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from fido.lib.crypto import keys
+from fido.lib.values.crypto import keys
 
 MAKERS = {"FERNET_KEYS": keys.new_fernet_key, "BLIND_INDEX_KEYS": keys.new_index_key}
 

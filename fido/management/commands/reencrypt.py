@@ -6,10 +6,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from fido.lib.arguments import positive
-from fido.lib.crypto import reencryption
-from fido.lib.crypto.reencryption import EncryptedColumn, Tally
-from fido.lib.progress import progress
+from fido.lib.commands.arguments import positive
+from fido.lib.commands.progress import progress
+from fido.lib.values.crypto import reencryption
+from fido.lib.values.crypto.reencryption import EncryptedColumn, Tally
 
 BATCH_SIZE = 500
 

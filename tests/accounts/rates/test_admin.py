@@ -7,7 +7,7 @@ import pytest
 from accounts.rates import kept, operations, queries
 from accounts.rates.models import PublishedTable, SyncState
 from accounts.rates.published import Refused
-from fido.lib import clock
+from fido.lib.values import clock
 from tests.bank import TODAY, StubBank, says
 from tests.factories import StaffFactory
 from tests.staff import Desk, clerk

@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 from accounts.rates import bank as client
 from accounts.rates.bank import fetch
 from accounts.rates.published import Refused
-from fido.lib import clock
+from fido.lib.values import clock
 from tests.bank import (
     PATHS,
     TODAY,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from accounts.rates.conversion import convert, cross_rate, total
 from accounts.rates.table import Column, Rate, RateMissing, RateTable
-from fido.lib import clock, money
+from fido.lib.values import clock, money
 
 
 def table_of(**mids: str) -> RateTable:

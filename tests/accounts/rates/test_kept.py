@@ -11,7 +11,8 @@ from django_redis import get_redis_connection
 
 from accounts.rates import kept
 from accounts.rates.table import Rate, RateTable
-from fido.lib import clock, versioned_cache
+from fido.lib.cache import versioned_cache
+from fido.lib.values import clock
 from tests.bank import TODAY
 
 NOW = clock.now()

@@ -10,7 +10,7 @@ from django_redis import get_redis_connection
 
 from accounts.rates import kept, operations, queries
 from accounts.rates.models import PublishedTable, SyncState
-from fido.lib import clock
+from fido.lib.values import clock
 from tests.bank import TODAY, StubBank, status, table
 from tests.client import ApiClient
 from tests.webserver import serving

@@ -12,7 +12,7 @@ from accounts.rates.conversion import convert
 from accounts.rates.models import PublishedTable, SyncState
 from accounts.rates.published import Refused
 from accounts.rates.table import RatesUnavailable, RateTable
-from fido.lib import clock
+from fido.lib.values import clock
 from tests.bank import TODAY, YESTERDAY, Say, StubBank, endless, says, status, table
 from tests.races import at_once
 

@@ -12,7 +12,7 @@ from accounts.wallets import movements, operations
 from accounts.wallets.models import Balance, Wallet
 from accounts.wallets.movements import BalanceTooLarge, InsufficientFunds, Movement
 from accounts.wallets.operations import WalletClosed, WalletHoldsMoney
-from fido.lib.problems import NotFound, PreconditionFailed
+from fido.lib.values.errors import NotFound, PreconditionFailed
 from tests.factories import UserFactory, wallet
 from tests.races import at_once, overtaken
 from tests.wallets import held

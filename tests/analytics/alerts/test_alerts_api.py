@@ -8,7 +8,7 @@ import pytest
 
 from accounts.models import User
 from analytics.alerts.models import Alert, Rule
-from fido.lib.ids import new_id
+from fido.lib.values.ids import new_id
 from tests.client import ApiClient
 from tests.factories import UserFactory
 

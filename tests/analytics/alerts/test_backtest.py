@@ -8,12 +8,13 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from accounts.models import User
-from analytics.alerts import admin_backtest, backtest, queries
+from analytics.alerts import backtest, queries
+from analytics.alerts.admin import backtest as backtest_pages
+from analytics.alerts.admin.chart import MOST_BARS, drawn
 from analytics.alerts.backtest import Counts, Question
-from analytics.alerts.chart import MOST_BARS, drawn
 from analytics.alerts.models import Alert, Rule
 from analytics.alerts.rules import parsed
-from fido.lib.clock import ONE_DAY, Period
+from fido.lib.values.clock import ONE_DAY, Period
 from tests.alerts import START, alerts_of, check_all, random_stream, recorded, stream
 from tests.factories import StaffFactory, UserFactory
 from tests.staff import Desk, clerk
@@ -148,7 +149,7 @@ def test_what_makes_no_sense_is_refused_on_the_page(
 def test_the_page_ends_in_time_and_says_so(
     root: Desk, history: list[User], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(admin_backtest, "SECONDS", -1)
+    monkeypatch.setattr(backtest_pages, "SECONDS", -1)
 
     page = root.text(page_of(1100), **PERIOD)
 

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from analytics.alerts import operations, queries
-from fido.lib.crypto.keys import fernet_ring
+from fido.lib.values.crypto.keys import fernet_ring
 from tests.alerts import recorded, stream
 from tests.client import ApiClient
 from tests.factories import StaffFactory, UserFactory

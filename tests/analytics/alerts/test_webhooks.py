@@ -13,7 +13,7 @@ from accounts.models import User
 from analytics.alerts import deliveries, operations, tasks
 from analytics.alerts.models import Alert, Delivery, DeliveryAttempt, WebhookEndpoint
 from analytics.alerts.signing import new_secret
-from fido.lib import outbound
+from fido.lib.outbound import calls
 from tests.alerts import check_all, recorded, stream
 from tests.client import ApiClient
 from tests.factories import StaffFactory, UserFactory
@@ -159,7 +159,7 @@ def test_a_receiver_that_fails_for_an_hour_gets_each_alert_in_the_end_under_one_
     receiver.headers = {"Location": receiver.url} if way == "redirecting" else {}
     raise_alerts(user, 3)
     with monkeypatch.context() as patch:
-        patch.setattr(outbound, "DEADLINE_SECONDS", 0.2)
+        patch.setattr(calls, "DEADLINE_SECONDS", 0.2)
         for _ in range(4):
             assert deliver(user) == 3
             assert deliver(user) == 0  # not at once again

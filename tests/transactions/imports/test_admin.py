@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
-from fido.lib.ids import new_id
+from fido.lib.values.ids import new_id
 from tests.client import ApiClient
 from tests.factories import StaffFactory, UserFactory
 from tests.imports import csv, imported, upload, work

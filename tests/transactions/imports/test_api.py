@@ -8,8 +8,8 @@ from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test.client import MULTIPART_CONTENT
 
-from fido.lib.ids import new_id
-from fido.lib.problems import PreconditionFailed
+from fido.lib.values.errors import PreconditionFailed
+from fido.lib.values.ids import new_id
 from tests.client import ApiClient
 from tests.factories import UserFactory
 from tests.flows.refusals import invalid, refused

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from fido.lib import money
-from fido.lib.strict_json import read_json
+from fido.lib.values import money
+from fido.lib.values.strict_json import read_json
 from tests.client import ApiClient
 from tests.factories import wallet
 from tests.imports import imported

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from fido.lib.ids import new_id
-from fido.lib.problems import DomainError
+from fido.lib.values.errors import DomainError, Kind
+from fido.lib.values.ids import new_id
 from transactions.imports.header import UploadRefused
 from transactions.imports.intake import Intake, UploadTooLarge
 from transactions.imports.layout import CSV, MAX_ROW_LENGTH, NDJSON, Layout
@@ -138,7 +138,7 @@ def test_a_file_may_be_as_large_as_it_may_and_not_a_byte_larger(
     settings.IMPORT_MAX_BYTES -= 1
 
     assert isinstance(refusal_of(content), UploadTooLarge)
-    assert refusal_of(*in_bytes(content)).status == 413
+    assert refusal_of(*in_bytes(content)).kind == Kind.TOO_LARGE
     assert set(folder.iterdir()) == before
 
 

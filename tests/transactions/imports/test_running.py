@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 from django_redis import get_redis_connection
 
-from fido.lib.ids import new_id
+from fido.lib.values.ids import new_id
 from tests.client import ApiClient
 from tests.factories import record
 from tests.imports import HEADER, claimed, csv, faults, imported, present, submitted, upload, work

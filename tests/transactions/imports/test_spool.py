@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from fido.lib.ids import new_id
+from fido.lib.values.ids import new_id
 from tests.client import ApiClient
 from tests.flows.refusals import refused
 from tests.imports import csv, upload

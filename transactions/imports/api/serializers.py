@@ -4,8 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from fido.lib import clock
-from fido.lib.serializers import StrictSerializer
+from fido.lib.api.serializers import StrictSerializer
+from fido.lib.values import clock
 from transactions.api.serializers import UserIdField
 from transactions.imports.models import Import
 

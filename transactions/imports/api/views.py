@@ -13,13 +13,14 @@ from rest_framework.views import APIView
 
 from accounts.api.authentication import caller
 from accounts.models import User
-from fido.lib import conditional
-from fido.lib.conditional import etag_of, json_answer, only_if_unchanged, rendered
-from fido.lib.idempotency import Attempt
-from fido.lib.ids import new_id
-from fido.lib.problems import NotFound
-from fido.lib.schema import IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, etag_on
-from fido.lib.uploads import FIELD, NoFile, UploadParser
+from fido.lib.api import conditional
+from fido.lib.api.conditional import etag_of, json_answer, only_if_unchanged
+from fido.lib.api.idempotency import Attempt
+from fido.lib.api.schema import IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, etag_on
+from fido.lib.api.uploads import FIELD, NoFile, UploadParser
+from fido.lib.values.errors import NotFound
+from fido.lib.values.ids import new_id
+from fido.lib.values.strict_json import json_bytes
 from transactions.api.views import owner_named
 from transactions.imports import operations, queries
 from transactions.imports.api.serializers import ImportAnswer, UploadFields, shown
@@ -78,7 +79,7 @@ class ImportListView(APIView):
 def _started(request: Request, intake: Intake, owner: User) -> HttpResponse:
     row = submitted(intake, owner=owner, sender=caller(request))
     location = request.build_absolute_uri(f"{request.path}/{row.pk}")
-    return json_answer(rendered(shown(row)), status.HTTP_202_ACCEPTED, Location=location)
+    return json_answer(json_bytes(shown(row)), status.HTTP_202_ACCEPTED, Location=location)
 
 
 def _fields(request: Request) -> dict[str, str]:
@@ -104,7 +105,7 @@ class ImportView(APIView):
     )
     def get(self, request: Request, import_id: UUID) -> HttpResponse:
         """How far it has come, and the first 1,000 errors by line."""
-        body = rendered(shown(_row(caller(request), import_id, "view")))
+        body = json_bytes(shown(_row(caller(request), import_id, "view")))
         return conditional.answer(request, body, etag_of(body))
 
     @extend_schema(
@@ -113,7 +114,7 @@ class ImportView(APIView):
     def delete(self, request: Request, import_id: UUID) -> Response:
         """Cancels it. Rows that were created stay."""
         row = _row(caller(request), import_id, "change")
-        bound = only_if_unchanged(request, lambda: etag_of(rendered(shown(row))))
+        bound = only_if_unchanged(request, lambda: etag_of(json_bytes(shown(row))))
         operations.cancel(row=row, if_unchanged=bound)
         return Response(status=status.HTTP_204_NO_CONTENT)
 

@@ -2,8 +2,8 @@
 
 import django.db.models.deletion
 import django.db.models.expressions
-import fido.lib.clock
-import fido.lib.ids
+import fido.lib.values.clock
+import fido.lib.values.ids
 from django.conf import settings
 from django.db import migrations, models
 
@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Import',
             fields=[
-                ('id', models.UUIDField(default=fido.lib.ids.new_id, editable=False, primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=fido.lib.values.ids.new_id, editable=False, primary_key=True, serialize=False)),
                 ('status', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='queued', max_length=9)),
                 ('layout', models.JSONField(help_text="Format, separator and columns, as the file's head has them.")),
                 ('size_bytes', models.BigIntegerField()),
@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
                 ('lease', models.UUIDField(blank=True, null=True)),
                 ('leased_until', models.DateTimeField(blank=True, null=True)),
                 ('starts', models.IntegerField(default=0, help_text='Since rows were last created.')),
-                ('created_at', models.DateTimeField(default=fido.lib.clock.now)),
+                ('created_at', models.DateTimeField(default=fido.lib.values.clock.now)),
                 ('finished_at', models.DateTimeField(blank=True, null=True)),
                 ('created_by', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),

@@ -9,9 +9,9 @@ from django.db import transaction
 from accounts import operations as accounts
 from accounts.models import User
 from fido.env import Environment
-from fido.lib import clock
-from fido.lib.problems import InvalidInput
-from fido.lib.progress import progress
+from fido.lib.commands.progress import progress
+from fido.lib.values import clock
+from fido.lib.values.errors import InvalidInput
 from transactions import operations
 from transactions.demo import PEOPLE, Person, history
 

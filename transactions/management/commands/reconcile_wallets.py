@@ -7,8 +7,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from accounts.management.users import each_of, time_to_read
 from accounts.models import User
 from accounts.queries import user_ids_in_batches
-from fido.lib import money
-from fido.lib.progress import progress
+from fido.lib.commands.progress import progress
+from fido.lib.values import money
 from transactions import queries
 from transactions.queries import BalanceDifference
 

@@ -11,9 +11,9 @@ from analytics.alerts.backtest import Question, Result
 from analytics.alerts.models import Rule
 from analytics.alerts.parameters import InvalidParameters
 from analytics.alerts.rules import Kind, parsed
-from fido.lib import clock
-from fido.lib.clock import Period
-from fido.lib.progress import progress
+from fido.lib.commands.progress import progress
+from fido.lib.values import clock
+from fido.lib.values.clock import Period
 
 
 class Command(BaseCommand):

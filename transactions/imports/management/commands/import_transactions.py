@@ -10,10 +10,10 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.models import User
-from fido.lib.database import bound_transactions
-from fido.lib.ids import new_id
-from fido.lib.problems import DomainError
-from fido.lib.progress import progress
+from fido.lib.commands.progress import progress
+from fido.lib.process.database import bound_transactions
+from fido.lib.values.errors import DomainError
+from fido.lib.values.ids import new_id
 from transactions.imports import operations, running
 from transactions.imports.intake import Intake
 from transactions.imports.models import Import

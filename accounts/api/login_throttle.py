@@ -1,0 +1,44 @@
+"""Counts failed logins, at every door in the same counters."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from fido.lib.api.client_address import client_network
+from fido.lib.cache.counters import Counter
+from fido.lib.process.database import is_database_away
+from fido.lib.values.crypto.fields import normalised_email
+from fido.lib.values.errors import TooManyRequests
+
+
+@contextmanager
+def counted(request: HttpRequest, name: str) -> Iterator[None]:
+    """Around one attempt to log in as `name`; it counts as failed unless the block ends well.
+
+    Raises:
+        TooManyRequests: too many failed for this name or from this address.
+    """
+    counters = [
+        # The address first: one that has to wait anyway cannot lock somebody's name as well.
+        Counter("login-from", client_network(request), settings.LOGIN_FAILURES_PER_ADDRESS),
+        # Normalised as the look-up does it, or each way to write an address had its own count.
+        Counter("login-name", normalised_email(name), settings.LOGIN_FAILURES_PER_NAME),
+    ]
+    hit: list[Counter] = []
+    try:
+        for counter in counters:
+            counter.hit()
+            hit.append(counter)
+        yield
+    except Exception as error:
+        if isinstance(error, TooManyRequests) or is_database_away(error):
+            _forgive(hit)  # no password was compared, so none was wrong
+        raise
+    _forgive(hit)
+
+
+def _forgive(counters: list[Counter]) -> None:
+    for counter in counters:
+        counter.forgive()

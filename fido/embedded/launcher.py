@@ -1,0 +1,300 @@
+"""What `make run` starts: the servers, the migrations, and the service's processes.
+
+Run as `python -m fido.embedded.launcher`. It watches over its children with nothing but
+`subprocess` and signals; docs/adr/0002-embedded-servers.md says why no process manager does that.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import NoReturn
+
+from fido import embedded
+from fido.embedded import Running, Server, StartRefused, State
+from fido.embedded.process import end, end_with_parent, spawn
+from fido.embedded.state import PROJECT
+from fido.env import Environment, is_given
+
+LIVE_SECONDS = 60
+# How long requests and jobs that are under way may take to finish.
+END_SECONDS = 10
+POLL_SECONDS = 0.1
+
+
+class Stopped(Exception):
+    """Someone asked the service to end."""
+
+
+class Stop:
+    """Whether a signal has asked for the end, looked at where it is safe to leave.
+
+    An exception straight from a signal handler may be swallowed, as inside a `__del__`, or may
+    lose a child that is just being started. Only a second signal raises one, for a start that
+    waits long for its servers.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def listen(self) -> None:
+        for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # Whoever said nohup meant it.
+            if sig != signal.SIGHUP or signal.getsignal(sig) != signal.SIG_IGN:
+                signal.signal(sig, self._hear)
+
+    def ignore_more(self) -> None:
+        for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(sig, signal.SIG_IGN)
+
+    def check(self) -> None:
+        if self.asked:
+            raise Stopped
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            raise Stopped
+        self.asked = True
+
+
+STOP = Stop()
+
+
+class ChildDied(Exception):
+    """A process that the service needs has ended by itself."""
+
+
+@dataclass
+class Family:
+    """The service's processes, and the servers that they use, which someone else ends."""
+
+    environment: dict[str, str]
+    servers: tuple[Server, ...] = ()
+    children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def start(
+        self, name: str, *arguments: str, death_signal: signal.Signals = signal.SIGTERM
+    ) -> subprocess.Popen[bytes]:
+        process = spawn(
+            [sys.executable, *arguments],
+            death_signal=death_signal,
+            env=self.environment,
+            cwd=PROJECT,
+        )
+        self.children[name] = process
+        return process
+
+    def run(self, *arguments: str) -> None:
+        """Run a management command to its end."""
+        name = f"manage.py {arguments[0]}"
+        process = self.start(name, "manage.py", *arguments)
+        while process.poll() is None:
+            STOP.check()
+            time.sleep(POLL_SECONDS)
+        if process.returncode != 0:
+            raise ChildDied(f"{name} failed.")
+        del self.children[name]
+
+    def check(self) -> None:
+        """Raise Stopped if someone asked for the end, and ChildDied if one is gone."""
+        STOP.check()
+        for name, process in self._everyone():
+            if process.poll() is not None:
+                raise ChildDied(f"{name} has ended ({_how(process.returncode)}).")
+
+    def _everyone(self) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+        # Servers first: when one goes, those that use it may follow at once.
+        yield from ((server.name, server.process) for server in self.servers)
+        yield from self.children.items()
+
+    def end(self) -> None:
+        """End the children, the last one first."""
+        for process in reversed(self.children.values()):
+            end(process, signal.SIGTERM, within_seconds=END_SECONDS)
+
+
+def _how(returncode: int) -> str:
+    if returncode < 0:
+        return f"by {signal.Signals(-returncode).name}"
+    return f"with status {returncode}"
+
+
+def main() -> int:
+    # A `make` that is killed with -9 cannot pass that on.
+    end_with_parent(signal.SIGTERM)
+    STOP.listen()
+    try:
+        launch()
+    except Stopped:
+        return 0
+    except (StartRefused, ChildDied) as reason:
+        print(reason, file=sys.stderr)
+        return 1
+
+
+def launch() -> NoReturn:
+    """Start everything, and stay until it ends or is asked to."""
+    started = time.monotonic()
+    port = chosen_port()
+    with servers() as up, family(up) as everyone:
+        say("Bringing the database's tables up to date ...")
+        everyone.run("migrate", "--verbosity=0")
+        password = load_demo(everyone, up.state) if up else None
+        say("Starting the web server, the worker and the scheduler ...")
+        start_service(everyone, port)
+        wait_until_live(everyone, port)
+        greet(port, password, time.monotonic() - started)
+        while True:
+            everyone.check()
+            time.sleep(POLL_SECONDS)
+
+
+def chosen_port() -> int:
+    """The free port that PORT names."""
+    text = os.environ.get("PORT") or "8000"
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+        raise StartRefused("PORT must be a number from 1 to 65535.")
+    try:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", int(text)))
+    except OSError as error:
+        raise StartRefused(
+            f"Port {text} cannot be had ({error.strerror}): set PORT to another one."
+        ) from error
+    return int(text)
+
+
+@contextlib.contextmanager
+def servers() -> Iterator[Running | None]:
+    """The embedded servers, or None where the environment names both of its own."""
+    named = [name for name in ("DATABASE_URL", "REDIS_URL") if is_given(name)]
+    if len(named) == 1:
+        raise StartRefused(
+            f"Only {named[0]} is set: set DATABASE_URL and REDIS_URL both, or neither."
+        )
+    if named:
+        yield None
+    else:
+        say("Starting PostgreSQL and Valkey ...")
+        with embedded.serving(own=True) as up:
+            yield up
+
+
+@contextlib.contextmanager
+def family(up: Running | None) -> Iterator[Family]:
+    """A family whose members have all ended when the block is left."""
+    everyone = Family({**os.environ})
+    if up:
+        everyone = Family(os.environ | up.environment | counting(up.state), up.servers)
+    try:
+        yield everyone
+    finally:
+        # The rest is bounded, and a second Ctrl-C must not cut it short.
+        STOP.ignore_more()
+        say("Stopping ...")
+        everyone.end()
+
+
+def counting(state: State) -> dict[str, str]:
+    """Where the service's processes count together, from nothing, unless it is set."""
+    folder = state.folder / "metrics"
+    with state.refusing():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+    name = "PROMETHEUS_MULTIPROC_DIR"
+    return {name: os.environ.get(name) or str(folder)}
+
+
+def load_demo(everyone: Family, state: State) -> str:
+    """Load the demonstration unless an earlier start did; the password of its logins."""
+    if (password := state.demo_password()) is None:
+        say("Loading the demonstration ...")
+        everyone.run("load_demo")
+        password = Environment(everyone.environment).text("FIDO_DEMO_PASSWORD", "a password")
+        state.keep_demo_password(password)
+    return password
+
+
+def start_service(everyone: Family, port: int) -> None:
+    # That it runs as root is no news here, and no danger: the queue takes JSON only.
+    quietly = ("-W", "ignore::UserWarning:celery.platforms")
+    celery = (*quietly, "-m", "celery", "--quiet", "-A", "fido")
+    # Threads: the jobs wait for the database rather than for the processor, and a pool of
+    # processes sometimes takes half a minute to end.
+    worker = ("worker", "--pool=threads", "--concurrency=4", "--without-mingle", "--without-gossip")
+    for name, role in (("The Celery worker", worker), ("Celery beat", ("beat",))):
+        # With the launcher killed, the queue is going too, and a worker that is asked to end
+        # waits for it. Any job may be cut short and repeated.
+        everyone.start(name, *celery, *role, "--loglevel=WARNING", death_signal=signal.SIGKILL)
+    everyone.start("The web server", "-m", "gunicorn", *web_options(port), "fido.wsgi")
+
+
+def web_options(port: int) -> list[str]:
+    # Two workers a core with two threads each did most in trials; more threads lose to the
+    # interpreter's lock. Each thread keeps a connection to PostgreSQL, which takes 100.
+    workers = min(2 * (os.cpu_count() or 1), 16)
+    return [
+        f"--bind=127.0.0.1:{port}",
+        "--worker-class=gthread",
+        f"--workers={workers}",
+        "--threads=2",
+        "--keep-alive=5",
+        # Imports the service once, and not once for each worker.
+        "--preload",
+        "--max-requests=20000",
+        "--max-requests-jitter=2000",
+        f"--graceful-timeout={END_SECONDS - 2}",
+        # Nobody stands before it, so nobody's X-Forwarded-Proto is believed.
+        "--forwarded-allow-ips=",
+        "--no-control-socket",
+        "--log-level=warning",
+    ]
+
+
+def wait_until_live(everyone: Family, port: int) -> None:
+    deadline = time.monotonic() + LIVE_SECONDS
+    probe = urllib.request.Request(f"http://127.0.0.1:{port}/livez")
+    # By a name that the service answers to; one such as .example.org stands for those below it.
+    hosts = everyone.environment.get("ALLOWED_HOSTS", "").replace(",", " ").split()
+    probe.add_header("Host", next(iter(hosts), "localhost").lstrip(".").replace("*", "localhost"))
+    while not _answers(probe):
+        everyone.check()
+        if time.monotonic() > deadline:
+            raise ChildDied(f"The web server did not answer within {LIVE_SECONDS} seconds.")
+        time.sleep(POLL_SECONDS)
+
+
+def _answers(probe: urllib.request.Request) -> bool:
+    try:
+        with urllib.request.urlopen(probe, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+def greet(port: int, password: str | None, seconds: float) -> None:
+    address = f"http://127.0.0.1:{port}"
+    say(f"\nFido is up after {seconds:.1f} s.  API: {address}/api/docs   Admin: {address}/admin/")
+    if password is not None:
+        say(f"Log in as ada (a customer) or admin (staff), with the password {password}")
+    say("Ctrl-C ends it.\n")
+
+
+def say(text: str) -> None:
+    # A terminal that has gone away must not keep the rest from ending.
+    with contextlib.suppress(OSError):
+        print(text, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

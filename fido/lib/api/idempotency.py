@@ -1,0 +1,232 @@
+"""A POST that is sent again does its work once. docs/adr/0009-idempotency.md has the reasons.
+
+The first answer to an `Idempotency-Key` is kept beside what it tells of, in one database
+transaction, and replayed for a day. A refusal keeps nothing: the key may be used again.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.db import OperationalError, connection, transaction
+from django.http import HttpResponse
+from psycopg.errors import LockNotAvailable
+from rest_framework.exceptions import ParseError
+from rest_framework.request import Request
+
+from fido.lib.cache.versioned_cache import write_fence
+from fido.lib.values import clock
+from fido.lib.values.errors import DomainError, Kind
+from fido.lib.values.ids import new_id
+
+HEADER = "Idempotency-Key"
+MAX_KEY_LENGTH = 255
+KEPT = timedelta(hours=24)
+PURGED_AT_ONCE = 1000
+# How long a request waits for another one with the same key, before it answers 409.
+WAIT_MILLISECONDS = 2000
+
+# Waits for whoever has claimed the key and not ended yet: if they commit nothing is inserted, and
+# if they roll back the key is ours.
+CLAIM = """\
+INSERT INTO fido_idempotencykey (id, user_id, key_digest, created_at) VALUES (%s, %s, %s, %s)
+ON CONFLICT (user_id, key_digest) DO NOTHING
+"""
+
+
+class MalformedKey(DomainError):
+    code, kind = "invalid-idempotency-key", Kind.INVALID
+    title = f"An {HEADER} is 1 to {MAX_KEY_LENGTH} printable ASCII characters."
+
+
+class KeyReused(DomainError):
+    code, kind = "idempotency-key-reused", Kind.REUSED
+    title = f"This {HEADER} was used for another request."
+
+
+class KeyInFlight(DomainError):
+    """The first request may yet succeed or fail; which, a later attempt will tell."""
+
+    code, title = "idempotency-key-in-flight", f"A request with this {HEADER} is being worked on."
+    wait = 1
+
+
+class AnswerUnreadable(DomainError):
+    """Its token fits no key any more. The work was done, and is not done again."""
+
+    code, title = "idempotent-answer-unreadable", "The first answer can no longer be read."
+
+
+class Attempt:
+    """One request to create something, with or without an Idempotency-Key.
+
+    `content` is all that the request asks for besides its path and query: the parsed body, or
+    for an upload a digest of it.
+
+    Raises:
+        MalformedKey: the header is there, and is no key.
+    """
+
+    def __init__(self, request: Request, *, content: Any) -> None:
+        self._digest: bytes | None = None
+        if (key := request.headers.get(HEADER)) is not None:
+            self._digest = _digest(key)
+            self._message = _message(request, content)
+
+    @property
+    def has_key(self) -> bool:
+        return self._digest is not None
+
+    def replayed(self, *, user_id: int) -> HttpResponse | None:
+        """The first answer to this user's key. None: there is none, or no key was sent.
+
+        Asked before the body is checked: what was right then may be refused by now.
+
+        Raises:
+            KeyReused: it was the answer to another request.
+        """
+        if not self.has_key:
+            return None
+        rows = _keys().filter(user_id=user_id, key_digest=self._digest)
+        row = rows.only("answer").first()
+        if row is None:
+            return None
+        first = self._first(row)
+        # This answer acknowledges the first one's write. Who did it may have died before anybody
+        # heard that it is committed, and without having reached Redis before.
+        with _fences(first["owners"]):
+            pass
+        body = zlib.decompress(base64.b64decode(first["body"]))
+        headers = first["headers"] | {"Idempotent-Replayed": "true"}
+        return HttpResponse(body, status=first["status"], headers=headers)
+
+    def run(
+        self, make: Callable[[], HttpResponse], *, user_id: int, owners: Iterable[int]
+    ) -> HttpResponse:
+        """The answer of `make`, or of the first request with the user's key.
+
+        `make` writes to the data of `owners`, and commits together with the key.
+
+        Raises:
+            KeyReused: the key was used for another request.
+            KeyInFlight: another request with this key is not done yet.
+        """
+        if not self.has_key:
+            return make()
+        owners = sorted(set(owners))
+        # Here and not only in `make`, so that they end after this commit or rollback.
+        with _fences(owners), transaction.atomic():
+            while not self._claim(user_id):
+                # None once the purge has taken it since; then it is free to claim.
+                if first := self.replayed(user_id=user_id):
+                    return first
+            response = make()
+            self._keep(response, user_id, owners)
+        return response
+
+    def create(self, make: Callable[[], tuple[int, HttpResponse]]) -> HttpResponse:
+        """The answer of `make`, whose other value is the id of the user that it has created.
+
+        Before, there was nobody to keep the key for. Whether the user is there already, and got
+        this very answer, is to be asked by `replayed` when `make` is refused.
+        """
+        if not self.has_key:
+            return make()[1]
+        with transaction.atomic():
+            user_id, response = make()
+            self._claim(user_id)
+            self._keep(response, user_id, owners=[])
+        return response
+
+    def _claim(self, user_id: int) -> bool:
+        """Takes the key, and the right to do the work with it; False where it is used."""
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET LOCAL lock_timeout = {WAIT_MILLISECONDS}")
+                cursor.execute(CLAIM, [new_id(), user_id, self._digest, clock.now()])
+                claimed: bool = cursor.rowcount == 1
+                cursor.execute("SET LOCAL lock_timeout TO DEFAULT")
+        except OperationalError as error:
+            if isinstance(error.__cause__, LockNotAvailable):
+                raise KeyInFlight() from None
+            raise
+        return claimed
+
+    def _keep(self, response: HttpResponse, user_id: int, owners: list[int]) -> None:
+        answer = {
+            "fingerprint": _fingerprints(self._message)[0],
+            "owners": owners,
+            "status": response.status_code,
+            "headers": dict(response.items()),
+            "body": base64.b64encode(zlib.compress(response.content)).decode(),
+        }
+        rows = _keys().filter(user_id=user_id, key_digest=self._digest)
+        rows.update(answer=json.dumps(answer))
+
+    def _first(self, row: Any) -> dict[str, Any]:
+        if row.answer is None:
+            raise AnswerUnreadable()
+        first: dict[str, Any] = json.loads(row.answer)
+        if first["fingerprint"] not in _fingerprints(self._message):
+            raise KeyReused()
+        return first
+
+
+def purge() -> int:
+    """Deletes the keys that are older than a day; returns how many went."""
+    old = _keys().filter(created_at__lt=clock.now() - KEPT)
+    purged = 0
+    # In pieces, so that no statement takes long, each of the users whose keys they are.
+    while some := list(old.order_by("created_at").values_list("user_id", "id")[:PURGED_AT_ONCE]):
+        user_ids, ids = zip(*some, strict=True)
+        purged += old.filter(user_id__in=set(user_ids), id__in=ids).delete()[0]
+    return purged
+
+
+def _keys() -> Any:
+    """The table of keys. Found by its name: it is the project's, and has users in it."""
+    return apps.get_model("fido", "IdempotencyKey")._default_manager
+
+
+@contextmanager
+def _fences(owners: Iterable[int]) -> Iterator[None]:
+    with ExitStack() as fences:
+        for owner in owners:
+            fences.enter_context(write_fence(owner))
+        yield
+
+
+def _digest(key: str) -> bytes:
+    if not (1 <= len(key) <= MAX_KEY_LENGTH and key.isascii() and key.isprintable()):
+        raise MalformedKey()
+    return hashlib.sha256(key.encode()).digest()
+
+
+def _message(request: Request, content: Any) -> bytes:
+    """The whole request as bytes; equal for bodies that differ in spacing and order only."""
+    query = request.META.get("QUERY_STRING", "")
+    try:
+        return json.dumps(
+            [request.method, request.path, query, content], sort_keys=True, default=_exact
+        ).encode()
+    except RecursionError:
+        raise ParseError("The body is nested too deeply.") from None
+
+
+def _exact(number: Decimal) -> list[str]:
+    return ["number", str(number)]
+
+
+def _fingerprints(message: bytes) -> list[str]:
+    """Under each key, newest first. Keyed, as a body may hold what is easily guessed."""
+    message = b"fido.IdempotencyKey\0" + message
+    return [hmac.digest(key, message, hashlib.sha256).hex() for key in settings.BLIND_INDEX_KEYS]

@@ -1,0 +1,151 @@
+"""Gives every request an id, in every log line and in the answer."""
+
+import logging
+import re
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.handlers.wsgi import WSGIRequest
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
+from django.urls import Resolver404, resolve
+from gunicorn.http.errors import ParseException
+from structlog.contextvars import bound_contextvars
+
+from fido.lib.api.client_address import is_trusted_proxy
+from fido.lib.api.problems import body_too_large, unavailable
+from fido.lib.cache.redis_link import link
+from fido.lib.process.database import is_database_away
+from fido.lib.values.ids import new_id
+from fido.lib.values.metrics import REQUEST_SECONDS
+
+logger = structlog.get_logger("fido.request")
+# Asked every few seconds, and of no interest when they pass.
+PROBES = ("/livez", "/readyz", "/metrics")
+METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
+_SANE = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+
+
+class Request(WSGIRequest):
+    """Django's request, where Django would fail or lose something before any view.
+
+    It takes the encoding of the query string from the body's Content-Type, and fails on an
+    encoding such as base64; here all is UTF-8. It takes a body that comes in chunks for none.
+    """
+
+    def __init__(self, environ: dict[str, Any]) -> None:
+        chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
+        # The server says that reading beyond the last chunk ends.
+        if chunked and environ.get("wsgi.input_terminated") and not environ.get("CONTENT_LENGTH"):
+            environ["CONTENT_LENGTH"] = str(sys.maxsize)
+        super().__init__(environ)
+
+    def read(self, *args: Any, **kwargs: Any) -> bytes:
+        try:
+            return super().read(*args, **kwargs)
+        except ParseException as error:  # malformed chunks
+            raise UnreadablePostError(*error.args) from error
+
+    def _load_post_and_files(self) -> None:
+        try:
+            super()._load_post_and_files()
+        except (LookupError, ValueError) as error:  # a boundary in an encoding that is none
+            raise MultiPartParserError("The form cannot be read.") from error
+
+    def _set_content_type_params(self, meta: dict[str, Any]) -> None:
+        self.content_type = meta.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
+        self.content_params = {}
+
+
+class RequestMiddleware:
+    """Request id, canonical path, and for each answer one log line and its time in the metrics.
+
+    Our own instead of django-structlog's, because that one logs the query string, and
+    `?full_name=` is a name in clear.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        link.keep_generation()
+        request_id = _request_id(request)
+        _drop_trailing_slash(request)
+        _drop_unproven_scheme(request)
+        _drop_malformed_session(request)
+        started = time.perf_counter()
+        with bound_contextvars(request_id=request_id):
+            response = _too_large(request) or self.get_response(request)
+            seconds = time.perf_counter() - started
+            _count(request, response, seconds)
+            logger.log(
+                logging.DEBUG if request.path in PROBES else logging.INFO,
+                "request",
+                method=request.method,
+                path=request.path,
+                status=response.status_code,
+                milliseconds=round(seconds * 1000, 1),
+            )
+        response.headers["X-Request-ID"] = request_id
+        return response
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """The database's absence outside the API; inside, DRF has answered it already."""
+        return unavailable(request) if is_database_away(error) else None
+
+
+def _count(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
+    # The pattern and not the path, and no method of a client's own: each new label costs memory.
+    method = request.method if request.method in METHODS else "other"
+    route = request.resolver_match.route if request.resolver_match else "none"
+    REQUEST_SECONDS.labels(method, route, response.status_code).observe(seconds)
+
+
+def _too_large(request: HttpRequest) -> HttpResponse | None:
+    # For what is not the API, whose parser counts for itself: a form is read before any view.
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if request.path.startswith("/api/") or not length.isdigit():
+        return None
+    if int(length) <= settings.MAX_BODY_BYTES or _streams_its_body(request):
+        return None
+    return body_too_large(request)
+
+
+def _streams_its_body(request: HttpRequest) -> bool:
+    """Whether the view is marked so by fido.lib.api.uploads."""
+    try:
+        view = resolve(request.path_info).func
+    except Resolver404:
+        return False
+    return getattr(view, "streams_its_body", False)
+
+
+def _request_id(request: HttpRequest) -> str:
+    offered = request.META.get("HTTP_X_REQUEST_ID", "")
+    return offered if _SANE.fullmatch(offered) else str(new_id())
+
+
+def _drop_trailing_slash(request: HttpRequest) -> None:
+    # Served alike rather than redirected: a redirect loses a POST's body.
+    if request.path_info.startswith("/api/") and request.path_info.endswith("/"):
+        request.path_info = request.path_info[:-1]
+        request.path = request.path[:-1]
+
+
+def _drop_unproven_scheme(request: HttpRequest) -> None:
+    # Whether it was HTTPS is for our own proxies to say, not for whoever connects past them.
+    if "HTTP_X_FORWARDED_PROTO" in request.META and not is_trusted_proxy(
+        request.META.get("REMOTE_ADDR", "")
+    ):
+        del request.META["HTTP_X_FORWARDED_PROTO"]
+
+
+def _drop_malformed_session(request: HttpRequest) -> None:
+    # Django looks up whatever the cookie holds, and PostgreSQL refuses a NUL.
+    key = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+    if key is not None and not (key.isascii() and key.isalnum()):
+        del request.COOKIES[settings.SESSION_COOKIE_NAME]

@@ -1,0 +1,54 @@
+"""Reads request bodies: bounded, strict, and without floats."""
+
+from collections.abc import Mapping
+from typing import IO, Any
+
+from django.conf import settings
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import BaseParser
+
+from fido.lib.api.problems import BodyTooLarge
+from fido.lib.values.strict_json import read_json
+
+
+class JSONParser(BaseParser):
+    """JSON whose numbers with a point or an exponent become Decimal, never float.
+
+    DRF's own parser reads a body of any size, turns 0.1 into a float and fails with a 500 on
+    deep nesting.
+    """
+
+    media_type = "application/json"
+
+    @property
+    def max_bytes(self) -> int:
+        return settings.MAX_BODY_BYTES
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        # Read one byte past the limit: a length that the client states may be wrong.
+        try:
+            body = stream.read(self.max_bytes + 1)
+        except OSError:
+            # Malformed chunks, or a client that has gone.
+            raise ParseError("The body broke off.") from None
+        if len(body) > self.max_bytes:
+            raise BodyTooLarge()
+        try:
+            # Decoded here: json would take UTF-16 as well, and surrogates in what is no UTF-8.
+            return read_json(body.decode())
+        except (ValueError, RecursionError, ArithmeticError):
+            # ValueError: also bad UTF-8 and integers of over 4,300 digits.
+            raise ParseError("The body is not JSON that can be read.") from None
+
+
+class BulkJSONParser(JSONParser):
+    """For a body that holds many records."""
+
+    @property
+    def max_bytes(self) -> int:
+        return settings.MAX_BULK_BODY_BYTES

@@ -1,0 +1,161 @@
+"""The OpenAPI schema says which refusals each route can give."""
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter
+
+from fido.lib.api.idempotency import HEADER, MAX_KEY_LENGTH
+from fido.lib.api.serializers import StrictSerializer
+
+PROBLEM: dict[str, Any] = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "instance", "code"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string"},
+        "code": {"type": "string", "description": "Stable: branch on this."},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["code", "detail"],
+                "properties": {
+                    "pointer": {"type": "string", "description": "Where in the body (RFC 6901)."},
+                    "parameter": {"type": "string", "description": "Which query parameter."},
+                    "code": {"type": "string"},
+                    "detail": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+MEDIA_TYPE = "application/problem+json"
+ANYWHERE = {"429": "Too many requests.", "503": "The database did not answer."}
+WITH_BODY = {
+    "400": "The body has errors.",
+    "413": "The body is too large.",
+    "415": "The body is not JSON.",
+}
+
+# For `@extend_schema(parameters=…)`. What they lead to is added below.
+IDEMPOTENCY_KEY = OpenApiParameter(
+    HEADER,
+    {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH, "pattern": "^[ -~]+$"},
+    OpenApiParameter.HEADER,
+    description="The first answer to this key is kept for a day, and replayed with"
+    " `Idempotent-Replayed: true`.",
+)
+IF_MATCH = OpenApiParameter(
+    "If-Match", str, OpenApiParameter.HEADER, description="Only if the record's ETag is this one."
+)
+IF_NONE_MATCH = OpenApiParameter(
+    "If-None-Match", str, OpenApiParameter.HEADER, description="The ETag of what the client has."
+)
+BY_HEADER = {
+    HEADER: {
+        "409": "A request with this Idempotency-Key is being worked on.",
+        "422": "This Idempotency-Key was used for another request.",
+    },
+    "If-Match": {"412": "The record has changed since it was read."},
+    "If-None-Match": {"304": "The client has this answer already."},
+}
+
+
+def etag_on(*statuses: int) -> OpenApiParameter:
+    """The header `ETag` of these answers."""
+    return OpenApiParameter(
+        "ETag", str, OpenApiParameter.HEADER, response=list(statuses), description="For `If-Match`."
+    )
+
+
+class ProblemAwareSchema(AutoSchema):
+    """Adds the problem answers, which follow from the route rather than from each view."""
+
+    def get_operation(self, *args: Any, **kwargs: Any) -> Any:
+        operation = super().get_operation(*args, **kwargs)
+        if operation:
+            answers = operation["responses"]
+            for status, description in sorted(self._refusals(operation).items()):
+                answers.setdefault(status, {"description": description})
+            for status in answers:
+                if status >= "400":
+                    answers[status]["content"] = {MEDIA_TYPE: {"schema": PROBLEM}}
+        return operation
+
+    def _map_basic_serializer(self, serializer: Any, direction: str) -> Any:
+        schema = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
+        if direction == "request" and isinstance(serializer, StrictSerializer):
+            schema["additionalProperties"] = False
+        return schema
+
+    def _unwrap_list_serializer(self, serializer: Any, direction: Any) -> Any:
+        schema: Any = super()._unwrap_list_serializer(serializer, direction)
+        if direction == "request" and getattr(serializer, "max_length", None):
+            schema |= {"minItems": 1, "maxItems": serializer.max_length}
+        return schema
+
+    def get_tags(self) -> list[str]:
+        return [self.view.__module__.partition(".")[0]]
+
+    def _refusals(self, operation: dict[str, Any]) -> dict[str, str]:
+        refusals: dict[str, str] = ANYWHERE | {"406": "The answer is JSON only."}
+        parameters = operation.get("parameters", [])
+        if "requestBody" in operation:
+            refusals |= WITH_BODY
+        if any(parameter["in"] == "query" for parameter in parameters):
+            what = "The body or a parameter" if "400" in refusals else "A parameter"
+            refusals |= {"400": f"{what} has errors."}
+        if any(parameter["in"] == "path" for parameter in parameters):
+            refusals |= {"404": "There is no such record, or it is not yours."}
+        if not self._is_open() or "auth" in self.path:
+            refusals |= {"401": "No valid token, or wrong credentials."}
+        for parameter in parameters:
+            refusals |= BY_HEADER.get(parameter["name"], {})
+        return refusals
+
+    def _is_open(self) -> bool:
+        return not self.view.get_authenticators()
+
+
+class MoneySchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """A request may send a string or a number, an answer has a string."""
+
+    target_class = "fido.lib.api.serializers.MoneyField"
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        text = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$", "example": "100.00"}
+        if direction == "response":
+            return text
+        return {"oneOf": [text | {"maxLength": 64}, {"type": "number"}]}
+
+
+class HeldMoneySchema(MoneySchema):  # type: ignore[no-untyped-call]
+    target_class = "fido.lib.api.serializers.HeldMoneyField"
+
+
+class SignedMoneySchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """Only ever sent."""
+
+    target_class = "fido.lib.api.serializers.SignedMoneyField"
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        text = {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$", "example": "-10.00"}
+        return {"oneOf": [text | {"maxLength": 64}, {"type": "number"}]}
+
+
+class MomentSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """A request may send a date alone, an answer has a time."""
+
+    target_class = "fido.lib.api.serializers.MomentField"
+    match_subclasses = True
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        time = {"type": "string", "format": "date-time", "example": "2026-01-31T12:00:00Z"}
+        if direction == "response":
+            return time
+        return {"anyOf": [time, {"type": "string", "format": "date"}]}

@@ -1,0 +1,160 @@
+"""Serializer pieces that every app uses: strict about fields, exact about money and time."""
+
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from itertools import islice
+from typing import Any, Generic, TypeVar
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from fido.lib.api.problems import MAX_ERRORS, QueryInvalid
+from fido.lib.values import clock, money
+
+T = TypeVar("T")
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """Refuses fields that it does not know, so that a typo is never silently lost."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        values = super().to_internal_value(data)
+        known = {name for name, field in self.fields.items() if not field.read_only}
+        if unknown := list(islice((name for name in data if name not in known), MAX_ERRORS)):
+            raise serializers.ValidationError(
+                {name: serializers.ErrorDetail("Unknown field.", "unknown") for name in unknown}
+            )
+        return values
+
+
+class QuerySerializer(StrictSerializer):
+    """Checks the query string; errors name the parameter."""
+
+    @classmethod
+    def read(cls, request: Request, **context: Any) -> dict[str, Any]:
+        """The checked parameters. A parameter given twice is refused: which one was meant?
+
+        Raises:
+            QueryInvalid: an unknown or repeated parameter, or a bad value.
+        """
+        for name, values in request.query_params.lists():
+            if len(values) > 1:
+                raise QueryInvalid({name: serializers.ErrorDetail("Given twice.", "repeated")})
+        serializer = cls(data=request.query_params.dict(), context=context)
+        if not serializer.is_valid():
+            raise QueryInvalid(serializer.errors)
+        return dict(serializer.validated_data)
+
+
+class ParsedField(serializers.Field[Any, Any, Any, Any], Generic[T]):
+    """A field whose rule is a function of fido.lib that raises ValueError."""
+
+    parse: Callable[[object], T]
+
+    def to_internal_value(self, data: Any) -> T:
+        try:
+            return type(self).parse(data)
+        except ValueError as error:
+            raise serializers.ValidationError(
+                str(error), code=getattr(error, "code", "invalid")
+            ) from None
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+class MoneyField(ParsedField[Decimal]):
+    """A positive amount; the currency's decimals are the serializer's to check."""
+
+    parse = staticmethod(money.parse)
+
+
+class SignedMoneyField(ParsedField[Decimal]):
+    """An amount to add, or below zero to withdraw."""
+
+    parse = staticmethod(money.parse_signed)
+
+
+class HeldMoneyField(ParsedField[Decimal]):
+    """What there is of a currency: zero or more."""
+
+    parse = staticmethod(money.parse_held)
+
+
+class MomentField(ParsedField[datetime]):
+    """A time, or a date meaning its midnight; in UTC afterwards."""
+
+    parse = staticmethod(clock.parse_moment)
+
+
+@extend_schema_field(OpenApiTypes.DATE)
+class DayField(ParsedField[Any]):
+    parse = staticmethod(clock.parse_day)
+
+
+class EndField(MomentField):
+    """The end of a period, exclusive; a date includes that whole day."""
+
+    parse = staticmethod(clock.parse_end)  # type: ignore[assignment]
+
+
+@extend_schema_field(OpenApiTypes.BOOL)
+class FlagField(ParsedField[bool]):
+    """A parameter that is `true` or `false`, and not one of the many words that DRF takes."""
+
+    @staticmethod
+    def parse(value: object) -> bool:
+        if value not in {"true", "false"}:
+            raise ValueError("Either true or false.")
+        return value == "true"
+
+
+class Text(serializers.CharField):
+    """Text, and not a number that would become one."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class EmailField(Text, serializers.EmailField):
+    """The form of an e-mail address."""
+
+
+class ChoiceField(serializers.ChoiceField):
+    """One of a few words."""
+
+    # DRF's message repeats the value: a name in the wrong field, or what cannot be encoded.
+    default_error_messages = {"invalid_choice": "Not one of the choices."}
+
+
+# Not all 160 codes at each place that takes one.
+@extend_schema_field({"type": "string", "pattern": "^[A-Z]{3}$", "example": "USD"})
+class CurrencyField(ChoiceField):
+    """An ISO 4217 code that has a minor unit, in capitals."""
+
+    default_error_messages = {"invalid_choice": "Not an ISO 4217 currency code."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(choices=sorted(money.CURRENCIES), **kwargs)
+
+
+class PeriodSerializer(QuerySerializer):
+    """`start <= t < end`. A date as `end` includes that whole day."""
+
+    start = MomentField(required=False)
+    end = EndField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs["period"] = period = clock.Period(attrs.pop("start", None), attrs.pop("end", None))
+        if period.start and period.end and self._ends_before(period.start, period.end):
+            raise serializers.ValidationError({"end": "The end is before the start."})
+        return attrs
+
+    def _ends_before(self, start: datetime, end: datetime) -> bool:
+        # A day that ends where the start is lies wholly before it; a time may be the same.
+        return end <= start if clock.is_day(self.initial_data["end"]) else end < start

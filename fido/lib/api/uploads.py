@@ -1,0 +1,205 @@
+"""Multipart bodies of any size, handed on piece by piece and never kept in memory."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import IO, Any, Protocol, TypeVar
+
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
+from django.core.files.uploadhandler import FileUploadHandler
+from django.http import HttpRequest, QueryDict
+from django.http.multipartparser import MultiPartParser, MultiPartParserError
+from django.utils.datastructures import MultiValueDict
+from rest_framework.exceptions import ErrorDetail, ParseError, ValidationError
+from rest_framework.parsers import BaseParser, DataAndFiles
+
+from fido.lib.api.problems import BodyTooLarge
+
+FIELD = "file"
+# What a body holds beside its file.
+ENVELOPE_BYTES = 64 * 1024
+PIECE_BYTES = 64 * 1024
+# Of a client that sends nothing more and does not close either.
+STALLED_SECONDS = 30.0
+BROKEN_OFF = "The body broke off."
+
+AnyView = TypeVar("AnyView", bound=Callable[..., Any])
+
+
+class NoFile(ValidationError):
+    """Not one file in the field where it belongs."""
+
+    def __init__(self) -> None:
+        super().__init__({FIELD: ["Send one file in this field."]}, code="required")
+
+
+class Receiver(Protocol):
+    """What takes the file in. `abandon` may be called at any time, and more than once."""
+
+    max_bytes: int
+
+    def feed(self, data: bytes) -> None: ...
+    def abandon(self) -> None: ...
+
+
+class UploadParser(BaseParser):
+    """One file in the field `file`, fed to the view's `new_receiver()`, and text fields."""
+
+    media_type = "multipart/form-data"
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> DataAndFiles[Any, Any]:
+        assert parser_context is not None
+        request, receiver = parser_context["request"], parser_context["view"].new_receiver()
+        fields = received(stream, request.META, receiver)
+        return DataAndFiles(fields, MultiValueDict({FIELD: [receiver]}))
+
+
+def streams_its_body(view: AnyView) -> AnyView:
+    """Marks a view outside the API that bounds what it reads of a body by itself."""
+    view.streams_its_body = True  # type: ignore[attr-defined]
+    return view
+
+
+def received(stream: IO[Any], meta: dict[str, Any], receiver: Receiver) -> QueryDict:
+    """Feeds the file to the receiver, and gives the text fields. `stream` is the request itself.
+
+    A body that ends before its last boundary is refused: half a file is not a file. What follows
+    that boundary is no part of it.
+
+    Raises:
+        ParseError, BodyTooLarge, NoFile, ValidationError: the receiver has been abandoned.
+    """
+    try:
+        with _patience(meta):
+            return _received(stream, meta, receiver)
+    except BaseException:
+        receiver.abandon()
+        raise
+
+
+def read_form(request: HttpRequest, receiver: Receiver) -> QueryDict:
+    """As `received`, for a view outside the API; the fields are in `request.POST` afterwards.
+
+    Such a view is `streams_its_body` and `csrf_exempt`, and applies `csrf_protect` to what it does
+    with them: else Django reads the body before any view, and the file into memory.
+    """
+    request._files = MultiValueDict()  # type: ignore[attr-defined]
+    request._post = QueryDict()  # type: ignore[attr-defined]
+    request._post = received(request, request.META, receiver)  # type: ignore[attr-defined, arg-type]
+    return request.POST
+
+
+def _received(stream: IO[Any], meta: dict[str, Any], receiver: Receiver) -> QueryDict:
+    handler = _Handler(receiver)
+    body = _Body(stream, receiver.max_bytes + ENVELOPE_BYTES)
+    try:
+        parser = MultiPartParser(meta, body, [handler], "utf-8")  # type: ignore[arg-type]
+        body.require_room(meta)
+        body.ends_with(b"--%b--" % parser._boundary)  # type: ignore[attr-defined]
+        fields: QueryDict = parser.parse()[0]
+    except (MultiPartParserError, LookupError, ValueError):
+        raise ParseError("The form cannot be read.") from None
+    except (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent):
+        raise BodyTooLarge() from None
+    except OSError:  # malformed chunks, or a client that has gone
+        raise ParseError(BROKEN_OFF) from None
+    if not body.is_whole:
+        raise ParseError(BROKEN_OFF)
+    if handler.files != 1:
+        raise NoFile()
+    _require_each_once(fields)
+    return fields
+
+
+def _require_each_once(fields: QueryDict) -> None:
+    # Which one was meant?
+    repeated = [name for name, values in fields.lists() if name == FIELD or len(values) > 1]
+    if repeated:
+        raise ValidationError({name: ErrorDetail("Given twice.", "repeated") for name in repeated})
+
+
+class _Handler(FileUploadHandler):
+    chunk_size = PIECE_BYTES
+
+    def __init__(self, receiver: Receiver) -> None:
+        super().__init__()
+        self._receiver = receiver
+        self.files = 0
+
+    def new_file(self, field_name: str, *args: Any, **kwargs: Any) -> None:
+        self.files += 1
+        if field_name != FIELD or self.files > 1:
+            raise NoFile()
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
+        self._receiver.feed(raw_data)
+
+    def file_complete(self, file_size: int) -> None:
+        return None
+
+
+class _Body:
+    """A body up to its last boundary; its size is bounded, whatever length was stated."""
+
+    def __init__(self, stream: IO[Any], limit: int) -> None:
+        self._stream, self._limit = stream, limit
+        self._read_bytes = 0
+        self._end = self._tail = b""
+        self.is_whole = False
+
+    def require_room(self, meta: dict[str, Any]) -> None:
+        """Refuses by the stated length, before anything is read. A body in chunks states none."""
+        stated = str(meta.get("CONTENT_LENGTH") or 0)
+        # See fido.lib.api.middleware.Request.
+        in_chunks = "HTTP_TRANSFER_ENCODING" in meta
+        if stated.isdigit() and int(stated) > self._limit and not in_chunks:
+            raise BodyTooLarge()
+
+    def ends_with(self, last_boundary: bytes) -> None:
+        self._end = last_boundary
+
+    def read(self, size: int = -1) -> bytes:
+        if self.is_whole:
+            return b""
+        data: bytes = self._stream.read(size)
+        self._read_bytes += len(data)
+        if self._read_bytes > self._limit:
+            raise BodyTooLarge()
+        return self._up_to_its_end(data)
+
+    def _up_to_its_end(self, data: bytes) -> bytes:
+        # It may have begun in the piece before.
+        window = self._tail + data
+        found = window.find(self._end)
+        if found < 0:
+            self._tail = window[-len(self._end) + 1 :]
+            return data
+        self.is_whole = True
+        return data[: found + len(self._end) - len(self._tail)]
+
+
+@contextmanager
+def _patience(meta: dict[str, Any]) -> Iterator[None]:
+    """Reading fails once the client has sent nothing for STALLED_SECONDS.
+
+    Else one that has vanished without a word would hold a thread and a file for good. Gunicorn
+    sets no time-out on a connection while it is read.
+    """
+    connection = meta.get("gunicorn.socket")
+    if connection is None:
+        yield
+        return
+    before = connection.gettimeout()
+    connection.settimeout(STALLED_SECONDS)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            connection.settimeout(before)

@@ -1,0 +1,153 @@
+"""This process's way to Redis, and the *generation* that all processes keep going there.
+
+docs/adr/0008-versioned-cache.md says what a generation is for. It lasts while any process of the
+service is up and reaches Redis: every look prolongs it, and in silence a thread does.
+"""
+
+import logging
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from django_redis import get_redis_connection
+from redis.exceptions import RedisError
+
+from fido.lib.values.metrics import REDIS_AWAY_SECONDS, REDIS_OUTAGES
+
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
+
+GENERATION_KEY = "fido:generation"
+LEASE_SECONDS = 1.5
+BEAT_SECONDS = 0.5
+PROBE_SECONDS = 0.1
+# Two failures further apart than this say nothing about the time between them.
+PAUSE_SECONDS = 1.0
+# A step may be taken twice: it is sent again where its answer was lost, and a server that stood
+# still finds it yet where nobody waits for it any more. The second time its token must not be the
+# first time's, under which somebody may have kept an answer, before a write that others made.
+ANEW = """
+local time = redis.call('TIME')
+local function anew(token) return token .. '.' .. time[1] .. '.' .. time[2] end
+"""
+BEGIN = f"{ANEW} redis.call('SET', KEYS[1], anew(ARGV[1]), 'PX', ARGV[2])"
+
+
+class Away(Exception):
+    """Redis cannot be asked just now."""
+
+
+class Link:
+    """Redis, asked at once, or known to be away.
+
+    After a failure nobody waits for time-outs: a thread tries on, and ends the generation when
+    it gets through, because this process may have written while it was cut off.
+    """
+
+    def __init__(self) -> None:
+        self.start_anew()
+        # A fork takes no threads along, so nobody would try on.
+        os.register_at_fork(after_in_child=self.start_anew)
+
+    def start_anew(self) -> None:
+        self._lock = threading.Lock()
+        self._down_since: float | None = None
+        self._tried_at = self._failed_at = 0.0
+        self.beats = False
+
+    @property
+    def is_down(self) -> bool:
+        """Whether the last attempt failed."""
+        return self._down_since is not None
+
+    @property
+    def down_seconds(self) -> float:
+        """How long after the first attempt had failed the last one began, which failed too."""
+        since = self._down_since
+        return 0.0 if since is None else max(0.0, self._tried_at - since)
+
+    def ask(self, work: Callable[[Any], T]) -> T:
+        """Raises Away, without an attempt where the last one failed."""
+        if self.is_down:
+            raise Away
+        return self.insist(work)
+
+    def insist(self, work: Callable[[Any], T]) -> T:
+        """Raises Away, after an attempt."""
+        began = time.monotonic()
+        try:
+            return work(get_redis_connection())
+        except RedisError as error:
+            if self._failed(began):
+                self._went_down(type(error).__name__)
+            raise Away from error
+
+    def keep_generation(self) -> None:
+        """While this process lives, the generation does not end only because nobody reads.
+
+        A process that outlives its servers sets `beats` to False.
+        """
+        if not self.beats:
+            self.beats = True
+            threading.Thread(target=self._beat, daemon=True, name="fido-redis-beat").start()
+
+    def _beat(self) -> None:
+        time.sleep(BEAT_SECONDS)
+        while self.beats:
+            with suppress(Away):
+                self.ask(lambda client: client.pexpire(GENERATION_KEY, lease()))
+            time.sleep(BEAT_SECONDS)
+
+    def _failed(self, began: float) -> bool:
+        """Notes a failure, and says whether it is the first one."""
+        now = time.monotonic()
+        with self._lock:
+            first = self._down_since is None
+            # A process that was held up does not know what others could do meanwhile.
+            if self._down_since is None or now - self._failed_at > PAUSE_SECONDS:
+                self._down_since = now
+            self._tried_at, self._failed_at = began, now
+            return first
+
+    def _went_down(self, error: str) -> None:
+        REDIS_OUTAGES.inc()
+        logger.error("Redis is away, answers come from the database: %s", error)
+        threading.Thread(target=self._probe, daemon=True, name="fido-redis-probe").start()
+
+    def _probe(self) -> None:
+        told, back = time.monotonic(), False
+        while not back:
+            time.sleep(PROBE_SECONDS)
+            began = time.monotonic()
+            if not (back := _generation_ended()):
+                self._failed(began)
+            REDIS_AWAY_SECONDS.inc(began - told)
+            told = began
+        self._down_since = None
+        logger.warning("Redis is back.")
+
+
+def _generation_ended() -> bool:
+    """Whether Redis could be told to begin another one."""
+    try:
+        get_redis_connection().eval(BEGIN, 1, GENERATION_KEY, random_token(), lease())
+    except RedisError:
+        return False
+    return True
+
+
+def lease() -> int:
+    """For how many milliseconds the generation goes on by itself."""
+    return int(LEASE_SECONDS * 1000)
+
+
+def random_token() -> str:
+    """A random name for a generation, a version or a writer."""
+    return secrets.token_hex(8)
+
+
+link = Link()

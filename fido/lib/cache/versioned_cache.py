@@ -1,0 +1,282 @@
+"""Answers kept in Redis that cannot be stale. docs/adr/0008-versioned-cache.md has the proof.
+
+A user's answers are kept under a version, a random token. A write renews it before it begins and
+after it has committed, and stands as a *writer* in between; while one stands, nothing is read
+from the cache or kept in it. Versions count only within a *generation*, which ends when Redis
+restarts and when nobody could reach it for LEASE_SECONDS; a write that cannot reach Redis is
+acknowledged only when that must have happened.
+"""
+
+import hashlib
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography.fernet import InvalidToken
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection, transaction
+
+from fido.lib.cache.redis_link import (
+    ANEW,
+    GENERATION_KEY,
+    LEASE_SECONDS,
+    PAUSE_SECONDS,
+    Away,
+    lease,
+    link,
+    random_token,
+)
+from fido.lib.values.crypto.keys import fernet_ring
+
+# The version of what answers of all users may be made of: the exchange rates.
+RATES_KEY = "fido:{rates}:version"
+# For so long a write tries on, whose last step does not get through: beyond the lease, for two
+# clocks and a network may differ by a little.
+PATIENCE_SECONDS = LEASE_SECONDS + 0.25
+# And at the most, where Redis comes and goes, not counting a time when the process was held up.
+LIMIT_SECONDS = 2 * PATIENCE_SECONDS
+RETRY_SECONDS = 0.05
+
+# The generation in force, made when there is none. A restarted server has another run_id, so that
+# what its disk had not yet forgotten, or had not yet learned, is never asked for again.
+OPEN = f"""{ANEW}
+local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
+local generation = redis.call('GET', KEYS[1]) or anew(ARGV[1])
+redis.call('SET', KEYS[1], generation, 'PX', ARGV[2])
+return run .. generation
+"""
+# The rates' version, made when there is none, as a user's is.
+RATES = f"""{ANEW}
+local version = redis.call('GET', KEYS[1]) or anew(ARGV[1])
+redis.call('SET', KEYS[1], version, 'PX', ARGV[2])
+return version
+"""
+# Version, login and whether a writer stands. Writers whose time has lapsed are dropped.
+LOOK = f"""{ANEW}
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local fields = redis.call('HGETALL', KEYS[1])
+local version, login, standing = false, false, 0
+for i = 1, #fields, 2 do
+    local name, value = fields[i], fields[i + 1]
+    if name == 'version' then version = value
+    elseif name == 'login' then login = value
+    elseif tonumber(value) <= now then redis.call('HDEL', KEYS[1], name)
+    else standing = 1 end
+end
+if not version then
+    version = anew(ARGV[1])
+    redis.call('HSET', KEYS[1], 'version', version)
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return {{version, login, standing}}
+"""
+ENTER = f"""{ANEW}
+local lapses = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[4]
+redis.call('HSET', KEYS[1], 'version', anew(ARGV[1]), ARGV[3], string.format('%.0f', lapses))
+redis.call('HDEL', KEYS[1], 'login')
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+"""
+LEAVE = f"""{ANEW}
+redis.call('HSET', KEYS[1], 'version', anew(ARGV[1]))
+redis.call('HDEL', KEYS[1], 'login', ARGV[3])
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+"""
+# Compare-and-set: a writer that came since has renewed the version.
+KEEP_LOGIN = """
+if redis.call('HGET', KEYS[1], 'version') == ARGV[1] then
+    redis.call('HSET', KEYS[1], 'login', ARGV[2])
+end
+"""
+
+
+@dataclass(frozen=True)
+class View:
+    """What one look at a user's state has shown. Answers are found and kept under it."""
+
+    user_id: int
+    generation: str
+    version: str
+    rates: str
+    login: str | None
+    writer_stands: bool
+
+    def key(self, question: str) -> str:
+        digest = hashlib.sha256(question.encode()).hexdigest()[:32]
+        versions = f"{self.generation}:{self.version}:{self.rates}"
+        return f"fido:{{{self.user_id}}}:{versions}:{digest}"
+
+
+def look(user_id: int) -> View | None:
+    """The user's state, in one round trip. None: Redis is away, ask the database."""
+
+    def ask(client: Any) -> list[Any]:
+        pipeline = client.pipeline(transaction=False)
+        pipeline.eval(OPEN, 1, GENERATION_KEY, random_token(), lease())
+        pipeline.eval(LOOK, 1, _state_key(user_id), random_token(), _state_ms())
+        ask_rates_version(pipeline)
+        found: list[Any] = pipeline.execute()
+        return found
+
+    try:
+        generation, (version, login, standing), rates = link.ask(ask)
+    except Away:
+        return None
+    return View(
+        user_id,
+        generation.decode(),
+        version.decode(),
+        rates.decode(),
+        _present_login((login or b"").decode(), generation.decode()),
+        bool(standing),
+    )
+
+
+def ask_rates_version(pipeline: Any) -> None:
+    """Adds the look-up to a pipeline of somebody's who is about to read or renew the rates."""
+    pipeline.eval(RATES, 1, RATES_KEY, random_token(), _state_ms())
+
+
+def renewed_version() -> tuple[str, int]:
+    """A version nobody has kept anything under, and for how many milliseconds it is to stand."""
+    return random_token(), _state_ms()
+
+
+def _present_login(kept: str, generation: str) -> str | None:
+    """What was kept under this generation, and not so long ago that it wants refreshing."""
+    # An older generation's may come back from the disk of a restarted server.
+    of, _, rest = kept.partition(":")
+    until, _, login = rest.partition(":")
+    return login if of == generation and float(until) > time.time() else None
+
+
+def keep_login(view: View, login: str) -> None:
+    """Keeps what authentication asks for, unless a write has begun since the look."""
+    if view.writer_stands:
+        return
+    value = f"{view.generation}:{time.time() + settings.CACHE_SECONDS}:{login}"
+    arguments = (_state_key(view.user_id), view.version, value)
+    with suppress(Away):
+        link.ask(lambda client: client.eval(KEEP_LOGIN, 1, *arguments))
+
+
+def find(view: View, question: str) -> bytes | None:
+    """The kept answer to a question, None if there is none."""
+    if view.writer_stands:
+        return None
+    try:
+        token = link.ask(lambda client: client.get(view.key(question)))
+        return fernet_ring().decrypt(token) if token else None
+    except (Away, InvalidToken):
+        return None
+
+
+def seconds_left(view: View, question: str) -> float:
+    """For how long an answer is kept yet; 0 where there is none.
+
+    Raises:
+        Away: Redis did not say.
+    """
+    milliseconds: int = link.ask(lambda client: client.pttl(view.key(question)))
+    return max(0, milliseconds) / 1000
+
+
+def keep(view: View, question: str, answer: bytes) -> bool:
+    """Keeps an answer that was computed after the look, and says whether it did.
+
+    Encrypted: most hold a name.
+    """
+    if view.writer_stands:
+        return False
+    token, seconds = fernet_ring().encrypt(answer), settings.CACHE_SECONDS
+    try:
+        link.ask(lambda client: client.set(view.key(question), token, ex=seconds))
+    except Away:
+        return False
+    return True
+
+
+class _Standing(threading.local):
+    """The users inside whose fence this thread is."""
+
+    def __init__(self) -> None:
+        self.user_ids: set[int] = set()
+
+
+_standing = _Standing()
+
+
+@contextmanager
+def write_fence(user_id: int) -> Iterator[None]:
+    """Around a write to what a user's answers are made of, with its commit inside.
+
+    Inside a fence of the same user it does nothing: that one has begun before, and ends after
+    the commit. So whoever makes several writes one transaction puts one around it, and lets an
+    error of the database come through.
+
+    Inside somebody's transaction that has none it ends with that one's commit; if that rolls
+    back, the writer stands until it lapses, and the user's answers come from the database for a
+    minute.
+    """
+    if user_id in _standing.user_ids:
+        yield
+        return
+    _standing.user_ids.add(user_id)
+    try:
+        with _fence(user_id):
+            yield
+    finally:
+        _standing.user_ids.remove(user_id)
+
+
+@contextmanager
+def _fence(user_id: int) -> Iterator[None]:
+    writer = f"writer:{random_token()}"
+    _enter(user_id, writer)
+    if connection.in_atomic_block:
+        transaction.on_commit(lambda: _leave(user_id, writer))
+        yield
+        return
+    try:
+        yield
+    except (OperationalError, InterfaceError):
+        # The commit may have been sent, and may yet happen after whatever we say now.
+        raise
+    except BaseException:
+        _leave(user_id, writer)
+        raise
+    _leave(user_id, writer)
+
+
+def _enter(user_id: int, writer: str) -> None:
+    arguments = (random_token(), _state_ms(), writer, settings.WRITER_LAPSE_SECONDS * 1000)
+    with suppress(Away):  # then the version is renewed after the commit, and waited for
+        link.ask(lambda client: client.eval(ENTER, 1, _state_key(user_id), *arguments))
+
+
+def _leave(user_id: int, writer: str) -> None:
+    """Returns once no answer from before the commit can be read any more."""
+    arguments = (random_token(), _state_ms(), writer)
+    waited, before = 0.0, time.monotonic()
+    while True:
+        try:
+            link.insist(lambda client: client.eval(LEAVE, 1, _state_key(user_id), *arguments))
+            return
+        except Away:
+            # Nobody could prolong the generation for LEASE_SECONDS, so it has ended.
+            if link.down_seconds > PATIENCE_SECONDS or waited > LIMIT_SECONDS:
+                return
+            now = time.monotonic()
+            waited, before = waited + min(now - before, PAUSE_SECONDS), now
+            time.sleep(RETRY_SECONDS)
+
+
+def _state_key(user_id: int) -> str:
+    return f"fido:{{{user_id}}}:state"
+
+
+def _state_ms() -> int:
+    # Beyond the answers', so that under memory pressure those go first.
+    return int(settings.CACHE_SECONDS * 4 * 1000)

@@ -1,0 +1,1 @@
+"""Calls to other people's servers: bounded, and safe from SSRF."""

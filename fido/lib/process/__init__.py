@@ -1,0 +1,1 @@
+"""What every process of the service sets up: logs, database connections, a sign of life."""

@@ -1,0 +1,134 @@
+"""What the staff's pages of every app share: tables of any size, and tokens that are damaged."""
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters, ShowFacets
+from django.contrib.admin.views.main import ChangeList
+from django.core.paginator import Paginator
+from django.db import DataError, ProgrammingError
+from django.db.models import BooleanField, ExpressionWrapper, Model, Q, QuerySet
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from fido.lib.values import money
+
+if TYPE_CHECKING:
+    AnyModelAdmin = admin.ModelAdmin[Any]
+    AnyPaginator = Paginator[Any]
+else:
+    AnyModelAdmin, AnyPaginator = admin.ModelAdmin, Paginator
+
+MAX_ROWS = 1000
+CANNOT_BE_READ = "cannot be read"
+# What Django and PostgreSQL make of filters that somebody has written into the address.
+MALFORMED = (DataError, ProgrammingError, ValueError, TypeError, IndexError, OverflowError)
+
+
+class BoundedPaginator(AnyPaginator):
+    """Pages through the first MAX_ROWS rows of a list, and counts no further.
+
+    To count a million rows takes longer than to show a hundred of them, and a page found by
+    OFFSET costs all the pages before it.
+    """
+
+    @cached_property
+    def count(self) -> int:
+        return min(self._counted, MAX_ROWS)
+
+    @property
+    def is_cut_off(self) -> bool:
+        return self._counted > MAX_ROWS
+
+    @cached_property
+    def _counted(self) -> int:
+        rows: QuerySet[Any] = self.object_list  # type: ignore[assignment]
+        return rows.order_by()[: MAX_ROWS + 1].count()
+
+
+class BigTableAdmin(AnyModelAdmin):
+    """A list that costs the same however many rows there are."""
+
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    show_facets = ShowFacets.NEVER
+    sortable_by = ()  # only the list's own order has an index
+    change_list_template = "admin/big_table.html"
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        try:
+            changelist = super().get_changelist_instance(request)
+        except MALFORMED as error:
+            # A filter that is none of ours, or a value that only PostgreSQL refuses.
+            raise IncorrectLookupParameters() from error
+        if not (changelist.query or changelist.has_active_filters):
+            # All there is: else the page offers to show all of it.
+            changelist.full_result_count = changelist.result_count
+        return changelist
+
+
+class ReadOnlyAdmin(BigTableAdmin):
+    """Records that nobody changes here, superusers included."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class CurrencyFilter(admin.SimpleListFilter):
+    """One of all currencies: to ask the table which it holds would read all of it."""
+
+    title = parameter_name = "currency"
+    template = "admin/currency_filter.html"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(code, code) for code in sorted(money.CURRENCIES)]
+
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        self.others = {k: v for k, v in changelist.params.items() if k != self.parameter_name}
+        return super().choices(changelist)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        code = self.value()
+        return queryset.filter(currency=code) if code in money.CURRENCIES else queryset
+
+
+def with_presence(rows: QuerySet[Any], *fields: str) -> QuerySet[Any]:
+    """Annotates whether each encrypted field holds anything, which `unreadable` asks."""
+    present: dict[str, Any] = {
+        f"has_{name}": ExpressionWrapper(
+            Q(**{f"{name}__isnull": False}), output_field=BooleanField()
+        )
+        for name in fields
+    }
+    annotated: QuerySet[Any] = rows.annotate(**present)
+    return annotated
+
+
+def unreadable(row: Model, field: str) -> bool:
+    """Whether the field's token is damaged, or its key gone. For rows `with_presence`."""
+    return getattr(row, field) is None and bool(getattr(row, f"has_{field}"))
+
+
+def shown(
+    row: Model, field: str, mask: Callable[[str | None], str | None] | None = None
+) -> str | None:
+    """An encrypted field as a page shows it. For rows `with_presence`."""
+    if unreadable(row, field):
+        return CANNOT_BE_READ
+    value: str | None = getattr(row, field)
+    return mask(value) if mask else value
+
+
+def money_cell(amount: Decimal, currency: str) -> SafeString:
+    """The amount with its currency's decimals, set so that a column of them lines up."""
+    return format_html('<div class="money">{}</div>', money.text(amount, currency))

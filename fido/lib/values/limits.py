@@ -1,0 +1,11 @@
+"""How often something may happen."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Rate:
+    """At most `limit` in each window of `seconds`."""
+
+    limit: int
+    seconds: int

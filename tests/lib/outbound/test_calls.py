@@ -1,0 +1,165 @@
+"""What somebody has typed in leads to nothing that is only ours to reach."""
+
+import ipaddress
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fido.lib.outbound import calls
+from fido.lib.outbound.calls import NotSent, is_public, post, target
+from tests.accounts.rates.test_bank import self_signed
+from tests.receiver import Receiver
+
+OURS = [
+    *("127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0"),
+    *("100.64.0.1", "224.0.0.1", "239.1.2.3", "240.0.0.1", "255.255.255.255", "192.0.2.1"),
+    *("::1", "::", "fe80::1", "fc00::1", "ff02::1", "ff0e::1", "2001:db8::1"),
+    *("::ffff:127.0.0.1", "::ffff:10.0.0.1", "::127.0.0.1", "64:ff9b::10.0.0.1"),
+    *("2002:7f00:1::", "2002:a00:1::", "2001:0:4136:e378:8000:63bf:3fff:fdd2"),
+]
+PUBLIC = ["1.1.1.1", "8.8.8.8", "2606:4700:4700::1111", "::ffff:8.8.8.8"]
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver().open() as open_receiver:
+        yield open_receiver
+
+
+@pytest.fixture
+def leads_to(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """Has every name lead to these addresses, one after another; who was asked for."""
+
+    def lead(*rounds: list[str]) -> list[str]:
+        asked: list[str] = []
+
+        def look_up(host: str, port: int, *args: Any, **kwargs: Any) -> Any:
+            addresses = rounds[min(len(asked), len(rounds) - 1)]
+            asked.append(host)
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (a, port)) for a in addresses]
+
+        monkeypatch.setattr("fido.lib.outbound.calls.socket.getaddrinfo", look_up)
+        return asked
+
+    return lead
+
+
+def refusal(url: str, *, allow_loopback: bool = False) -> str:
+    with pytest.raises(NotSent) as refused:
+        post(url, b"{}", {}, allow_loopback=allow_loopback)
+    return refused.value.code
+
+
+@pytest.mark.parametrize("address", OURS)
+def test_an_address_of_ours_is_not_public(address: str) -> None:
+    assert not is_public(ipaddress.ip_address(address))
+
+
+@pytest.mark.parametrize("address", PUBLIC)
+def test_an_address_of_the_internet_is(address: str) -> None:
+    assert is_public(ipaddress.ip_address(address))
+
+
+@pytest.mark.parametrize("address", OURS)
+def test_a_name_that_leads_there_is_refused_and_so_is_one_that_also_does(
+    leads_to: Any, address: str
+) -> None:
+    for addresses in ([address], ["8.8.8.8", address]):
+        leads_to(addresses)
+
+        assert refusal("https://hook.example.org/") == "address-not-public"
+
+
+@pytest.mark.parametrize(
+    "url", ["https://127.0.0.1/", "https://[::1]/", "https://2130706433/", "https://0x7f.1/"]
+)
+def test_an_address_in_the_url_is_looked_at_too(url: str) -> None:
+    assert refusal(url) in {"address-not-public", "unknown-host"}
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("http://example.org/", "not-https"),
+        ("ftp://example.org/", "not-https"),
+        ("file:///etc/passwd", "malformed-url"),
+        ("example.org", "not-https"),
+        ("https://", "malformed-url"),
+        ("https://user:pw@example.org/", "malformed-url"),
+        ("https://example.org/#x", "malformed-url"),
+        ("https://example.org/" + "x" * 500, "malformed-url"),
+        ("https://exa mple.org:99999/", "malformed-url"),
+    ],
+)
+def test_what_is_no_address_to_send_to_is_refused(url: str, code: str) -> None:
+    with pytest.raises(NotSent) as refused:
+        target(url, allow_loopback=False)
+    assert refused.value.code == code
+
+
+def test_what_was_looked_at_is_what_is_connected_to(
+    leads_to: Any, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The name would lead to our own machine, were it looked up once more to connect.
+    asked = leads_to(["8.8.8.8"], ["127.0.0.1"])
+    connected: list[Any] = []
+
+    def connect(address: Any, *args: Any, **kwargs: Any) -> Any:
+        connected.append(address)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr("urllib3.util.connection.create_connection", connect)
+
+    assert refusal(f"https://hook.example.org:{receiver.port}/") == "new-connection-error"
+    assert (asked, connected) == (["hook.example.org"], [("8.8.8.8", receiver.port)])
+
+
+def test_tls_is_for_the_name_though_the_address_is_connected_to(
+    receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leads_to: Any
+) -> None:
+    certificate = self_signed(tmp_path / "receiver.pem")
+    receiver.speak_tls(certificate)
+    assert refusal(receiver.url, allow_loopback=True) == "ssl-error"
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    leads_to(["127.0.0.1"])
+
+    assert post(receiver.url, b"{}", {"x": "y"}, allow_loopback=True) == 204
+    other = receiver.url.replace("localhost", "hook.example.org")
+    assert refusal(other, allow_loopback=True) == "ssl-error"
+    ((headers, body),) = receiver.received
+    assert (headers["Host"], headers["x"], body) == (f"localhost:{receiver.port}", "y", "{}")
+    assert receiver.paths == ["/hook?a=1"]
+
+
+def test_loopback_and_plain_http_are_for_tests_only(receiver: Receiver, leads_to: Any) -> None:
+    assert refusal(receiver.url) == "not-https"
+    assert refusal(receiver.url.replace("http:", "https:")) == "address-not-public"
+    assert post(receiver.url, b"{}", {}, allow_loopback=True) == 204
+    leads_to(["8.8.8.8"])
+    assert refusal("http://hook.example.org/", allow_loopback=True) == "address-not-public"
+    leads_to(["10.0.0.1"])
+    assert refusal("https://hook.example.org/", allow_loopback=True) == "address-not-public"
+
+
+def test_a_redirect_is_an_answer_and_is_not_followed(receiver: Receiver) -> None:
+    receiver.status, receiver.headers = 307, {"Location": receiver.url}
+
+    assert post(receiver.url, b"{}", {}, allow_loopback=True) == 307
+    assert len(receiver.received) == 1
+
+
+@pytest.mark.parametrize("way", ["hangs", "dripping"])
+def test_who_is_slow_is_cut_off(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    monkeypatch.setattr(calls, "DEADLINE_SECONDS", 0.3)
+    setattr(receiver, way, True)
+
+    assert refusal(receiver.url, allow_loopback=True) == "timed-out"
+
+
+def test_nobody_there(receiver: Receiver) -> None:
+    assert refusal("http://127.0.0.1:1/", allow_loopback=True) == "new-connection-error"

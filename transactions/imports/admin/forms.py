@@ -1,0 +1,68 @@
+"""The staff's form that imports a file."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from accounts.models import User
+from fido.lib.api.paths import MAX_BIGINT
+from fido.lib.values.errors import DomainError
+from transactions.imports.intake import Intake
+
+
+class UploadForm(forms.Form):
+    """What stands beside the file, which is streamed past every form."""
+
+    user_id = forms.IntegerField(
+        label="User",
+        min_value=1,
+        max_value=MAX_BIGINT,
+        help_text="The id of the user whose transactions they are.",
+    )
+    file = forms.FileField(
+        required=False,
+        widget=forms.FileInput(attrs={"required": True}),
+        help_text="CSV or NDJSON in UTF-8, with the columns transaction_date, transaction_amount, "
+        "transaction_type and, as wanted, full_name, currency, description and external_id.",
+    )
+
+    def clean_user_id(self) -> User:
+        owner = User.objects.filter(pk=self.cleaned_data["user_id"]).first()
+        if owner is None:
+            raise ValidationError("There is no such user.", code="unknown-user")
+        return owner
+
+    def owner(self) -> User:
+        """For a form that is valid."""
+        return cast(User, self.cleaned_data["user_id"])
+
+
+class FileOfForm:
+    """Takes a file in, or keeps why not until all of the form has been read.
+
+    A browser looks at no answer before it has sent everything, and the other fields are wanted.
+    """
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+        self.max_bytes = intake.max_bytes
+        self.refusal: DomainError | None = None
+
+    def feed(self, data: bytes) -> None:
+        if self.refusal is None:
+            try:
+                self._intake.feed(data)
+            except DomainError as refusal:
+                self.refusal = refusal
+
+    def abandon(self) -> None:
+        self._intake.abandon()
+
+    def accepted(self) -> Intake:
+        """Raises the refusal."""
+        if self.refusal is not None:
+            raise self.refusal
+        return self._intake
