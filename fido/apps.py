@@ -8,3 +8,4 @@ class FidoConfig(AppConfig):
         # The Celery application that jobs are queued by. Not in the package's __init__: what
         # needs no Django, such as the processes of an import, would load all of Celery.
         from fido import celery  # noqa: F401, PLC0415
+        from fido.lib.api import checks  # noqa: F401, PLC0415

@@ -1,5 +1,7 @@
 """The only place that writes transactions. HTTP is not known here."""
 
+from __future__ import annotations
+
 import copy
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -60,6 +62,11 @@ class Draft:
     description: str | None = None
     external_id: str | None = None
     wallet_id: UUID | None = None
+
+    @classmethod
+    def of(cls, owner: User, values: dict[str, Any]) -> Draft:
+        """The draft of checked values; what they leave out is as in the owner's profile."""
+        return cls(**{"currency": owner.currency, "full_name": owner.full_name} | values)
 
 
 def record(*, owner: User, draft: Draft, id_: UUID | None = None) -> Transaction:

@@ -1,11 +1,7 @@
-from django.urls import path
+from analytics.api.viewsets import OwnAnalyticsViewSet, PersonViewSet
+from fido.lib.api.paths import Router
 
-from analytics.api import views
-
-urlpatterns = [
-    path("analytics", views.OwnAnalyticsView.as_view()),
-    path("users/me/analytics", views.MyAnalyticsView.as_view()),
-    path("users/me/analytics/series", views.OwnSeriesView.as_view()),
-    path("users/<user_id:user_id>/analytics", views.AnalyticsView.as_view()),
-    path("users/<user_id:user_id>/analytics/series", views.SeriesView.as_view()),
-]
+router = Router()
+router.register("users", PersonViewSet, basename="person")
+router.register("analytics", OwnAnalyticsViewSet, basename="analytics")
+urlpatterns = router.urls

@@ -8,30 +8,26 @@ from itertools import chain, islice
 from typing import Any
 
 from django.http import HttpResponse
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse
 from rest_framework.exceptions import APIException, ErrorDetail, PermissionDenied, ValidationError
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from accounts.api.authentication import caller
 from accounts.models import User
 from accounts.wallets import queries
 from fido.lib.api.conditional import json_answer
-from fido.lib.api.idempotency import Attempt
-from fido.lib.api.parsing import BulkJSONParser
+from fido.lib.api.idempotency import HEADER, Write
 from fido.lib.api.problems import MAX_ERRORS, Json, part
-from fido.lib.api.schema import IDEMPOTENCY_KEY
 from fido.lib.values.errors import DomainError, Kind
 from fido.lib.values.strict_json import json_bytes
 from transactions import operations
+from transactions.api.rights import may_record_for_others
 from transactions.api.serializers import (
     BulkQuery,
-    BulkResultSerializer,
     TransactionSerializer,
-    shown,
-    shown_masked,
+    represent,
+    represent_masked,
 )
-from transactions.api.views import NOT_FOR_OTHERS, draft_of, may_record_for_others
 from transactions.api.wallets import Wallets, resolve
 from transactions.models import Transaction
 from transactions.operations import Draft
@@ -82,39 +78,17 @@ class Row:
     sent_name: bool
 
 
-class BulkView(APIView):
-    parser_classes = (BulkJSONParser,)
-
-    @extend_schema(
-        operation_id="record_transactions",
-        parameters=[BulkQuery, IDEMPOTENCY_KEY],
-        request=TransactionSerializer(many=True, max_length=MAX_ROWS),  # type: ignore[call-arg]
-        responses={
-            200: OpenApiResponse(BulkResultSerializer, "With `atomic=false`."),
-            201: OpenApiResponse(BulkResultSerializer, "All of them were recorded."),
-            403: NOT_FOR_OTHERS,
-            409: TAKEN_OR_IN_FLIGHT,
-        },
-    )
-    def post(self, request: Request) -> HttpResponse:
-        """Records up to 5,000 transactions, in 4 MiB at most: all or none, or each for itself.
-
-        With `atomic=false` the rows of one user are recorded together, and each user's for
-        themselves; with an `Idempotency-Key` all of them together, of 1,000 users at most.
-        """
-        atomic = BulkQuery.read(request)["atomic"]
-        me = caller(request)
-        attempt = Attempt(request, content=request.data)
-        if first := attempt.replayed(user_id=me.pk):
-            return first
-        rows = _read(me, _listed(request.data))
-        if atomic:
-            _require_one_whole(rows)
-        owners = {row.owner.pk for row in rows if isinstance(row, Row)}
-        if attempt.has_key and len(owners) > MAX_USERS_OF_A_KEY:
-            raise TooManyUsers()
-        make = partial(_recorded, me, rows, atomic=atomic)
-        return attempt.run(make, user_id=me.pk, owners=owners)
+def write(request: Request) -> Write:
+    """What a bulk is going to record; refuses what cannot be recorded."""
+    atomic = BulkQuery.read(request)["atomic"]
+    me = caller(request)
+    rows = _read(me, _listed(request.data))
+    if atomic:
+        _require_one_whole(rows)
+    owners = {row.owner.pk for row in rows if isinstance(row, Row)}
+    if HEADER in request.headers and len(owners) > MAX_USERS_OF_A_KEY:
+        raise TooManyUsers()
+    return Write(partial(_recorded, me, rows, atomic=atomic), owners)
 
 
 def _listed(data: Any) -> list[Any]:
@@ -171,7 +145,7 @@ def _row(
     sent_name = "full_name" in values
     try:
         resolve(values, owner.pk, wallets)
-        draft = draft_of(values, owner)
+        draft = Draft.of(owner, values)
         operations.require_recordable(draft)
     except (DomainError, ValidationError) as refusal:
         return refusal
@@ -211,7 +185,7 @@ def _recorded(me: User, rows: list[Row | Refusal], *, atomic: bool) -> HttpRespo
         for n, row, outcome in zip(indexes, mine, made, strict=True):
             if isinstance(outcome, Transaction):
                 clear = row.sent_name or row.owner.pk == me.pk
-                seen = shown(outcome, names) if clear else shown_masked(outcome, names)
+                seen = (represent if clear else represent_masked)(outcome, names)
                 results.append({"index": n, "status": 201, "transaction": seen})
             else:
                 results.append(_refused(n, outcome))

@@ -4,10 +4,9 @@ from typing import Any
 
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from accounts.api.authentication import caller
 from accounts.models import User
@@ -21,6 +20,7 @@ from transactions.file_formats import FORMATS
 
 NOT_BY_NAME = OpenApiResponse(description="Staff who may not open names do not search by them.")
 FILE = OpenApiResponse(OpenApiTypes.STR, description="One transaction a line, as they are listed.")
+RESPONSES = {(200, "text/csv"): FILE, (200, "application/x-ndjson"): FILE, 403: NOT_BY_NAME}
 
 
 class AnyForm(DefaultContentNegotiation):
@@ -30,46 +30,27 @@ class AnyForm(DefaultContentNegotiation):
         return renderers[0], renderers[0].media_type
 
 
-class ExportView(APIView):
-    content_negotiation_class = AnyForm
-
-    @extend_schema(
-        operation_id="export_transactions",
-        parameters=[ExportSerializer],
-        responses={
-            (200, "text/csv"): FILE,
-            (200, "application/x-ndjson"): FILE,
-            403: NOT_BY_NAME,
-        },
+def file_of(request: Request) -> StreamingHttpResponse:
+    """The file that the query asks for. Opening names of others is logged first."""
+    viewer = caller(request)
+    query = ExportSerializer.read(request)
+    require_name_search(viewer, query)
+    require_chunks(request)
+    form = FORMATS[query["format"]]
+    named: Any = {"media_type": form.media_type, "name": form.file_name}
+    if request.method == "HEAD":
+        return download(request, (), **named)
+    subject_id = _names_of(viewer, query.get("user_id"))
+    if subject_id is not None:
+        log_access(actor=viewer, subject_id=subject_id, what="export of transactions", route="api")
+    rows = queries.history(viewer=viewer, filters=query)
+    export = Export(
+        rows.order_by(*queries.ordering(query["order"])),
+        viewer_id=viewer.pk,
+        file_format=form,
+        masked=subject_id is None,
     )
-    def get(self, request: Request) -> StreamingHttpResponse:
-        """The whole history as a file, of one moment.
-
-        A file that breaks off ends without its last chunk: take no such file for whole. What
-        staff see of others has its names masked, under columns `masked_…`; with `user_id` and
-        the permission to open names that user's are in clear, which is written down.
-        """
-        viewer = caller(request)
-        query = ExportSerializer.read(request)
-        require_name_search(viewer, query)
-        require_chunks(request)
-        form = FORMATS[query["format"]]
-        named: Any = {"media_type": form.media_type, "name": form.file_name}
-        if request.method == "HEAD":
-            return download(request, (), **named)
-        subject_id = _names_of(viewer, query.get("user_id"))
-        if subject_id is not None:
-            log_access(
-                actor=viewer, subject_id=subject_id, what="export of transactions", route="api"
-            )
-        rows = queries.history(viewer=viewer, filters=query)
-        export = Export(
-            rows.order_by(*queries.ordering(query["order"])),
-            viewer_id=viewer.pk,
-            file_format=form,
-            masked=subject_id is None,
-        )
-        return download(request, export.opened(), **named)
+    return download(request, export.opened(), **named)
 
 
 def _names_of(viewer: User, user_id: int | None) -> int | None:

@@ -6,8 +6,8 @@ from typing import Any
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
+from rest_framework.decorators import action
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from accounts.api.authentication import caller
 from accounts.models import MAX_NAME_LENGTH
@@ -16,16 +16,16 @@ from accounts.wallets.api.paths import wallet_at
 from accounts.wallets.models import Wallet
 from accounts.wallets.operations import require_decimals
 from fido.lib.api.conditional import json_answer
-from fido.lib.api.idempotency import Attempt
-from fido.lib.api.schema import IDEMPOTENCY_KEY
+from fido.lib.api.idempotency import Write, idempotent
 from fido.lib.api.serializers import HeldMoneyField, SignedMoneyField, StrictSerializer, Text
+from fido.lib.api.viewsets import BaseViewSet
 from fido.lib.values import clock, money
 from fido.lib.values.errors import NotFound
 from fido.lib.values.strict_json import json_bytes
 from transactions import operations
-from transactions.api.serializers import NULLABLE, TransactionSerializer, shown
-from transactions.api.views import draft_of
+from transactions.api.serializers import NULLABLE, TransactionSerializer, represent
 from transactions.models import MAX_DESCRIPTION_LENGTH, MAX_EXTERNAL_ID_LENGTH, Transaction
+from transactions.operations import Draft
 
 TOO_LITTLE = OpenApiResponse(
     description="The wallet holds too little, or was closed; or there is a transaction with this"
@@ -50,27 +50,24 @@ class FundsAnswer(serializers.Serializer[Any]):
     transaction = TransactionSerializer()
 
 
-class FundsView(APIView):
-    @extend_schema(
-        operation_id="move_funds",
-        parameters=[IDEMPOTENCY_KEY],
-        request=FundsSerializer,
-        responses={201: FundsAnswer, 409: TOO_LITTLE},
-    )
-    def post(self, request: Request, name: str, code: str) -> HttpResponse:
+class FundsViewSet(BaseViewSet):
+    """The caller's own. It records a transaction, and so it is here and not beside the wallets."""
+
+    serializer_class = FundsSerializer
+    lookup_url_kwarg = "code"
+    lookup_value_converter = "str"
+
+    @extend_schema(operation_id="move_funds", responses={201: FundsAnswer, 409: TOO_LITTLE})
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def funds(self, request: Request, name: str, code: str) -> Write:
         """Adds to a balance or withdraws from it, which is recorded as a transaction of now."""
-        me = caller(request)
-        attempt = Attempt(request, content=request.data)
-        if first := attempt.replayed(user_id=me.pk):
-            return first
-        wallet = wallet_at(request, name)
+        me, wallet = caller(request), wallet_at(request, name)
         if code not in money.CURRENCIES or not queries.balance(me.pk, (wallet.pk, code)):
             raise NotFound("The wallet has no such currency.")
-        serializer = FundsSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        require_decimals(serializer.validated_data["amount"], code, field="amount")
-        make = partial(_moved, request, wallet, code, serializer.validated_data)
-        return attempt.run(make, user_id=me.pk, owners=[me.pk])
+        values = self.checked().validated_data
+        require_decimals(values["amount"], code, field="amount")
+        return Write(partial(_moved, request, wallet, code, values), owners=[me.pk])
 
 
 def _moved(request: Request, wallet: Wallet, currency: str, values: dict[str, Any]) -> HttpResponse:
@@ -78,11 +75,11 @@ def _moved(request: Request, wallet: Wallet, currency: str, values: dict[str, An
     kind = Transaction.Type.CREDIT if amount > 0 else Transaction.Type.DEBIT
     values |= {"transaction_amount": abs(amount), "transaction_type": kind.value}
     values |= {"transaction_date": clock.now(), "currency": currency, "wallet_id": wallet.pk}
-    row, left = operations.record_in_wallet(owner=me, draft=draft_of(values, me))
+    row, left = operations.record_in_wallet(owner=me, draft=Draft.of(me, values))
     answer = {
         "currency": currency,
         "amount": money.text(left, currency),
-        "transaction": shown(row, {wallet.pk: wallet.name}),
+        "transaction": represent(row, {wallet.pk: wallet.name}),
     }
     path = request.build_absolute_uri(f"/api/v1/transactions/{row.pk}")
     return json_answer(json_bytes(answer), 201, Location=path)

@@ -1,10 +1,14 @@
-"""What staff may ask about other people's transactions."""
+"""Whose transactions a caller may see, record and change."""
 
 from typing import Any
+from uuid import UUID
 
-from rest_framework.exceptions import PermissionDenied
+from rest_framework.exceptions import ErrorDetail, PermissionDenied, ValidationError
 
 from accounts.models import User
+from fido.lib.values.errors import NotFound
+from transactions import queries
+from transactions.models import Transaction
 
 
 def require_name_search(viewer: User, filters: dict[str, Any]) -> None:
@@ -17,3 +21,46 @@ def require_name_search(viewer: User, filters: dict[str, Any]) -> None:
         return
     if not viewer.may_for_others("accounts.view_personal_data"):
         raise PermissionDenied("You may not look for names of others.")
+
+
+def transaction_for(viewer: User, transaction_id: UUID, verb: str) -> Transaction:
+    """The transaction, if it is the viewer's or the viewer is staff with the permission.
+
+    `verb` is what the viewer is going to do: `view`, `change` or `delete`.
+
+    Raises:
+        NotFound: otherwise, so that nobody learns whether it exists.
+    """
+    owner_id: int = viewer.pk
+    if viewer.may_for_others(f"transactions.{verb}_transaction"):
+        owner_id = queries.owner_of(transaction_id) or viewer.pk
+    row = Transaction.objects.filter(user_id=owner_id, id=transaction_id).first()
+    if row is None:
+        raise NotFound()
+    return row
+
+
+def owner_named(caller: User, user_id: int | None) -> User:
+    """For whom the caller records.
+
+    Raises:
+        PermissionDenied: the caller may record only their own.
+        ValidationError: there is no such user.
+    """
+    if user_id is None or user_id == caller.pk:
+        return caller
+    if not may_record_for_others(caller):
+        raise PermissionDenied("You may record your own transactions only.")
+    owner = User.objects.filter(pk=user_id).first()
+    if owner is None:
+        raise ValidationError({"user_id": ErrorDetail("No such user.", "unknown-user")})
+    return owner
+
+
+def may_record_for_others(caller: User) -> bool:
+    return caller.may_for_others("transactions.add_transaction") or caller.is_service
+
+
+def reads_name(viewer: User, row: Transaction) -> bool:
+    """Whether the viewer reads this transaction's name and description in clear."""
+    return row.user_id == viewer.pk or viewer.may_for_others("accounts.view_personal_data")

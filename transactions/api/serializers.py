@@ -131,7 +131,7 @@ class ExportSerializer(HistoryFilters):
     format = ChoiceField(choices=sorted(FORMATS), default="csv", required=False)
 
 
-def shown(row: Transaction, wallets: Mapping[UUID, str]) -> dict[str, Any]:
+def represent(row: Transaction, wallets: Mapping[UUID, str]) -> dict[str, Any]:
     """The answer's fields, as TransactionSerializer declares them.
 
     `wallets` are the names by id. By hand: twelve field objects a row are most of the time of a
@@ -153,7 +153,7 @@ def shown(row: Transaction, wallets: Mapping[UUID, str]) -> dict[str, Any]:
     }
 
 
-def shown_masked(row: Transaction, wallets: Mapping[UUID, str]) -> dict[str, Any]:
+def represent_masked(row: Transaction, wallets: Mapping[UUID, str]) -> dict[str, Any]:
     """Somebody else's transaction in a list, or for staff who may not open names."""
     masked = {"full_name": masked_name(row.full_name), "description": row.description and HIDDEN}
-    return shown(row, wallets) | masked
+    return represent(row, wallets) | masked

@@ -1,11 +1,8 @@
-from django.urls import path
+from fido.lib.api.paths import Router
+from transactions.api.funds import FundsViewSet
+from transactions.api.viewsets import TransactionViewSet
 
-from transactions.api import bulk, exports, funds, views
-
-urlpatterns = [
-    path("transactions", views.TransactionListView.as_view()),
-    path("transactions/bulk", bulk.BulkView.as_view()),
-    path("transactions/export", exports.ExportView.as_view()),
-    path("transactions/<uuid:transaction_id>", views.TransactionView.as_view()),
-    path("wallets/<str:name>/currencies/<str:code>/funds", funds.FundsView.as_view()),
-]
+router = Router()
+router.register("transactions", TransactionViewSet, basename="transaction")
+router.register("wallets/<str:name>/currencies", FundsViewSet, basename="funds")
+urlpatterns = router.urls

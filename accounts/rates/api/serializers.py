@@ -26,7 +26,7 @@ class RatesAnswer(serializers.Serializer[Any]):
     rates = serializers.DictField(child=RateAnswer(), help_text="By ISO 4217 code.")
 
 
-def shown(table: RateTable) -> dict[str, Any]:
+def represent(table: RateTable) -> dict[str, Any]:
     """The answer's fields, as RatesAnswer declares them."""
     answer = table.as_json()
     rates = answer.pop("rates")

@@ -1,7 +1,6 @@
-from django.urls import path
+from accounts.rates.api.viewsets import RatesViewSet
+from fido.lib.api.paths import Router
 
-from accounts.rates.api import views
-
-urlpatterns = [
-    path("rates", views.RatesView.as_view()),
-]
+router = Router()
+router.register("rates", RatesViewSet, basename="rates")
+urlpatterns = router.urls

@@ -1,49 +1,57 @@
-"""POST /users: a customer who does not log in. It makes a wallet, and so it is here."""
+"""POST /users: a customer who does not log in. It opens a wallet, and so it is here."""
 
+from collections.abc import Collection
 from typing import Any
 
 from django.http import HttpResponse
-from drf_spectacular.utils import OpenApiResponse, extend_schema
-from rest_framework.exceptions import PermissionDenied
-from rest_framework.request import Request
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from rest_framework import status
 
-from accounts.api.authentication import caller
-from accounts.api.views import UserListView
+from accounts.api.permissions import MayCreateCustomers
+from accounts.api.viewsets import Permissions, UserViewSet
+from accounts.models import User
 from accounts.wallets import operations
 from accounts.wallets.api.serializers import CustomerSerializer
 from fido.lib.api.conditional import json_answer
-from fido.lib.api.idempotency import Attempt
-from fido.lib.api.schema import IDEMPOTENCY_KEY
+from fido.lib.api.viewsets import CreateMixin
 from fido.lib.values import money
 from fido.lib.values.strict_json import json_bytes
 
 NOT_STAFF = OpenApiResponse(description="Only staff and services create customers.")
 
 
-class UsersView(UserListView):
-    @extend_schema(
+@extend_schema_view(
+    create=extend_schema(
         operation_id="create_customer",
-        parameters=[IDEMPOTENCY_KEY],
+        description="Creates a customer who cannot log in, with `total` in a wallet named `main`.",
         request=CustomerSerializer,
         responses={201: CustomerSerializer, 403: NOT_STAFF},
     )
-    def post(self, request: Request) -> HttpResponse:
-        """Creates a customer who cannot log in, with `total` in a wallet named `main`."""
-        me = caller(request)
-        if not (me.may_for_others("accounts.add_user") or me.is_service):
-            raise PermissionDenied()
-        attempt = Attempt(request, content=request.data)
-        if first := attempt.replayed(user_id=me.pk):
-            return first
-        serializer = CustomerSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        values = serializer.validated_data
-        return attempt.run(lambda: _created(request, values), user_id=me.pk, owners=[])
+)
+class CustomerViewSet(CreateMixin, UserViewSet):
+    """All that `users` answers."""
 
+    lookup_field = "pk"
 
-def _created(request: Request, values: dict[str, Any]) -> HttpResponse:
-    currency, total = values["currency"], values["total"]
-    user = operations.create_customer(full_name=values["name"], currency=currency, total=total)
-    answer = {"id": user.pk, "name": values["name"], "total": money.text(total, currency)}
-    location = request.build_absolute_uri(f"{request.path}/{user.pk}")
-    return json_answer(json_bytes(answer), 201, Location=location)
+    def get_permissions(self) -> Permissions:
+        more = [MayCreateCustomers()] if self.action == "create" else []
+        return [*super().get_permissions(), *more]
+
+    def get_serializer_class(self) -> Any:
+        return CustomerSerializer if self.action == "create" else super().get_serializer_class()
+
+    def get_owners(self, serializer: Any) -> Collection[int]:
+        return []  # nobody has seen the customer before this commits
+
+    def perform_create(self, serializer: Any) -> None:
+        self.values: dict[str, Any] = serializer.validated_data
+        serializer.instance = operations.create_customer(
+            full_name=self.values["name"],
+            currency=self.values["currency"],
+            total=self.values["total"],
+        )
+
+    def created(self, row: User) -> HttpResponse:
+        total = money.text(self.values["total"], self.values["currency"])
+        body = json_bytes({"id": row.pk, "name": self.values["name"], "total": total})
+        return json_answer(body, status.HTTP_201_CREATED, Location=self.url_of(row))

@@ -1,7 +1,5 @@
 """The wallet that a path names."""
 
-from urllib.parse import quote
-
 from rest_framework.request import Request
 
 from accounts.api.authentication import caller
@@ -28,7 +26,3 @@ def wallet_name(text: str) -> str:
         return names.parse(text)
     except names.MalformedName:
         raise NotFound() from None
-
-
-def url_of(request: Request, wallet: Wallet) -> str:
-    return request.build_absolute_uri(f"{request.path}/{quote(wallet.name, safe='')}")

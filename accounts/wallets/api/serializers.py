@@ -100,7 +100,7 @@ class CustomerSerializer(StrictSerializer):
         return {"total": money.ZERO, "currency": settings.DEFAULT_CURRENCY} | attrs
 
 
-def shown_converted(answer: Converted, to: str, rate: str) -> dict[str, Any]:
+def represent_converted(answer: Converted, to: str, rate: str) -> dict[str, Any]:
     """The answer's fields, as ConvertedAnswer declares them."""
     return {
         "to": to,

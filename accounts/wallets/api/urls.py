@@ -1,12 +1,10 @@
-from django.urls import path
+from accounts.wallets.api.customers import CustomerViewSet
+from accounts.wallets.api.viewsets import BalanceViewSet, ConversionViewSet, WalletViewSet
+from fido.lib.api.paths import Router
 
-from accounts.wallets.api import customers, views
-
-urlpatterns = [
-    path("users", customers.UsersView.as_view()),
-    path("wallets", views.WalletListView.as_view()),
-    path("wallets/<str:name>", views.WalletView.as_view()),
-    path("wallets/<str:name>/currencies", views.BalanceListView.as_view()),
-    path("wallets/<str:name>/currencies_converted", views.WalletConvertedView.as_view()),
-    path("currencies_converted", views.ConvertedView.as_view()),
-]
+router = Router()
+router.register("users", CustomerViewSet, basename="user")
+router.register("wallets", WalletViewSet, basename="wallet")
+router.register("wallets/<str:name>/currencies", BalanceViewSet, basename="balance")
+router.register("currencies_converted", ConversionViewSet, basename="conversion")
+urlpatterns = router.urls

@@ -97,7 +97,7 @@ class AlertsQuery(ListQuery, PeriodSerializer):
     user_id = UserIdField(help_text="Staff only.")
 
 
-def shown(alert: Alert) -> dict[str, Any]:
+def represent(alert: Alert) -> dict[str, Any]:
     return {
         "id": str(alert.pk),
         "user_id": alert.user_id,

@@ -1,8 +1,7 @@
-from django.urls import path
+from analytics.alerts.api.viewsets import AlertViewSet, EventViewSet
+from fido.lib.api.paths import Router
 
-from analytics.alerts.api import views
-
-urlpatterns = [
-    path("events", views.EventView.as_view()),
-    path("alerts", views.AlertListView.as_view()),
-]
+router = Router()
+router.register("events", EventViewSet, basename="event")
+router.register("alerts", AlertViewSet, basename="alert")
+urlpatterns = router.urls

@@ -9,11 +9,13 @@ import hashlib
 import hmac
 import json
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from functools import wraps
+from typing import Any, cast
 
 from django.apps import apps
 from django.conf import settings
@@ -179,6 +181,55 @@ class Attempt:
         if first["fingerprint"] not in _fingerprints(self._message):
             raise KeyReused()
         return first
+
+
+@dataclass(frozen=True)
+class Write:
+    """What a checked request is going to do.
+
+    `make` writes to the data of the users `owners` and returns the answer. Where the request has
+    a key, both commit together.
+    """
+
+    make: Callable[[], HttpResponse]
+    owners: Collection[int]
+
+
+def idempotent(check: Callable[..., Write]) -> Callable[..., HttpResponse]:
+    """Turns a method that checks a POST into an action that does it once for each key.
+
+    The order is fixed here: replay first, because what was right the first time may be refused
+    by now; then the check; then the write, together with the key. `check` writes nothing.
+    """
+
+    @wraps(check)
+    def action(view: Any, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+        user_id = caller_id(request)
+        attempt = Attempt(request, content=view.get_content())
+        if first := attempt.replayed(user_id=user_id):
+            return first
+        write = check(view, request, *args, **kwargs)
+        return attempt.run(write.make, user_id=user_id, owners=write.owners)
+
+    action.takes_key = True  # type: ignore[attr-defined]
+    return action
+
+
+def without_key(reason: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Marks a POST that is not `idempotent`, and says why: a system check asks for the one or
+    the other.
+    """
+
+    def marked(action: Callable[..., Any]) -> Callable[..., Any]:
+        action.takes_no_key = reason  # type: ignore[attr-defined]
+        return action
+
+    return marked
+
+
+def caller_id(request: Request) -> int:
+    """The id of who asks, on a route that needs a login."""
+    return cast(int, request.user.pk)
 
 
 def purge() -> int:

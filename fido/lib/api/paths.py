@@ -1,6 +1,7 @@
-"""URL converters: an id that cannot exist is a 404 before any query."""
+"""Paths: how viewsets are routed, and ids that cannot exist, which are 404 before any query."""
 
 from django.urls import register_converter
+from rest_framework.routers import SimpleRouter
 
 MAX_BIGINT = 2**63 - 1
 
@@ -18,6 +19,13 @@ class UserIdConverter:
 
     def to_url(self, value: int) -> str:
         return str(value)
+
+
+class Router(SimpleRouter):
+    """Canonical paths have no trailing slash, and take path converters."""
+
+    def __init__(self) -> None:
+        super().__init__(trailing_slash=False, use_regex_path=False)
 
 
 def register() -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import get_doc, is_list_serializer
 from drf_spectacular.utils import OpenApiParameter
 
 from fido.lib.api.idempotency import HEADER, MAX_KEY_LENGTH
@@ -99,6 +100,21 @@ class ProblemAwareSchema(AutoSchema):
             schema |= {"minItems": 1, "maxItems": serializer.max_length}
         return schema
 
+    def get_description(self) -> str:  # type: ignore[override]
+        # What viewsets share, and a viewset as a whole, is described for those who write them.
+        return "" if self._action.__module__.startswith("fido.lib.") else get_doc(self._action)
+
+    def get_override_parameters(self) -> list[Any]:
+        return [IDEMPOTENCY_KEY] if hasattr(self._action, "takes_key") else []
+
+    @property
+    def _action(self) -> Any:
+        return getattr(self.view, self.view.action)  # type: ignore[attr-defined]
+
+    def _is_list_view(self, serializer: Any = None) -> bool:
+        # Not every `list` answers a page: the rates are one record.
+        return is_list_serializer(_main(serializer))
+
     def get_tags(self) -> list[str]:
         return [self.view.__module__.partition(".")[0]]
 
@@ -120,6 +136,13 @@ class ProblemAwareSchema(AutoSchema):
 
     def _is_open(self) -> bool:
         return not self.view.get_authenticators()
+
+
+def _main(serializers: Any) -> Any:
+    """The serializer of the answer when all goes well."""
+    if isinstance(serializers, dict) and serializers:
+        return serializers[min(serializers, key=str)]
+    return serializers
 
 
 class MoneySchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]

@@ -43,7 +43,7 @@ class ImportAnswer(serializers.Serializer[Any]):
     finished_at = serializers.DateTimeField(allow_null=True)
 
 
-def shown(row: Import) -> dict[str, Any]:
+def represent(row: Import) -> dict[str, Any]:
     """The answer's fields, as ImportAnswer declares them."""
     return {
         "id": str(row.pk),

@@ -1,8 +1,6 @@
-from django.urls import path
+from fido.lib.api.paths import Router
+from transactions.imports.api.viewsets import ImportViewSet
 
-from transactions.imports.api import views
-
-urlpatterns = [
-    path("imports", views.ImportListView.as_view()),
-    path("imports/<uuid:import_id>", views.ImportView.as_view()),
-]
+router = Router()
+router.register("imports", ImportViewSet, basename="import")
+urlpatterns = router.urls

@@ -3,11 +3,9 @@
 from functools import partial
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpResponse
-from drf_spectacular.utils import OpenApiResponse, extend_schema
-from rest_framework.generics import GenericAPIView
-from rest_framework.request import Request
-from rest_framework.views import APIView
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 
 from accounts.api.authentication import caller
 from accounts.models import User
@@ -18,18 +16,17 @@ from analytics.alerts.api.serializers import (
     AlertsQuery,
     EventAnswer,
     EventSerializer,
-    shown,
+    represent,
 )
 from analytics.alerts.events import NewEvent
 from analytics.alerts.models import Alert
 from fido.lib.api.conditional import json_answer
-from fido.lib.api.idempotency import Attempt
-from fido.lib.api.kept import kept_answer
-from fido.lib.api.schema import IDEMPOTENCY_KEY
-from fido.lib.cache.answers import Answer
+from fido.lib.api.idempotency import Write
+from fido.lib.api.viewsets import CreateMixin, ListMixin
+from fido.lib.cache.answers import Body
 from fido.lib.values.errors import NotFound
 from fido.lib.values.strict_json import json_bytes
-from transactions.api.views import may_record_for_others
+from transactions.api.rights import may_record_for_others
 
 NO_SUCH_USER = OpenApiResponse(description="There is no such user, or not for the caller.")
 REFUSED = OpenApiResponse(
@@ -38,48 +35,50 @@ REFUSED = OpenApiResponse(
 )
 
 
-class EventView(APIView):
-    @extend_schema(
+@extend_schema_view(
+    create=extend_schema(
         operation_id="record_event",
-        parameters=[IDEMPOTENCY_KEY],
-        request=EventSerializer,
+        description="Records a deposit or a withdrawal in the wallet `main`, and says what it"
+        " raises.",
         responses={200: EventAnswer, 404: NO_SUCH_USER, 409: REFUSED},
     )
-    def post(self, request: Request) -> HttpResponse:
-        """Records a deposit or a withdrawal in the wallet `main`, and says what it raises."""
-        me = caller(request)
-        attempt = Attempt(request, content=request.data)
-        if first := attempt.replayed(user_id=me.pk):
-            return first
-        serializer = EventSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        values = serializer.validated_data
-        owner = _owner(me, values["user_id"])
-        return attempt.run(partial(_recorded, owner, values), user_id=me.pk, owners=[owner.pk])
+)
+class EventViewSet(CreateMixin):
+    """One's own events; staff and services record those of others."""
+
+    serializer_class = EventSerializer
+
+    def get_write(self) -> Write:
+        values = self.checked().validated_data
+        owner = _owner(caller(self.request), values["user_id"])
+        return Write(partial(_recorded, owner, values), owners=[owner.pk])
 
 
-class AlertListView(GenericAPIView[Alert]):
-    serializer_class = AlertSerializer
-
-    def get_ordering(self) -> tuple[str, ...]:
-        return ("-time", "-id")
-
-    @extend_schema(
+@extend_schema_view(
+    list=extend_schema(
         operation_id="list_alerts",
+        description="One's own alerts, for staff everybody's; those of the latest transactions"
+        " first.",
         parameters=[AlertsQuery],
         responses=AlertSerializer(many=True),
     )
-    def get(self, request: Request) -> HttpResponse:
-        """One's own alerts, for staff everybody's; those of the latest transactions first."""
-        viewer = caller(request)
-        self.query = AlertsQuery.read(request)
+)
+class AlertViewSet(ListMixin):
+    """One's own alerts, for staff everybody's."""
 
-        def answer() -> Any:
-            page = self.paginate_queryset(queries.alerts(viewer=viewer, filters=self.query))
-            return self.get_paginated_response([shown(row) for row in page or []]).data
+    serializer_class = AlertSerializer
+    query_class = AlertsQuery
+    ordering = ("-time", "-id")
+    kind = "alerts"
 
-        # Never kept: the background adds to it.
-        return kept_answer(request, Answer("alerts", None, answer))
+    def get_question(self) -> None:
+        return None  # the background adds to it
+
+    def get_queryset(self) -> QuerySet[Alert]:
+        return queries.alerts(viewer=caller(self.request), filters=self.query)
+
+    def represent_page(self, rows: list[Alert]) -> list[Body]:
+        return [represent(row) for row in rows]
 
 
 def _owner(me: User, user_id: int) -> User:

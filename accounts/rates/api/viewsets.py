@@ -3,18 +3,21 @@
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from accounts.rates import queries
-from accounts.rates.api.serializers import RatesAnswer, shown
+from accounts.rates.api.serializers import RatesAnswer, represent
 from fido.lib.api.kept import kept_answer
+from fido.lib.api.viewsets import BaseViewSet
 from fido.lib.cache.answers import Answer
 
 UNAVAILABLE = OpenApiResponse(description="The bank has given no rates yet.")
 
 
-class RatesView(APIView):
+class RatesViewSet(BaseViewSet):
+    """The table in force, for everybody who is logged in."""
+
     @extend_schema(operation_id="read_rates", responses={200: RatesAnswer, 503: UNAVAILABLE})
-    def get(self, request: Request) -> HttpResponse:
+    def list(self, request: Request) -> HttpResponse:
         """The exchange rates in force: what one unit of each currency costs in the base."""
-        return kept_answer(request, Answer("rates", None, lambda: shown(queries.in_force())))
+        # Not kept: Redis has the table already.
+        return kept_answer(request, Answer("rates", None, lambda: represent(queries.in_force())))

@@ -1,0 +1,124 @@
+"""HTTP for registration and login sessions: for those who are not logged in."""
+
+from contextlib import suppress
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.decorators import action
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import operations
+from accounts.api import login_throttle, serializers
+from accounts.queries import user_by_login
+from accounts.tokens import TokenPair
+from fido.lib.api.client_address import client_network
+from fido.lib.api.conditional import json_answer
+from fido.lib.api.idempotency import Attempt, KeyReused, without_key
+from fido.lib.api.schema import IDEMPOTENCY_KEY
+from fido.lib.api.viewsets import BaseViewSet
+from fido.lib.cache.counters import Counter
+from fido.lib.values.strict_json import json_bytes
+
+OPEN = "For those who are not logged in. A token that came along is not even looked at."
+
+
+class AuthViewSet(BaseViewSet):
+    """Registration, and login sessions."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    def get_authenticate_header(self, request: Request) -> str:
+        # Without it DRF turns a 401 into a 403.
+        return "Bearer"
+
+    @extend_schema(
+        operation_id="register",
+        description=OPEN,
+        parameters=[IDEMPOTENCY_KEY],
+        responses={201: serializers.RegistrationSerializer},
+    )
+    @action(detail=False, methods=["post"], serializer_class=serializers.RegistrationSerializer)
+    @without_key("its key is the new user's, whom there is only when the write has been done")
+    def register(self, request: Request) -> HttpResponse:
+        address = client_network(request)
+        Counter("register", address, settings.REGISTRATIONS_PER_ADDRESS).hit()
+        values = self.checked().validated_data
+        attempt = Attempt(request, content=_without_password(request.data))
+        try:
+            return attempt.create(partial(_registered, values))
+        except operations.Taken:
+            if first := _first_registration(request, attempt, values):
+                return first
+            raise
+
+    @extend_schema(
+        operation_id="log_in", description=OPEN, responses=serializers.TokenPairSerializer
+    )
+    @action(detail=False, methods=["post"], serializer_class=serializers.LoginSerializer)
+    @without_key("a login that is repeated is another session")
+    def login(self, request: Request) -> Response:
+        name, password = self.checked().validated_data.values()
+        with login_throttle.counted(request, name):
+            pair = operations.log_in(name=name, password=password)
+        return _token_answer(pair)
+
+    @extend_schema(
+        operation_id="refresh", description=OPEN, responses=serializers.TokenPairSerializer
+    )
+    @action(detail=False, methods=["post"], serializer_class=serializers.RefreshSerializer)
+    @without_key("a refresh token is used once by itself")
+    def refresh(self, request: Request) -> Response:
+        return _token_answer(operations.refresh(refresh_token=self._refresh_token()))
+
+    @extend_schema(operation_id="log_out", description=OPEN, responses={204: None})
+    @action(detail=False, methods=["post"], serializer_class=serializers.RefreshSerializer)
+    @without_key("creates nothing")
+    def logout(self, request: Request) -> Response:
+        operations.log_out(refresh_token=self._refresh_token())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def _refresh_token(self) -> str:
+        return str(self.checked().validated_data["refresh_token"])
+
+
+def _registered(values: dict[str, Any]) -> tuple[int, HttpResponse]:
+    user = operations.register(**values)
+    body = json_bytes(serializers.RegistrationSerializer(user).data)
+    return user.pk, json_answer(body, status.HTTP_201_CREATED)
+
+
+def _without_password(body: dict[str, Any]) -> dict[str, Any]:
+    # Nothing that is made of it is kept besides its Argon2 hash.
+    return {name: value for name, value in body.items() if name != "password"}
+
+
+def _first_registration(
+    request: Request, attempt: Attempt, values: dict[str, Any]
+) -> HttpResponse | None:
+    """The answer that this very registration got before, for a caller who knows its password.
+
+    There is no caller yet, so the key is the new user's. None for every other reason: the answer
+    then tells no more than that the name is taken.
+    """
+    user = user_by_login(values["username"])
+    with suppress(KeyReused, operations.WrongCredentials):
+        first = attempt.replayed(user_id=user.pk) if user else None
+        if user and first:
+            with login_throttle.counted(request, user.username):
+                operations.require_credentials(user=user, password=values["password"])
+            return first
+    return None
+
+
+def _token_answer(pair: TokenPair) -> Response:
+    # RFC 6749, section 5.1: nothing on the way may keep a token.
+    headers = {"Cache-Control": "no-store"}
+    return Response(asdict(pair) | {"token_type": "Bearer"}, headers=headers)

@@ -1,0 +1,143 @@
+"""HTTP for users: who may, what shape, which operation."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from rest_framework import status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import operations
+from accounts.api import login_throttle, serializers
+from accounts.api.authentication import caller, session_id
+from accounts.api.permissions import MayListUsers
+from accounts.models import User
+from fido.lib.api.idempotency import without_key
+from fido.lib.api.pagination import ListQuery
+from fido.lib.api.schema import IF_MATCH, IF_NONE_MATCH, etag_on
+from fido.lib.api.viewsets import AmendMixin, ListMixin, RetrieveMixin
+from fido.lib.cache.answers import Body
+from fido.lib.values.errors import NotFound
+
+Permissions = Sequence[Any]
+OWN = ("me", "change_me")
+
+
+@extend_schema_view(
+    list=extend_schema(
+        operation_id="list_users",
+        description="Staff only; names and addresses are masked.",
+        parameters=[ListQuery],
+        responses={
+            200: serializers.MaskedUserSerializer(many=True),
+            403: OpenApiResponse(description="Staff only."),
+        },
+    ),
+    retrieve=extend_schema(
+        operation_id="read_user",
+        description="One's own profile, or for staff anybody's; opening another's is logged first.",
+        responses=serializers.UserSerializer,
+    ),
+)
+class UserViewSet(ListMixin, RetrieveMixin, AmendMixin):
+    """Everybody for staff, themselves for all others."""
+
+    serializer_class = serializers.UserSerializer
+    lookup_url_kwarg = "user_id"
+    lookup_value_converter = "user_id"
+    kind = "users"
+
+    def get_permissions(self) -> Permissions:
+        more = [MayListUsers()] if self.action == "list" else []
+        return [*super().get_permissions(), *more]
+
+    def get_queryset(self) -> QuerySet[User]:
+        return User.objects.all()
+
+    def get_question(self) -> None:
+        return None  # it is about everybody, and versions are each user's own
+
+    def get_object(self) -> User:
+        me = caller(self.request)
+        if self.action in OWN:
+            return me
+        user_id = self.kwargs["user_id"]
+        if me.pk != user_id and not me.may_for_others("accounts.view_user"):
+            raise NotFound()
+        user = User.objects.filter(pk=user_id).first()
+        if user is None:
+            raise NotFound()
+        return user
+
+    def represent(self, row: User) -> Body:
+        me = caller(self.request)
+        clear = row == me or me.may_for_others("accounts.view_personal_data")
+        shape = serializers.UserSerializer if clear else serializers.MaskedUserSerializer
+        return dict(shape(row).data)
+
+    def represent_page(self, rows: list[User]) -> list[Body]:
+        return list(serializers.MaskedUserSerializer(rows, many=True).data)
+
+    def open(self, row: User) -> Body:
+        me = caller(self.request)
+        if me.may_for_others("accounts.view_personal_data"):
+            operations.log_access(actor=me, subject_id=row.pk, what=f"user {row.pk}", route="api")
+        return self.represent(row)
+
+    @extend_schema(
+        operation_id="read_own_profile",
+        parameters=[IF_NONE_MATCH, etag_on(200)],
+        responses=serializers.UserSerializer,
+    )
+    @action(detail=False)
+    def me(self, request: Request) -> HttpResponse:
+        return self.retrieve(request)
+
+    @extend_schema(
+        operation_id="change_own_profile",
+        parameters=[IF_MATCH, etag_on(200)],
+        request=serializers.ProfileSerializer,
+        responses=serializers.UserSerializer,
+    )
+    @me.mapping.patch
+    def change_me(self, request: Request) -> HttpResponse:
+        return self.amended(partial=True)
+
+    def get_serializer_class(self) -> Any:
+        return (
+            serializers.ProfileSerializer if self.action == "change_me" else self.serializer_class
+        )
+
+    def perform_update(self, serializer: Any) -> None:
+        serializer.instance = operations.update_profile(
+            user=serializer.instance,
+            changes=serializer.validated_data,
+            if_unchanged=self.is_bound,
+        )
+
+    @extend_schema(
+        operation_id="change_own_password",
+        request=serializers.PasswordChangeSerializer,
+        responses={204: None},
+    )
+    @action(
+        detail=False,
+        methods=["post"],
+        url_path="me/password",
+        serializer_class=serializers.PasswordChangeSerializer,
+    )
+    @without_key("creates nothing")
+    def password(self, request: Request) -> Response:
+        current_password, new_password = self.checked().validated_data.values()
+        user = caller(request)
+        # Whoever found an open session may not try passwords without end either.
+        with login_throttle.counted(request, user.username):
+            operations.require_password(user=user, password=current_password)
+        operations.change_password(
+            user=user, new_password=new_password, session_id=session_id(request)
+        )
+        return Response(status=status.HTTP_204_NO_CONTENT)

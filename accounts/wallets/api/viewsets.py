@@ -1,0 +1,170 @@
+"""HTTP for wallets. Callers see only their own."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from rest_framework import status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+
+from accounts.api.authentication import caller
+from accounts.wallets import operations, queries
+from accounts.wallets.api.paths import wallet_at, wallet_name
+from accounts.wallets.api.serializers import (
+    BalanceSerializer,
+    ConversionQuery,
+    ConvertedAnswer,
+    WalletSerializer,
+    represent_converted,
+)
+from accounts.wallets.conversion import converted
+from accounts.wallets.models import Balance, Wallet
+from fido.lib.api.conditional import json_answer
+from fido.lib.api.idempotency import Write
+from fido.lib.api.kept import kept_answer
+from fido.lib.api.pagination import ListQuery
+from fido.lib.api.schema import etag_on
+from fido.lib.api.viewsets import (
+    BaseViewSet,
+    CreateMixin,
+    DestroyMixin,
+    ListMixin,
+    RetrieveMixin,
+    UpdateMixin,
+)
+from fido.lib.cache.answers import Answer, Body
+from fido.lib.values import money
+from fido.lib.values.strict_json import json_bytes
+
+HOLDS_MONEY = OpenApiResponse(description="The wallet holds money.")
+NO_RATES = OpenApiResponse(description="A rate is needed, and the bank has given none yet.")
+CONVERTED = {200: ConvertedAnswer, 503: NO_RATES}
+
+
+@extend_schema_view(
+    list=extend_schema(
+        operation_id="list_wallets",
+        description="The caller's wallets, the oldest first.",
+        parameters=[ListQuery],
+        responses=WalletSerializer(many=True),
+    ),
+    create=extend_schema(
+        operation_id="open_wallet", parameters=[etag_on(201)], responses={201: WalletSerializer}
+    ),
+    retrieve=extend_schema(operation_id="read_wallet"),
+    update=extend_schema(
+        operation_id="rename_wallet",
+        description="Gives it another name, which its transactions show as well.",
+    ),
+    partial_update=extend_schema(operation_id="change_wallet"),
+    destroy=extend_schema(
+        operation_id="close_wallet",
+        description="Closes an empty wallet. Its transactions remain, and its name is free again.",
+        responses={204: None, 409: HOLDS_MONEY},
+    ),
+)
+class WalletViewSet(ListMixin, CreateMixin, RetrieveMixin, UpdateMixin, DestroyMixin):
+    """The caller's open wallets, by name."""
+
+    serializer_class = WalletSerializer
+    lookup_field = "name"
+    lookup_value_converter = "str"
+    kind = "wallets"
+
+    def get_queryset(self) -> QuerySet[Wallet]:
+        return Wallet.objects.of(caller(self.request).pk).open()
+
+    def get_object(self) -> Wallet:
+        return wallet_at(self.request, self.kwargs["name"])
+
+    def perform_create(self, serializer: Any) -> None:
+        serializer.instance = operations.create_wallet(
+            user_id=caller(self.request).pk, name=serializer.validated_data["name"]
+        )
+
+    def perform_update(self, serializer: Any) -> None:
+        serializer.instance = operations.rename_wallet(
+            wallet=serializer.instance,
+            name=serializer.validated_data["name"],
+            if_unchanged=self.is_bound,
+        )
+
+    def perform_destroy(self, row: Wallet) -> None:
+        operations.close_wallet(wallet=row, if_unchanged=self.is_bound)
+
+    @extend_schema(operation_id="convert_wallet", parameters=[ConversionQuery], responses=CONVERTED)
+    @action(detail=True)
+    def currencies_converted(self, request: Request, name: str) -> HttpResponse:
+        """What there is in one wallet, in one currency, at the rates in force."""
+        return _converted(request, name)
+
+
+@extend_schema_view(
+    list=extend_schema(
+        operation_id="list_balances",
+        description="What the wallet holds, by currency.",
+        parameters=[ListQuery],
+        responses=BalanceSerializer(many=True),
+    ),
+    create=extend_schema(
+        operation_id="open_balance",
+        description="Opens a currency. What it opens with is no transaction.",
+        responses={201: BalanceSerializer, 409: OpenApiResponse(description="It was closed.")},
+    ),
+)
+class BalanceViewSet(ListMixin, CreateMixin):
+    """What one of the caller's wallets holds, by currency."""
+
+    serializer_class = BalanceSerializer
+    ordering = ("currency", "id")
+    kind = "wallets"
+
+    def get_question(self) -> str:
+        return f"balances {super().get_question()}"
+
+    def get_queryset(self) -> QuerySet[Balance]:
+        wallet = wallet_at(self.request, self.kwargs["name"])
+        return queries.open_balances(wallet.user_id, wallet.pk)
+
+    def get_write(self) -> Write:
+        # First of all: of a wallet that is not there nothing is said of the body.
+        self.wallet = wallet_at(self.request, self.kwargs["name"])
+        return super().get_write()
+
+    def perform_create(self, serializer: Any) -> None:
+        values = serializer.validated_data
+        serializer.instance = operations.open_balance(
+            wallet=self.wallet,
+            currency=values["currency"],
+            opening=values.get("amount", money.ZERO),
+        )
+
+    def created(self, row: Balance) -> HttpResponse:
+        return json_answer(json_bytes(self.represent(row)), status.HTTP_201_CREATED)
+
+
+class ConversionViewSet(BaseViewSet):
+    """All that the caller has."""
+
+    @extend_schema(
+        operation_id="convert_everything", parameters=[ConversionQuery], responses=CONVERTED
+    )
+    def list(self, request: Request) -> HttpResponse:
+        """What there is in all wallets, in one currency, at the rates in force."""
+        return _converted(request, None)
+
+
+def _converted(request: Request, name: str | None) -> HttpResponse:
+    query, me = ConversionQuery.read(request), caller(request)
+    to, rate = query["to"], query["rate"]
+    called = None if name is None else wallet_name(name)
+    # A wallet may be called anything, also "None".
+    what = "everything" if called is None else f"wallet {called}"
+
+    def answer() -> Body:
+        found = converted(user_id=me.pk, name=called, target=to, column=rate)
+        return represent_converted(found, to, rate)
+
+    return kept_answer(request, Answer("converted", f"converted {to} {rate} {what}", answer))

@@ -1,0 +1,105 @@
+"""HTTP for analytics."""
+
+from dataclasses import replace
+from typing import Any
+
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+
+from accounts.api.authentication import caller
+from accounts.models import User
+from accounts.operations import log_access
+from analytics import answers
+from analytics.api.serializers import AnalyticsAnswer, AnalyticsQuery, SeriesAnswer, SeriesQuery
+from fido.lib.api.kept import kept_answer
+from fido.lib.api.viewsets import BaseViewSet
+from fido.lib.cache.answers import Answer, Body
+from fido.lib.values.crypto.masking import masked_name
+from fido.lib.values.errors import NotFound
+
+ANALYTICS: dict[str, Any] = {"parameters": [AnalyticsQuery], "responses": AnalyticsAnswer}
+SERIES: dict[str, Any] = {"parameters": [SeriesQuery], "responses": SeriesAnswer}
+
+
+class PersonViewSet(BaseViewSet):
+    """What a user's transactions add up to: one's own, and for staff anybody's."""
+
+    lookup_url_kwarg = "user_id"
+    lookup_value_converter = "user_id"
+
+    @extend_schema(operation_id="read_analytics", **ANALYTICS)
+    @action(detail=True)
+    def analytics(self, request: Request, user_id: int) -> HttpResponse:
+        """What a user's transactions add up to; exact, and never older than the last write."""
+        return _analytics(request, _subject(caller(request), user_id))
+
+    @extend_schema(operation_id="read_my_analytics", **ANALYTICS)
+    @action(detail=False, url_path="me/analytics")
+    def my_analytics(self, request: Request) -> HttpResponse:
+        """The same under `users/me`."""
+        return _analytics(request, caller(request).pk)
+
+    @extend_schema(operation_id="read_series", **SERIES)
+    @action(detail=True, url_path="analytics/series")
+    def series(self, request: Request, user_id: int) -> HttpResponse:
+        """One row for each day, week or month that has transactions."""
+        return _series(request, _subject(caller(request), user_id))
+
+    @extend_schema(operation_id="read_own_series", **SERIES)
+    @action(detail=False, url_path="me/analytics/series")
+    def my_series(self, request: Request) -> HttpResponse:
+        """One row for each day, week or month that has transactions."""
+        return _series(request, caller(request).pk)
+
+
+class OwnAnalyticsViewSet(BaseViewSet):
+    """The caller's own, at a path that names nobody."""
+
+    @extend_schema(operation_id="read_own_analytics", **ANALYTICS)
+    def list(self, request: Request) -> HttpResponse:
+        """What a user's transactions add up to; exact, and never older than the last write."""
+        return _analytics(request, caller(request).pk)
+
+
+def _analytics(request: Request, subject: int) -> HttpResponse:
+    query = AnalyticsQuery.read(request)
+    period, currency = query["period"], query.get("currency")
+    if subject == caller(request).pk:
+        return kept_answer(request, answers.analytics(subject, period, currency))
+
+    def opened() -> Body:
+        body = answers.analytics_body(subject, period, currency)
+        if not _may_read_name(caller(request), subject):
+            body["full_name"] = masked_name(body["full_name"])
+        return body
+
+    # Never kept: to read another's is written into the access log each time.
+    return kept_answer(request, Answer("analytics", None, opened))
+
+
+def _series(request: Request, subject: int) -> HttpResponse:
+    query = SeriesQuery.read(request)
+    answer = answers.series(subject, query["period"], query["interval"])
+    own = subject == caller(request).pk
+    return kept_answer(request, answer if own else replace(answer, question=None))
+
+
+def _subject(viewer: User, user_id: int) -> int:
+    """Whose numbers they are.
+
+    Raises:
+        NotFound: somebody else's, and the viewer is not staff with the permission.
+    """
+    if user_id != viewer.pk and not viewer.may_for_others("transactions.view_transaction"):
+        raise NotFound()
+    return user_id
+
+
+def _may_read_name(viewer: User, subject_id: int) -> bool:
+    """Staff who may open names are written into the access log before they read one."""
+    if not viewer.may_for_others("accounts.view_personal_data"):
+        return False
+    log_access(actor=viewer, subject_id=subject_id, what="analytics", route="api")
+    return True

@@ -1,0 +1,196 @@
+"""What the viewsets of all apps share, in DRF's own words.
+
+A viewset says who may, what shape and which operation: `get_queryset`, `get_object`,
+`serializer_class`, `perform_create`, `perform_update`, `perform_destroy`. Said here, once:
+
+* a POST that creates does its work once for each Idempotency-Key (`@idempotent`);
+* a list is paged by key, strict about its query, and kept where `get_question` names it;
+* a record has an ETag, and If-Match binds a write to what the client has read.
+"""
+
+from collections.abc import Collection
+from functools import partial
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework.viewsets import GenericViewSet
+
+from fido.lib.api import conditional
+from fido.lib.api.conditional import etag_of, json_answer, only_if_unchanged
+from fido.lib.api.idempotency import Write, caller_id, idempotent
+from fido.lib.api.kept import kept_answer
+from fido.lib.api.pagination import ListQuery
+from fido.lib.api.schema import IF_MATCH, IF_NONE_MATCH, etag_on
+from fido.lib.api.serializers import QuerySerializer
+from fido.lib.cache.answers import Answer, Body
+from fido.lib.values.strict_json import json_bytes
+
+Rows = list[Any]
+
+
+class BaseViewSet(GenericViewSet[Any]):
+    """The base of all viewsets: what it means to check a body and to show a record."""
+
+    def get_content(self) -> Any:
+        """All that the request asks for besides its path and query, for its fingerprint."""
+        return self.request.data
+
+    def checked(self, *args: Any, **options: Any) -> BaseSerializer[Any]:
+        """The serializer of the body, which is valid."""
+        serializer = self.get_serializer(*args, data=self.request.data, **options)
+        serializer.is_valid(raise_exception=True)
+        return serializer
+
+    def represent(self, row: Any) -> Body:
+        """What the caller reads of a record. It writes nothing."""
+        return dict(self.get_serializer(row).data)
+
+    def open(self, row: Any) -> Body:
+        """The same for an answer that is about this record alone; looking may be logged."""
+        return self.represent(row)
+
+    def etag(self, row: Any) -> str:
+        """The tag that GET answers this caller."""
+        return etag_of(json_bytes(self.represent(row)), getattr(row, "version", None))
+
+
+class ListMixin(BaseViewSet):
+    """`list`: `{"results", "next", "previous"}`, with an ETag."""
+
+    query_class: ClassVar[type[QuerySerializer]] = ListQuery
+    ordering: ClassVar[tuple[str, ...]] = ("id",)
+    # What metrics count the list as.
+    kind: ClassVar[str]
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+        self.query = self.get_query()
+        return kept_answer(request, Answer(self.kind, self.get_question(), self._page))
+
+    def get_query(self) -> dict[str, Any]:
+        """The checked query string."""
+        return self.query_class.read(self.request)
+
+    def get_ordering(self) -> tuple[str, ...]:
+        return self.ordering
+
+    def get_question(self) -> str | None:
+        """What a page depends on besides the caller's own data; None: it is never kept."""
+        # The links in it begin with how we were addressed.
+        return f"{self.kind} {self.request.build_absolute_uri()}"
+
+    def represent_page(self, rows: Rows) -> Rows:
+        page: Rows = self.get_serializer(rows, many=True).data
+        return page
+
+    def _page(self) -> Body:
+        rows = self.paginate_queryset(self.get_queryset()) or []
+        body: Body = self.get_paginated_response(self.represent_page(rows)).data
+        return body
+
+
+class CreateMixin(BaseViewSet):
+    """`create`: `perform_create` sets `serializer.instance`."""
+
+    @idempotent
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Write:
+        return self.get_write()
+
+    def get_write(self) -> Write:
+        serializer = self.checked()
+        return Write(partial(self._created, serializer), self.get_owners(serializer))
+
+    def get_owners(self, serializer: Any) -> Collection[int]:
+        """Whose data the write changes; refuses what only the whole request tells to be wrong."""
+        return [caller_id(self.request)]
+
+    def perform_create(self, serializer: Any) -> None:
+        raise NotImplementedError
+
+    def created(self, row: Any) -> HttpResponse:
+        """The answer about a new record."""
+        headers = {"Location": self.url_of(row), "ETag": self.etag(row)}
+        return json_answer(json_bytes(self.open(row)), status.HTTP_201_CREATED, **headers)
+
+    def url_of(self, row: Any) -> str:
+        name = quote(str(getattr(row, self.lookup_field)), safe="")
+        return self.request.build_absolute_uri(f"{self.request.path}/{name}")
+
+    def _created(self, serializer: Any) -> HttpResponse:
+        self.perform_create(serializer)
+        return self.created(serializer.instance)
+
+
+class RetrieveMixin(BaseViewSet):
+    """`retrieve`, and 304 for who has it."""
+
+    @extend_schema(parameters=[IF_NONE_MATCH, etag_on(200)])
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+        row = self.get_object()
+        body = json_bytes(self.open(row))
+        return conditional.answer(request, body, etag_of(body, getattr(row, "version", None)))
+
+
+class BoundWrites(BaseViewSet):
+    """Writes that If-Match may bind to what the client has read.
+
+    `is_bound` tells `perform_update` and `perform_destroy` to compare and set.
+    """
+
+    is_bound = False
+
+    def bind(self, row: Any) -> None:
+        """To be called last, when nothing else is in the way of the write."""
+        self.is_bound = only_if_unchanged(self.request, lambda: self.etag(row))
+
+
+class AmendMixin(BoundWrites):
+    """What PUT and PATCH share: `perform_update` sets `serializer.instance`."""
+
+    def checked_update(self, row: Any, *, partial: bool) -> BaseSerializer[Any]:
+        """The serializer of the body, which is valid; nothing validated is nothing to change."""
+        return self.checked(row, partial=partial)
+
+    def perform_update(self, serializer: Any) -> None:
+        raise NotImplementedError
+
+    def amended(self, *, partial: bool) -> HttpResponse:
+        row = self.get_object()
+        serializer = self.checked_update(row, partial=partial)
+        self.bind(row)
+        if serializer.validated_data:
+            self.perform_update(serializer)
+        body = json_bytes(self.open(serializer.instance))
+        version = getattr(serializer.instance, "version", None)
+        return json_answer(body, ETag=etag_of(body, version))
+
+
+class UpdateMixin(AmendMixin):
+    """`update` (PUT) and `partial_update` (PATCH)."""
+
+    @extend_schema(parameters=[IF_MATCH, etag_on(200)])
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self.amended(partial=False)
+
+    @extend_schema(parameters=[IF_MATCH, etag_on(200)])
+    def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self.amended(partial=True)
+
+
+class DestroyMixin(BoundWrites):
+    """`destroy`: 204."""
+
+    @extend_schema(parameters=[IF_MATCH])
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        row = self.get_object()
+        self.bind(row)
+        self.perform_destroy(row)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def perform_destroy(self, row: Any) -> None:
+        raise NotImplementedError

@@ -1,0 +1,70 @@
+"""`manage.py check`, and so `make check`, refuses a route that forgets what all routes owe."""
+
+from types import ModuleType
+from typing import Any
+
+import pytest
+from django.core.checks import run_checks
+from django.test import override_settings
+from django.urls import include, path
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from fido.lib.api.idempotency import Write, idempotent, without_key
+from fido.lib.api.paths import Router
+from fido.lib.api.viewsets import BaseViewSet, CreateMixin
+
+
+class Forgetful(BaseViewSet):
+    def create(self, request: Request) -> Response:
+        return Response({}, status=201)
+
+
+class ForgetfulAction(BaseViewSet):
+    @action(detail=False, methods=["post"])
+    def bulk(self, request: Request) -> Response:
+        return Response({}, status=201)
+
+
+class Careful(CreateMixin):
+    @action(detail=False, methods=["post"])
+    @idempotent
+    def bulk(self, request: Request) -> Write:
+        raise NotImplementedError
+
+    @action(detail=False, methods=["post"])
+    @without_key("creates nothing")
+    def search(self, request: Request) -> Response:
+        return Response({})
+
+
+def errors_of(*patterns: Any) -> list[str | None]:
+    urls = ModuleType("urls")
+    urls.urlpatterns = [path("api/v1/", include(list(patterns)))]  # type: ignore[attr-defined]
+    with override_settings(ROOT_URLCONF=urls):
+        return [error.id for error in run_checks(tags=["urls"])]
+
+
+def routes_of(viewset: type[BaseViewSet]) -> Any:
+    router = Router()
+    router.register("things", viewset, basename="thing")
+    return path("", include(router.urls))
+
+
+def test_our_own_routes_pass() -> None:
+    assert run_checks(tags=["urls"]) == []
+
+
+@pytest.mark.parametrize("viewset", [Forgetful, ForgetfulAction])
+def test_a_post_without_the_idempotent_way_is_refused(viewset: type[BaseViewSet]) -> None:
+    assert errors_of(routes_of(viewset)) == ["fido.E002"]
+
+
+def test_a_post_that_is_idempotent_or_says_why_not_passes() -> None:
+    assert errors_of(routes_of(Careful)) == []
+
+
+def test_a_view_that_is_no_viewset_is_refused() -> None:
+    assert errors_of(path("things", APIView.as_view())) == ["fido.E001"]

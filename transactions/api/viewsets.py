@@ -1,0 +1,224 @@
+"""HTTP for transactions: who may, what shape, which operation."""
+
+from collections.abc import Collection
+from typing import Any
+
+from django.http import HttpResponse, StreamingHttpResponse
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from rest_framework import status
+from rest_framework.decorators import action
+from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.request import Request
+from rest_framework.serializers import BaseSerializer
+
+from accounts.api.authentication import caller
+from accounts.operations import log_access
+from fido.lib.api.conditional import json_answer
+from fido.lib.api.idempotency import Write, idempotent
+from fido.lib.api.parsing import BulkJSONParser
+from fido.lib.api.schema import etag_on
+from fido.lib.api.viewsets import CreateMixin, DestroyMixin, ListMixin, RetrieveMixin, UpdateMixin
+from fido.lib.cache.answers import Body
+from fido.lib.values.strict_json import json_bytes
+from transactions import operations, queries
+from transactions.api import bulk, exports
+from transactions.api.rights import owner_named, reads_name, require_name_search, transaction_for
+from transactions.api.serializers import (
+    BulkQuery,
+    BulkResultSerializer,
+    ExportSerializer,
+    HistorySerializer,
+    TransactionSerializer,
+    represent,
+    represent_masked,
+)
+from transactions.api.wallets import resolve, resolve_edit
+from transactions.models import Transaction, TransactionQuerySet
+from transactions.operations import Draft
+
+NOT_FOR_OTHERS = OpenApiResponse(description="Only staff and services record for others.")
+TAKEN = OpenApiResponse(
+    description="There is a transaction with this external_id; or the wallet holds too little, or"
+    " is closed."
+)
+IN_THE_WAY = OpenApiResponse(description="The wallet holds too little, or is closed.")
+TAKEN_OR_IN_FLIGHT = OpenApiResponse(
+    description="There is a transaction with this external_id; or the wallet holds too little, or"
+    " is closed; or a request with this Idempotency-Key is being worked on."
+)
+# The permission that each action asks for, where the transaction is somebody else's.
+VERBS = {"update": "change", "partial_update": "change", "destroy": "delete"}
+
+
+@extend_schema_view(
+    list=extend_schema(
+        operation_id="list_transactions",
+        description="The history, newest first. What staff see of others has its names masked.",
+        parameters=[HistorySerializer],
+        responses=TransactionSerializer(many=True),
+    ),
+    create=extend_schema(
+        operation_id="record_transaction",
+        parameters=[etag_on(201)],
+        responses={201: TransactionSerializer, 403: NOT_FOR_OTHERS, 409: TAKEN_OR_IN_FLIGHT},
+    ),
+    retrieve=extend_schema(operation_id="read_transaction"),
+    update=extend_schema(
+        operation_id="replace_transaction",
+        description="Replaces it. Without `user_id` or `transaction_date` those stay as they are.",
+        responses={200: TransactionSerializer, 409: TAKEN},
+    ),
+    partial_update=extend_schema(
+        operation_id="change_transaction", responses={200: TransactionSerializer, 409: TAKEN}
+    ),
+    destroy=extend_schema(
+        operation_id="delete_transaction", responses={204: None, 409: IN_THE_WAY}
+    ),
+)
+class TransactionViewSet(ListMixin, CreateMixin, RetrieveMixin, UpdateMixin, DestroyMixin):
+    """One's own; for staff everybody's, with names masked unless they may open them."""
+
+    serializer_class = TransactionSerializer
+    query_class = HistorySerializer
+    kind = "history"
+    lookup_field = "pk"
+    lookup_url_kwarg = "transaction_id"
+    lookup_value_converter = "uuid"
+
+    # --- who may see what ---
+
+    def get_query(self) -> dict[str, Any]:
+        query = super().get_query()
+        require_name_search(caller(self.request), query)
+        return query
+
+    def get_ordering(self) -> tuple[str, ...]:
+        return queries.ordering(self.query["order"])
+
+    def get_question(self) -> str | None:
+        # Not for staff, who see everybody's.
+        return None if caller(self.request).is_staff else super().get_question()
+
+    def get_queryset(self) -> TransactionQuerySet:
+        return queries.history(viewer=caller(self.request), filters=self.query)
+
+    def get_object(self) -> Transaction:
+        verb = VERBS.get(self.action, "view")
+        return transaction_for(caller(self.request), self.kwargs["transaction_id"], verb)
+
+    def represent_page(self, rows: list[Transaction]) -> list[Body]:
+        names, me = queries.wallet_names(rows), caller(self.request)
+        return [
+            represent(row, names) if row.user_id == me.pk else represent_masked(row, names)
+            for row in rows
+        ]
+
+    def represent(self, row: Transaction) -> Body:
+        clear = reads_name(caller(self.request), row)
+        return (represent if clear else represent_masked)(row, queries.wallet_names([row]))
+
+    def open(self, row: Transaction) -> Body:
+        """Reading another's names is logged first."""
+        me = caller(self.request)
+        if reads_name(me, row):
+            what = f"transaction {row.pk}"
+            log_access(actor=me, subject_id=row.user_id, what=what, route="api")
+        return self.represent(row)
+
+    # --- what is written ---
+
+    def get_owners(self, serializer: Any) -> Collection[int]:
+        values = serializer.validated_data
+        self.owner = owner_named(caller(self.request), values.pop("user_id", None))
+        resolve(values, self.owner.pk)
+        return [self.owner.pk]
+
+    def perform_create(self, serializer: Any) -> None:
+        draft = Draft.of(self.owner, serializer.validated_data)
+        serializer.instance = operations.record(owner=self.owner, draft=draft)
+
+    def created(self, row: Transaction) -> HttpResponse:
+        # What the caller sent may be read back; a name from somebody's profile may not.
+        sent_name = "full_name" in self.request.data
+        body = represent(row, queries.wallet_names([row])) if sent_name else self.open(row)
+        headers = {"Location": self.url_of(row), "ETag": self.etag(row)}
+        return json_answer(json_bytes(body), status.HTTP_201_CREATED, **headers)
+
+    def checked_update(self, row: Transaction, *, partial: bool) -> BaseSerializer[Any]:
+        serializer = self.get_serializer(row, data=self._edit(row, partial), partial=partial)
+        serializer.is_valid(raise_exception=True)
+        values = serializer.validated_data
+        if values.pop("user_id", row.user_id) != row.user_id:
+            message = "A transaction stays with its user."
+            raise ValidationError({"user_id": ErrorDetail(message, "immutable")})
+        resolve_edit(values, row)
+        if not partial:
+            self._replace(values, row)
+        return serializer
+
+    def perform_update(self, serializer: Any) -> None:
+        serializer.instance = operations.amend(
+            row=serializer.instance,
+            changes=serializer.validated_data,
+            if_unchanged=self.is_bound,
+        )
+
+    def perform_destroy(self, row: Transaction) -> None:
+        operations.delete(row=row, if_unchanged=self.is_bound)
+
+    def _edit(self, row: Transaction, partial: bool) -> Any:
+        """The body, for PUT with what has a default that the serializer does not know."""
+        data = self.request.data
+        if partial or not isinstance(data, dict):
+            return data
+        date = row.transaction_date.isoformat()
+        return {"transaction_date": date, "currency": row.user.currency} | data
+
+    def _replace(self, values: dict[str, Any], row: Transaction) -> None:
+        """Makes of the values all that PUT writes."""
+        if "transaction_date" not in self.request.data:
+            del values["transaction_date"]  # kept by not writing it: an edit may have come since
+        for name in ("description", "external_id", "wallet_id"):
+            values.setdefault(name, None)
+        owner = row.user
+        # Where the profile's name cannot be read just now, the row keeps what it has.
+        if owner.full_name or owner.full_name_index is None:
+            values.setdefault("full_name", owner.full_name)
+
+    # --- many at once ---
+
+    @extend_schema(
+        operation_id="record_transactions",
+        parameters=[BulkQuery],
+        request=TransactionSerializer(many=True, max_length=bulk.MAX_ROWS),  # type: ignore[call-arg]
+        responses={
+            200: OpenApiResponse(BulkResultSerializer, "With `atomic=false`."),
+            201: OpenApiResponse(BulkResultSerializer, "All of them were recorded."),
+            403: NOT_FOR_OTHERS,
+            409: bulk.TAKEN_OR_IN_FLIGHT,
+        },
+    )
+    @action(detail=False, methods=["post"], parser_classes=[BulkJSONParser])
+    @idempotent
+    def bulk(self, request: Request) -> Write:
+        """Records up to 5,000 transactions, in 4 MiB at most: all or none, or each for itself.
+
+        With `atomic=false` the rows of one user are recorded together, and each user's for
+        themselves; with an `Idempotency-Key` all of them together, of 1,000 users at most.
+        """
+        return bulk.write(request)
+
+    @extend_schema(
+        operation_id="export_transactions",
+        parameters=[ExportSerializer],
+        responses=exports.RESPONSES,
+    )
+    @action(detail=False, content_negotiation_class=exports.AnyForm)
+    def export(self, request: Request) -> StreamingHttpResponse:
+        """The whole history as a file, of one moment.
+
+        A file that breaks off ends without its last chunk: take no such file for whole. What
+        staff see of others has its names masked, under columns `masked_…`; with `user_id` and
+        the permission to open names that user's are in clear, which is written down.
+        """
+        return exports.file_of(request)

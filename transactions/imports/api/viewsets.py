@@ -1,0 +1,146 @@
+"""HTTP for imports."""
+
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from rest_framework import status
+
+from accounts.api.authentication import caller
+from accounts.models import User
+from fido.lib.api.conditional import json_answer
+from fido.lib.api.idempotency import Write
+from fido.lib.api.uploads import FIELD, NoFile, UploadParser
+from fido.lib.api.viewsets import CreateMixin, DestroyMixin, RetrieveMixin
+from fido.lib.cache.answers import Body
+from fido.lib.values.errors import NotFound
+from fido.lib.values.ids import new_id
+from fido.lib.values.strict_json import json_bytes
+from transactions.api.rights import owner_named
+from transactions.imports import operations, queries
+from transactions.imports.api.serializers import ImportAnswer, UploadFields, represent
+from transactions.imports.intake import Intake
+from transactions.imports.models import Import
+from transactions.imports.submission import submitted
+
+TAKES_IN = """Takes in a CSV or NDJSON file; a worker makes transactions of it.
+
+Columns: transaction_date, transaction_amount, transaction_type, and as wanted full_name,
+currency, description, external_id, wallet. Ask the Location how far it has come."""
+REFUSED = OpenApiResponse(description="The file cannot be read, or a field has a bad value.")
+TOO_LARGE = OpenApiResponse(description="The file is larger than imports may be.")
+NO_FORM = OpenApiResponse(description="The body is no multipart form.")
+NOT_FOR_OTHERS = OpenApiResponse(description="Only staff and services import for others.")
+TOO_MANY = OpenApiResponse(description="Too many imports of this user are under way.")
+NO_ROOM = OpenApiResponse(description="No room for the file, or no database, just now.")
+FINISHED = OpenApiResponse(description="It has ended: there is nothing to cancel.")
+
+
+@extend_schema_view(
+    create=extend_schema(
+        operation_id="start_import",
+        description=TAKES_IN,
+        request={"multipart/form-data": UploadFields},
+        responses={
+            202: ImportAnswer,
+            400: REFUSED,
+            403: NOT_FOR_OTHERS,
+            409: TOO_MANY,
+            413: TOO_LARGE,
+            415: NO_FORM,
+            503: NO_ROOM,
+        },
+    ),
+    retrieve=extend_schema(
+        operation_id="read_import",
+        description="How far it has come, and the first 1,000 errors by line.",
+    ),
+    destroy=extend_schema(
+        operation_id="cancel_import",
+        description="Cancels it. Rows that were created stay.",
+        responses={204: None, 409: FINISHED},
+    ),
+)
+class ImportViewSet(CreateMixin, RetrieveMixin, DestroyMixin):
+    """One's own, those that one has sent for others, and for staff everybody's."""
+
+    serializer_class = ImportAnswer
+    parser_classes = [UploadParser]
+    lookup_field = "pk"
+    lookup_url_kwarg = "import_id"
+    lookup_value_converter = "uuid"
+    intake: Intake | None = None
+
+    def new_receiver(self) -> Intake:
+        self.intake = Intake(new_id())
+        return self.intake
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().dispatch(request, *args, **kwargs)
+        finally:
+            if self.intake:
+                self.intake.close()
+
+    def get_object(self) -> Import:
+        verb = "change" if self.action == "destroy" else "view"
+        return _import_for(caller(self.request), self.kwargs["import_id"], verb)
+
+    def represent(self, row: Import) -> Body:
+        return represent(row)
+
+    def get_content(self) -> Any:
+        return [self._taken_in().digest, self._fields()]
+
+    def get_write(self) -> Write:
+        owner = owner_named(caller(self.request), self._user_id())
+        return Write(partial(self._started, self._taken_in(), owner), owners=[])
+
+    def perform_destroy(self, row: Import) -> None:
+        operations.cancel(row=row, if_unchanged=self.is_bound)
+
+    def _started(self, intake: Intake, owner: User) -> HttpResponse:
+        row = submitted(intake, owner=owner, sender=caller(self.request))
+        body = json_bytes(represent(row))
+        return json_answer(body, status.HTTP_202_ACCEPTED, Location=self.url_of(row))
+
+    def _taken_in(self) -> Intake:
+        intake: Intake | None = self.request.FILES.get(FIELD)
+        if intake is None:  # a body of no bytes is not parsed
+            raise NoFile()
+        return intake
+
+    def _fields(self) -> dict[str, str]:
+        return {name: value for name, value in self.request.data.items() if name != FIELD}
+
+    def _user_id(self) -> int | None:
+        serializer = UploadFields(data=self._fields(), partial=True)
+        serializer.is_valid(raise_exception=True)
+        user_id: int | None = serializer.validated_data.get("user_id")
+        return user_id
+
+
+def _import_for(viewer: User, import_id: UUID, verb: str) -> Import:
+    """The import, if it is the viewer's, or was sent by them, or they are staff with the right.
+
+    Raises:
+        NotFound: else, so that nobody learns whether it exists.
+    """
+    row = Import.objects.filter(user_id=viewer.pk, id=import_id).first()
+    row = row or _of_somebody_else(viewer, import_id, verb)
+    if row is None:
+        raise NotFound()
+    return row
+
+
+def _of_somebody_else(viewer: User, import_id: UUID, verb: str) -> Import | None:
+    may_any = viewer.may_for_others(f"imports.{verb}_import")
+    # Whoever may have sent one for somebody else.
+    if not (may_any or viewer.is_staff or viewer.is_service):
+        return None
+    user_id, sender_id = queries.owner_of(import_id) or (0, 0)
+    if not (may_any or sender_id == viewer.pk):
+        return None
+    return Import.objects.filter(user_id=user_id, id=import_id).first()
