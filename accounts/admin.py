@@ -17,7 +17,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts import operations
-from accounts.models import MAX_NAME_LENGTH, SERVICE_GROUP, AccessLogEntry, LoginSession, User
+from accounts.limits import MAX_NAME_LENGTH
+from accounts.models import SERVICE_GROUP, AccessLogEntry, LoginSession, User
 from accounts.staff.access import LoggedRecordAdmin, SearchedByUserAdmin, as_id, may_open
 from accounts.staff.forms import (
     MAX_EMAIL_LENGTH,

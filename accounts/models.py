@@ -28,7 +28,6 @@ from fido.lib.values.ids import new_id
 
 SERVICE_GROUP = "service"
 USERNAME_PATTERN = r"[A-Za-z0-9_.+-]{1,150}"
-MAX_NAME_LENGTH = 200
 
 
 def default_currency() -> str:

@@ -18,15 +18,16 @@ from django.db import Error, connection
 
 from fido.lib.process.database import bounded_read
 from fido.lib.values.errors import DomainError, Kind
-from transactions import file_formats, queries
-from transactions.csv_format import COLUMNS
-from transactions.file_formats import FileFormat
+from transactions import queries
+from transactions.files import formats
+from transactions.files.columns import NAMES
+from transactions.files.formats import FileFormat
 from transactions.models import TransactionQuerySet
 
 logger = structlog.get_logger("fido.export")
 
 BATCH_ROWS = 500
-READ = ["wallet_name" if column == "wallet" else column for column in COLUMNS]
+READ = ["wallet_name" if column == "wallet" else column for column in NAMES]
 # It is given back with the transaction, whatever becomes of this process.
 TAKE_TURN = "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))"
 
@@ -124,8 +125,8 @@ class Export:
     def _parts(self) -> Generator[bytes, None, None]:
         bounds = {"seconds": settings.EXPORT_SECONDS, "idle_seconds": settings.EXPORT_STALL_SECONDS}
         deadline = time.monotonic() + settings.EXPORT_SECONDS
-        columns = file_formats.MASKED_COLUMNS if self.masked else COLUMNS
-        value = file_formats.masked if self.masked else file_formats.answered
+        columns = formats.MASKED_NAMES if self.masked else NAMES
+        value = formats.masked if self.masked else formats.in_clear
         with slots.taken(), bounded_read(**bounds):
             self._take_turn()
             # In a transaction, so that the cursor ends with it and nothing is read ahead.

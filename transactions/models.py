@@ -16,9 +16,7 @@ from fido.lib.values.crypto.fields import (
 )
 from fido.lib.values.ids import new_id
 from fido.lib.values.money_sql import currency_is_a_code, has_the_currencys_decimals
-
-MAX_DESCRIPTION_LENGTH = 1000
-MAX_EXTERNAL_ID_LENGTH = 255
+from transactions.files import columns
 
 
 class TransactionQuerySet(models.QuerySet["Transaction"]):
@@ -67,7 +65,7 @@ class Transaction(models.Model):
     transaction_type = models.CharField(max_length=6, choices=Type.choices)
     currency = models.CharField(max_length=3)
     external_id = models.CharField(  # noqa: DJ001 - NULLs may repeat where "" may not
-        max_length=MAX_EXTERNAL_ID_LENGTH,
+        max_length=columns.max_length("external_id"),
         null=True,
         blank=True,
         help_text="The client's own id, unique for its user.",

@@ -5,7 +5,8 @@ from typing import Any
 from django.core.validators import RegexValidator
 from rest_framework import serializers
 
-from accounts.models import MAX_NAME_LENGTH, USERNAME_PATTERN, User
+from accounts.limits import MAX_NAME_LENGTH
+from accounts.models import USERNAME_PATTERN, User
 from fido.lib.api.serializers import CurrencyField, EmailField, StrictSerializer, Text
 from fido.lib.values.crypto.masking import masked_email, masked_name
 

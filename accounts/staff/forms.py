@@ -12,7 +12,8 @@ from django.http import HttpRequest
 
 from accounts import operations, queries
 from accounts.api import login_throttle
-from accounts.models import MAX_NAME_LENGTH, User
+from accounts.limits import MAX_NAME_LENGTH
+from accounts.models import User
 from fido.lib.staff.pages import unreadable
 from fido.lib.values.errors import TooManyRequests
 

@@ -114,7 +114,7 @@ def test_what_is_told_of_running_containers_has_no_secret(stack: Stack) -> None:
 def test_the_suite_runs_inside_and_its_status_is_returned(built: Stack) -> None:
     run = ("--profile", "test", "run", "--rm", "test", "python", "-m", "pytest", "-q")
 
-    said = built.compose(*run, "tests/lib/test_money.py", "tests/flows/test_health.py")
+    said = built.compose(*run, "tests/lib/values/test_money.py", "tests/flows/test_health.py")
     assert " passed" in said
     with pytest.raises(AssertionError, match="not found: tests/none"):
         built.compose(*run, "tests/none")

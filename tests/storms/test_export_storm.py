@@ -20,7 +20,7 @@ from tests.factories import UserFactory, record
 from tests.histories import add_copies
 from tests.webserver import WebServer, serving
 from transactions import operations
-from transactions.csv_format import COLUMNS
+from transactions.files.columns import NAMES as COLUMNS
 from transactions.models import Transaction
 
 ROWS = 1_000_000

@@ -217,7 +217,7 @@ def test_a_list_of_a_hundred_costs_as_many_queries_as_a_list_of_one(root: Desk, 
     with CaptureQueriesContext(connection) as many:
         page = root.text(LIST)
 
-    assert page.count('class="field-masked_name"') == 100
+    assert page.count('class="field-masked_full_name"') == 100
     assert len(many) <= len(few) <= 5
 
 

@@ -14,8 +14,8 @@ from tests.client import ApiClient
 from tests.factories import StaffFactory, UserFactory, record
 from tests.histories import add_copies
 from tests.staff import HIDDEN, Desk, clerk, damage, refuse_entries
-from transactions.csv_format import COLUMNS
-from transactions.file_formats import MASKED_COLUMNS
+from transactions.files.columns import NAMES as COLUMNS
+from transactions.files.formats import MASKED_NAMES as MASKED_COLUMNS
 
 LIST, EXPORT = "transactions/transaction/", "transactions/transaction/export/"
 VIEW, OPEN = "transactions.view_transaction", "accounts.view_personal_data"

@@ -23,8 +23,10 @@ from tests.histories import add_copies
 from tests.key_rings import store
 from tests.races import and_disconnect
 from tests.staff import refuse_entries
-from transactions.csv_format import COLUMNS, FREE_TEXT, bare
 from transactions.exports import BATCH_ROWS
+from transactions.files.armour import bare
+from transactions.files.columns import FREE_TEXT
+from transactions.files.columns import NAMES as COLUMNS
 from transactions.models import Transaction
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

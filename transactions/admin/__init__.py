@@ -21,15 +21,22 @@ from fido.lib.values import clock
 from fido.lib.values.crypto.fields import matching
 from fido.lib.values.crypto.masking import HIDDEN, masked_name
 from transactions.admin.export import ExportAdmin
+from transactions.files.columns import NAMES, SECRET
 from transactions.models import Transaction
 
 NOTHING = Q(pk__in=())
+# Columns that a record's page does not show as they are.
+SHOWN_AS = {
+    "user_id": "user",
+    "transaction_date": "exact_date",
+    "transaction_amount": "amount",
+}
 
 
 @admin.register(Transaction)
 class TransactionAdmin(LoggedRecordAdmin, SearchedByUserAdmin, ExportAdmin, ReadOnlyAdmin):
     ordering = ("-transaction_date", "-id")
-    list_display = ("date", "user", "masked_name", "amount", "currency", "transaction_type")
+    list_display = ("date", "user", "masked_full_name", "amount", "currency", "transaction_type")
     list_filter = ("transaction_date", "transaction_type", CurrencyFilter)
     list_select_related = ("user",)
     search_help_text = (
@@ -41,13 +48,10 @@ class TransactionAdmin(LoggedRecordAdmin, SearchedByUserAdmin, ExportAdmin, Read
         return with_presence(super().get_queryset(request), "full_name", "description")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        names = ("clear_name", "clear_description")
-        if not may_open(request):
-            names = ("masked_name", "masked_description")
-        return (
-            *("id", "user", *names, "exact_date", "amount", "currency", "transaction_type"),
-            *("external_id", "wallet", "version", "created_at", "updated_at"),
-        )
+        """All that clients know, and the version."""
+        secret = "clear" if may_open(request) else "masked"
+        shown_as = SHOWN_AS | {name: f"{secret}_{name}" for name in SECRET}
+        return (*(shown_as.get(name, name) for name in NAMES), "version")
 
     def matching(self, request: HttpRequest, term: str) -> Q:
         found = self._with_ids_or_name(request, term)
@@ -80,7 +84,7 @@ class TransactionAdmin(LoggedRecordAdmin, SearchedByUserAdmin, ExportAdmin, Read
         return money_cell(sign * row.transaction_amount, row.currency)
 
     @admin.display(description="full name")
-    def masked_name(self, row: Transaction) -> str | None:
+    def masked_full_name(self, row: Transaction) -> str | None:
         return shown(row, "full_name", masked_name)
 
     @admin.display(description="description")
@@ -88,7 +92,7 @@ class TransactionAdmin(LoggedRecordAdmin, SearchedByUserAdmin, ExportAdmin, Read
         return shown(row, "description", lambda text: text and HIDDEN)
 
     @admin.display(description="full name")
-    def clear_name(self, row: Transaction) -> str | None:
+    def clear_full_name(self, row: Transaction) -> str | None:
         return shown(row, "full_name")
 
     @admin.display(description="description")

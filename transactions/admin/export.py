@@ -18,7 +18,7 @@ from fido.lib.api.downloads import download, require_chunks
 from fido.lib.staff.pages import AnyModelAdmin
 from fido.lib.values.errors import DomainError
 from transactions.exports import Export
-from transactions.file_formats import FORMATS
+from transactions.files.formats import FORMATS
 
 LIST, EXPORT = "admin:transactions_transaction_changelist", "admin:transactions_transaction_export"
 CSV = FORMATS["csv"]

@@ -16,7 +16,7 @@ from transactions import queries
 from transactions.api.rights import require_name_search
 from transactions.api.serializers import ExportSerializer
 from transactions.exports import Export
-from transactions.file_formats import FORMATS
+from transactions.files.formats import FORMATS
 
 NOT_BY_NAME = OpenApiResponse(description="Staff who may not open names do not search by them.")
 FILE = OpenApiResponse(OpenApiTypes.STR, description="One transaction a line, as they are listed.")

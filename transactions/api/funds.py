@@ -10,21 +10,20 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 
 from accounts.api.authentication import caller
-from accounts.models import MAX_NAME_LENGTH
 from accounts.wallets import queries
 from accounts.wallets.api.paths import wallet_at
 from accounts.wallets.models import Wallet
 from accounts.wallets.operations import require_decimals
 from fido.lib.api.conditional import json_answer
 from fido.lib.api.idempotency import Write, idempotent
-from fido.lib.api.serializers import HeldMoneyField, SignedMoneyField, StrictSerializer, Text
+from fido.lib.api.serializers import HeldMoneyField, SignedMoneyField, StrictSerializer
 from fido.lib.api.viewsets import BaseViewSet
 from fido.lib.values import clock, money
 from fido.lib.values.errors import NotFound
 from fido.lib.values.strict_json import json_bytes
 from transactions import operations
-from transactions.api.serializers import NULLABLE, TransactionSerializer, represent
-from transactions.models import MAX_DESCRIPTION_LENGTH, MAX_EXTERNAL_ID_LENGTH, Transaction
+from transactions.api.serializers import TransactionSerializer, free_text, represent
+from transactions.models import Transaction
 from transactions.operations import Draft
 
 TOO_LITTLE = OpenApiResponse(
@@ -37,9 +36,9 @@ class FundsSerializer(StrictSerializer):
     """What is added to a balance, or withdrawn."""
 
     amount = SignedMoneyField(help_text="Below zero to withdraw.")
-    full_name = Text(max_length=MAX_NAME_LENGTH, help_text="Default: the profile's.", **NULLABLE)
-    description = Text(max_length=MAX_DESCRIPTION_LENGTH, **NULLABLE)
-    external_id = Text(max_length=MAX_EXTERNAL_ID_LENGTH, **NULLABLE)
+    full_name = free_text("full_name")
+    description = free_text("description")
+    external_id = free_text("external_id")
 
 
 class FundsAnswer(serializers.Serializer[Any]):

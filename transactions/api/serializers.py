@@ -7,7 +7,6 @@ from uuid import UUID
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts.models import MAX_NAME_LENGTH
 from accounts.wallets import names
 from fido.lib.api.pagination import ListQuery
 from fido.lib.api.paths import MAX_BIGINT
@@ -22,16 +21,13 @@ from fido.lib.api.serializers import (
     StrictSerializer,
     Text,
 )
-from fido.lib.values import clock, money
-from fido.lib.values.crypto.masking import HIDDEN, masked_name
-from transactions.file_formats import FORMATS
-from transactions.models import (
-    MAX_DESCRIPTION_LENGTH,
-    MAX_EXTERNAL_ID_LENGTH,
-    Transaction,
-)
+from transactions.files import columns, formats
+from transactions.files.formats import FORMATS
+from transactions.models import Transaction
 
-NULLABLE: dict[str, Any] = {"required": False, "allow_null": True}
+# What each value of an answer is read from.
+READ = ["wallet_id" if name == "wallet" else name for name in columns.NAMES]
+_WALLET = columns.NAMES.index("wallet")
 
 
 # With an example: the docs' form would take the greatest number there is.
@@ -44,11 +40,15 @@ class UserIdField(serializers.IntegerField):
 class WalletField(Text):
     """A wallet's name; whether there is such a wallet is asked where its owner is known."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_length=names.MAX_LENGTH, **kwargs)
-
     def to_internal_value(self, data: Any) -> str:
         return names.normalised(super().to_internal_value(data))
+
+
+def free_text(name: str, field: type[Text] = Text) -> Text:
+    """The field of a column that people type."""
+    column = columns.BY_NAME[name]
+    options: dict[str, Any] = {"help_text": column.help_text} if column.help_text else {}
+    return field(max_length=columns.max_length(name), required=False, allow_null=True, **options)
 
 
 class TransactionSerializer(StrictSerializer):
@@ -56,14 +56,14 @@ class TransactionSerializer(StrictSerializer):
 
     id = serializers.UUIDField(read_only=True)
     user_id = UserIdField(help_text="The caller's unless staff or a service names another.")
-    full_name = Text(max_length=MAX_NAME_LENGTH, help_text="Default: the profile's.", **NULLABLE)
+    full_name = free_text("full_name")
     transaction_date = MomentField()
     transaction_amount = MoneyField()
     transaction_type = ChoiceField(choices=Transaction.Type.choices)
-    currency = CurrencyField(required=False, help_text="Default: the user's.")
-    description = Text(max_length=MAX_DESCRIPTION_LENGTH, **NULLABLE)
-    external_id = Text(max_length=MAX_EXTERNAL_ID_LENGTH, **NULLABLE)
-    wallet = WalletField(help_text="The name of the wallet whose balance it moves.", **NULLABLE)
+    currency = CurrencyField(required=False, help_text=columns.BY_NAME["currency"].help_text)
+    description = free_text("description")
+    external_id = free_text("external_id")
+    wallet = free_text("wallet", WalletField)
     created_at = serializers.DateTimeField(read_only=True)
     updated_at = serializers.DateTimeField(read_only=True)
 
@@ -110,9 +110,9 @@ class HistoryFilters(PeriodSerializer):
     currency = CurrencyField(required=False)
     min_amount = MoneyField(required=False)
     max_amount = MoneyField(required=False)
-    external_id = Text(max_length=MAX_EXTERNAL_ID_LENGTH, required=False)
-    full_name = Text(max_length=MAX_NAME_LENGTH, required=False)
-    wallet = WalletField(required=False)
+    external_id = Text(max_length=columns.max_length("external_id"), required=False)
+    full_name = Text(max_length=columns.max_length("full_name"), required=False)
+    wallet = WalletField(max_length=columns.max_length("wallet"), required=False)
     user_id = UserIdField(help_text="Staff only.")
     order = ChoiceField(
         choices=["-transaction_date", "transaction_date"],
@@ -134,26 +134,18 @@ class ExportSerializer(HistoryFilters):
 def represent(row: Transaction, wallets: Mapping[UUID, str]) -> dict[str, Any]:
     """The answer's fields, as TransactionSerializer declares them.
 
-    `wallets` are the names by id. By hand: twelve field objects a row are most of the time of a
-    history page.
+    `wallets` are the names by id. Without the serializer: its field objects are most of the time
+    of a history page.
     """
-    return {
-        "id": str(row.pk),
-        "user_id": row.user_id,
-        "full_name": row.full_name,
-        "transaction_date": clock.text(row.transaction_date),
-        "transaction_amount": money.text(row.transaction_amount, row.currency),
-        "transaction_type": row.transaction_type,
-        "currency": row.currency,
-        "description": row.description,
-        "external_id": row.external_id,
-        "wallet": row.wallet_id and wallets[row.wallet_id],
-        "created_at": clock.text(row.created_at),
-        "updated_at": clock.text(row.updated_at),
-    }
+    return dict(zip(columns.NAMES, formats.in_clear(_values(row, wallets)), strict=True))
 
 
 def represent_masked(row: Transaction, wallets: Mapping[UUID, str]) -> dict[str, Any]:
     """Somebody else's transaction in a list, or for staff who may not open names."""
-    masked = {"full_name": masked_name(row.full_name), "description": row.description and HIDDEN}
-    return represent(row, wallets) | masked
+    return dict(zip(columns.NAMES, formats.masked(_values(row, wallets)), strict=True))
+
+
+def _values(row: Transaction, wallets: Mapping[UUID, str]) -> list[Any]:
+    values = [getattr(row, name) for name in READ]
+    values[_WALLET] = row.wallet_id and wallets[row.wallet_id]
+    return values

@@ -33,6 +33,7 @@ from transactions.api.serializers import (
     represent_masked,
 )
 from transactions.api.wallets import resolve, resolve_edit
+from transactions.files.columns import NULLABLE
 from transactions.models import Transaction, TransactionQuerySet
 from transactions.operations import Draft
 
@@ -46,6 +47,8 @@ TAKEN_OR_IN_FLIGHT = OpenApiResponse(
     description="There is a transaction with this external_id; or the wallet holds too little, or"
     " is closed; or a request with this Idempotency-Key is being worked on."
 )
+# What PUT makes null where it is left out; the name becomes the profile's.
+NULLED = ["wallet_id" if name == "wallet" else name for name in NULLABLE if name != "full_name"]
 # The permission that each action asks for, where the transaction is somebody else's.
 VERBS = {"update": "change", "partial_update": "change", "destroy": "delete"}
 
@@ -178,7 +181,7 @@ class TransactionViewSet(ListMixin, CreateMixin, RetrieveMixin, UpdateMixin, Des
         """Makes of the values all that PUT writes."""
         if "transaction_date" not in self.request.data:
             del values["transaction_date"]  # kept by not writing it: an edit may have come since
-        for name in ("description", "external_id", "wallet_id"):
+        for name in NULLED:
             values.setdefault(name, None)
         owner = row.user
         # Where the profile's name cannot be read just now, the row keeps what it has.

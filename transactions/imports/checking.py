@@ -17,13 +17,15 @@ from typing import Any
 from accounts.wallets import names
 from fido.lib.values import clock, money
 from fido.lib.values.strict_json import read_json
-from transactions.csv_format import FREE_TEXT, bare
-from transactions.imports.layout import COLUMNS, CSV, OPTIONAL, REQUIRED, Layout
+from transactions.files.armour import bare
+from transactions.files.columns import FREE_TEXT, NAMES, OPTIONAL, REQUIRED, max_length
+from transactions.imports.layout import CSV, Layout
 from transactions.imports.reading import Raw, Unreadable
 
 # What a transaction is made of, by column: checked, in Python's types.
 Values = dict[str, Any]
 TYPES = ("credit", "debit")
+_REQUIRED, _KNOWN = frozenset(REQUIRED), frozenset(NAMES)
 # 1.234 is a thousand and more to whoever writes 0,50.
 _THOUSANDS = re.compile(r"-?\d{1,3}(\.\d{3})+(,\d*)?")
 _GROUPED = "Thousands are written without a point: 1234,50."
@@ -50,17 +52,11 @@ class Refused(ValueError):
 class Checker:
     """Turns what a file holds into rows.
 
-    `defaults` stand for what a row leaves out: `full_name` and `currency`. `lengths` are the
-    greatest of the text columns, in characters. `wallets` are the ids of the user's, by name.
+    `defaults` stand for what a row leaves out: `full_name` and `currency`. `wallets` are the ids
+    of the user's, by name.
     """
 
-    def __init__(
-        self,
-        layout: Layout,
-        defaults: Values,
-        lengths: Mapping[str, int],
-        wallets: Mapping[str, str],
-    ) -> None:
+    def __init__(self, layout: Layout, defaults: Values, wallets: Mapping[str, str]) -> None:
         self._layout = layout
         self._defaults = dict.fromkeys(OPTIONAL) | defaults
         with_comma = layout.form == CSV and layout.separator == ";"
@@ -72,8 +68,8 @@ class Checker:
         }
         self._parsers: dict[str, Callable[[Any], Any]] = {
             **{name: partial(_present, parse=parse) for name, parse in required.items()},
-            **{name: partial(_text, length=lengths[name]) for name in FREE_TEXT},
-            "wallet": partial(_wallet, length=lengths["wallet"], wallets=wallets),
+            **{name: partial(_text, length=max_length(name)) for name in FREE_TEXT},
+            "wallet": partial(_wallet, length=max_length("wallet"), wallets=wallets),
         }
 
     def check(self, raw: Raw) -> Values | list[Fault]:
@@ -97,10 +93,9 @@ class Checker:
                 values[name] = parse(value)
             except ValueError as error:
                 faults += _faults(name, error)
-        if not given.keys() >= REQUIRED:
-            missing = sorted(REQUIRED - given.keys())
+        if missing := sorted(_REQUIRED - given.keys()):
             faults += [Fault(name, "required", "This field is required.") for name in missing]
-        if not given.keys() <= COLUMNS:
+        if not given.keys() <= _KNOWN:
             faults.append(Fault("", "unknown", "There is a field that is not known."))
         return values, faults
 

@@ -5,11 +5,12 @@ Runs in processes of its own (see `lanes`), because encryption is most of an imp
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from operator import itemgetter
+from typing import Any
 from uuid import UUID
 
 from cryptography.fernet import Fernet
@@ -17,15 +18,16 @@ from cryptography.fernet import Fernet
 from fido.lib.values import clock, money
 from fido.lib.values.crypto.blind import digest, normalised_name
 from fido.lib.values.ids import Block
+from transactions.files.columns import IMPORTABLE, SECRET
 from transactions.imports.checking import Checker, Fault, Values
 from transactions.imports.layout import Layout
 from transactions.imports.reading import Record
 
 # The order of the cells in each line.
 COLUMNS = (
-    *("id", "user_id", "full_name", "full_name_index", "description"),
-    *("transaction_date", "transaction_amount", "transaction_type", "currency"),
-    *("external_id", "wallet_id", "version", "created_at", "updated_at"),
+    *("id", "user_id", "full_name_index"),
+    *("wallet_id" if name == "wallet" else name for name in IMPORTABLE),
+    *("version", "created_at", "updated_at"),
 )
 NULL = "\\N"
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
@@ -40,7 +42,6 @@ class Recipe:
     layout: Layout
     user_id: int
     defaults: Values
-    lengths: dict[str, int]
     wallets: dict[str, str]
     fernet_key: str
     index_key: bytes
@@ -91,8 +92,11 @@ class Encoded:
 class Encoder:
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
-        self._checker = Checker(recipe.layout, recipe.defaults, recipe.lengths, recipe.wallets)
+        self._checker = Checker(recipe.layout, recipe.defaults, recipe.wallets)
         self._fernet = Fernet(recipe.fernet_key)
+        self._cells: dict[str, Callable[[Any], str]] = {
+            name: self._token if name in SECRET else _CELLS.get(name, _text) for name in IMPORTABLE
+        }
 
     def encode(
         self,
@@ -128,23 +132,9 @@ class Encoder:
         return encoded
 
     def _line(self, values: Values, now: str, id_: UUID) -> str:
-        recipe, name, external_id = self._recipe, values["full_name"], values["external_id"]
-        cells = (
-            str(id_),
-            str(recipe.user_id),
-            self._token(name),
-            self._index(name),
-            self._token(values["description"]),
-            values["transaction_date"].isoformat(),
-            f"{values['transaction_amount']:f}",
-            values["transaction_type"],
-            values["currency"],
-            NULL if external_id is None else external_id.translate(_ESCAPES),
-            values["wallet"] or NULL,
-            "1",
-            now,
-            now,
-        )
+        cells = [str(id_), str(self._recipe.user_id), self._index(values["full_name"])]
+        cells += [cell(values[name]) for name, cell in self._cells.items()]
+        cells += ["1", now, now]
         return "\t".join(cells) + "\n"
 
     def _token(self, text: str | None) -> str:
@@ -156,6 +146,16 @@ class Encoder:
             return NULL
         recipe = self._recipe
         return "\\\\x" + digest(recipe.index_key, recipe.index_label, normalised_name(name)).hex()
+
+
+def _text(value: str | None) -> str:
+    return NULL if value is None else value.translate(_ESCAPES)
+
+
+_CELLS: dict[str, Callable[[Any], str]] = {
+    "transaction_date": datetime.isoformat,
+    "transaction_amount": "{:f}".format,
+}
 
 
 def _first(values: Values, seen: set[str]) -> Values | list[Fault]:

@@ -3,15 +3,8 @@
 import csv
 
 from fido.lib.values.errors import DomainError, Kind
-from transactions.imports.layout import (
-    COLUMNS,
-    CSV,
-    NDJSON,
-    OPTIONAL,
-    REQUIRED,
-    SEPARATORS,
-    Layout,
-)
+from transactions.files.columns import IMPORTABLE, NAMES, REQUIRED
+from transactions.imports.layout import CSV, NDJSON, SEPARATORS, Layout
 
 
 class UploadRefused(DomainError):
@@ -47,12 +40,13 @@ def layout_of(first_line: str) -> Layout:
 
 def _require_columns(columns: tuple[str, ...]) -> None:
     for number, name in enumerate(columns, start=1):
-        if name not in COLUMNS:
-            known = ", ".join(sorted(REQUIRED | OPTIONAL))
+        # All that an export has. What is imported gets its own id, user and times.
+        if name not in NAMES:
+            known = ", ".join(sorted(IMPORTABLE))
             detail = f"Column {number} of the first line is none of: {known}."
             raise UploadRefused("unknown-column", detail)
     if len(set(columns)) != len(columns):
         raise UploadRefused("repeated-column", "The header names a column twice.")
-    if missing := sorted(REQUIRED - set(columns)):
+    if missing := sorted(set(REQUIRED) - set(columns)):
         detail = f"The header lacks: {', '.join(missing)}."
         raise UploadRefused("missing-column", detail)

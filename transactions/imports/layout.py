@@ -7,12 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from transactions import csv_format
-
-REQUIRED = frozenset({"transaction_date", "transaction_amount", "transaction_type"})
-OPTIONAL = frozenset({"full_name", "currency", "description", "external_id", "wallet"})
-# All that an export has. What is imported gets its own id, user and times.
-COLUMNS = frozenset(csv_format.COLUMNS)
 CSV, NDJSON = "csv", "ndjson"
 SEPARATORS = (",", ";")
 BOM = "\ufeff"

@@ -10,8 +10,7 @@ from itertools import islice
 
 from django.conf import settings
 
-from accounts.models import MAX_NAME_LENGTH, User
-from accounts.wallets import names
+from accounts.models import User
 from accounts.wallets import queries as wallets
 from fido.lib.values.crypto.fields import blind_index
 from transactions.imports import operations, spool
@@ -20,17 +19,11 @@ from transactions.imports.lanes import Lanes
 from transactions.imports.layout import Layout
 from transactions.imports.models import Import
 from transactions.imports.reading import batches, records
-from transactions.models import MAX_DESCRIPTION_LENGTH, MAX_EXTERNAL_ID_LENGTH, Transaction
+from transactions.models import Transaction
 
 logger = logging.getLogger(__name__)
 
 BATCH_ROWS = 5_000
-LENGTHS = {
-    "full_name": MAX_NAME_LENGTH,
-    "description": MAX_DESCRIPTION_LENGTH,
-    "external_id": MAX_EXTERNAL_ID_LENGTH,
-    "wallet": names.MAX_LENGTH,
-}
 
 
 def _unheard(rows: int) -> None:
@@ -91,7 +84,6 @@ def _recipe(owner: User, layout: Layout) -> Recipe:
         layout=layout,
         user_id=owner.pk,
         defaults={"currency": owner.currency, "full_name": owner.full_name},
-        lengths=LENGTHS,
         wallets={name: str(id_) for name, id_ in wallets.open_ids(owner.pk).items()},
         fernet_key=settings.FERNET_KEYS[0],
         index_key=settings.BLIND_INDEX_KEYS[0],

@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from rest_framework import serializers
 
-from accounts.models import MAX_NAME_LENGTH
+from accounts.limits import MAX_NAME_LENGTH
 from accounts.rates.table import COLUMNS, text
 from accounts.wallets import names
 from accounts.wallets.conversion import Converted

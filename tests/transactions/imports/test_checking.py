@@ -18,11 +18,11 @@ from tests.factories import wallet
 from tests.imports import imported
 from tests.wallets import held
 from transactions.api.serializers import TransactionSerializer
-from transactions.csv_format import FREE_TEXT, armoured
+from transactions.files.armour import armoured
+from transactions.files.columns import FREE_TEXT, OPTIONAL, REQUIRED
 from transactions.imports.checking import Checker, Fault
-from transactions.imports.layout import CSV, NDJSON, OPTIONAL, REQUIRED, Layout
+from transactions.imports.layout import CSV, NDJSON, Layout
 from transactions.imports.reading import records
-from transactions.imports.running import LENGTHS
 from transactions.models import Transaction
 
 DEFAULTS = {"currency": "JPY", "full_name": "Jane Doe"}
@@ -107,7 +107,7 @@ def kebab(code: str) -> str:
 
 
 def by_import(raw: Any, layout: Layout | None = None) -> Verdict:
-    checked = Checker(layout or Layout(NDJSON), DEFAULTS, LENGTHS, WALLETS).check(raw)
+    checked = Checker(layout or Layout(NDJSON), DEFAULTS, WALLETS).check(raw)
     return checked if isinstance(checked, dict) else {(f.column, f.code) for f in checked}
 
 
@@ -265,7 +265,7 @@ def test_thousands_are_refused_where_semicolons_separate(cell: str) -> None:
     cells = {"transaction_date": "2026-01-31", "transaction_type": "debit", "currency": "KWD"}
     raw, layout = row_of(cells | {"transaction_amount": cell}, ";")
 
-    (fault,) = Checker(layout, DEFAULTS, LENGTHS, WALLETS).check(raw)
+    (fault,) = Checker(layout, DEFAULTS, WALLETS).check(raw)
 
     detail = "Thousands are written without a point: 1234,50."
     assert fault == Fault("transaction_amount", "invalid", detail)
@@ -304,7 +304,7 @@ def test_a_line_that_is_no_json_object_is_malformed(line: str) -> None:
 def test_unknown_fields_are_told_once_and_never_by_name() -> None:
     line = line_of(VALID | {f"Jane Doe {number}": "1" for number in range(500)})
 
-    checked = Checker(Layout(NDJSON), DEFAULTS, LENGTHS, WALLETS).check(line)
+    checked = Checker(Layout(NDJSON), DEFAULTS, WALLETS).check(line)
 
     assert checked == [Fault("", "unknown", "There is a field that is not known.")]
 

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from accounts.models import User
 from fido.lib.api.paths import MAX_BIGINT
 from fido.lib.values.errors import DomainError
+from transactions.files import columns
 from transactions.imports.intake import Intake
 
 
@@ -25,8 +26,7 @@ class UploadForm(forms.Form):
     file = forms.FileField(
         required=False,
         widget=forms.FileInput(attrs={"required": True}),
-        help_text="CSV or NDJSON in UTF-8, with the columns transaction_date, transaction_amount, "
-        "transaction_type and, as wanted, full_name, currency, description and external_id.",
+        help_text=f"CSV or NDJSON in UTF-8. {columns.sentence()}",
     )
 
     def clean_user_id(self) -> User:

@@ -19,16 +19,16 @@ from fido.lib.values.errors import NotFound
 from fido.lib.values.ids import new_id
 from fido.lib.values.strict_json import json_bytes
 from transactions.api.rights import owner_named
+from transactions.files import columns
 from transactions.imports import operations, queries
 from transactions.imports.api.serializers import ImportAnswer, UploadFields, represent
 from transactions.imports.intake import Intake
 from transactions.imports.models import Import
 from transactions.imports.submission import submitted
 
-TAKES_IN = """Takes in a CSV or NDJSON file; a worker makes transactions of it.
+TAKES_IN = f"""Takes in a CSV or NDJSON file; a worker makes transactions of it.
 
-Columns: transaction_date, transaction_amount, transaction_type, and as wanted full_name,
-currency, description, external_id, wallet. Ask the Location how far it has come."""
+{columns.sentence()} Ask the Location how far it has come."""
 REFUSED = OpenApiResponse(description="The file cannot be read, or a field has a bad value.")
 TOO_LARGE = OpenApiResponse(description="The file is larger than imports may be.")
 NO_FORM = OpenApiResponse(description="The body is no multipart form.")

@@ -1,23 +1,6 @@
-"""How transactions stand in a CSV file: its columns, and text that no spreadsheet executes."""
+"""Text in a CSV file that no spreadsheet executes."""
 
 import re
-
-COLUMNS = (
-    "id",
-    "user_id",
-    "full_name",
-    "transaction_date",
-    "transaction_amount",
-    "transaction_type",
-    "currency",
-    "description",
-    "external_id",
-    "wallet",
-    "created_at",
-    "updated_at",
-)
-# Those that hold what people have typed: armoured in a file, and made bare when it is read.
-FREE_TEXT = ("full_name", "description", "external_id", "wallet")
 
 # What follows may be taken for a formula: the signs by which one begins, also full-width, behind
 # apostrophes of ours and characters that nobody sees.

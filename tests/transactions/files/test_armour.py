@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transactions.csv_format import armoured, bare
+from transactions.files.armour import armoured, bare
 
 FORMULA_SIGNS = "=+-@＝＋－＠"
 # Mostly what matters, so that it meets: any other character is drawn beside it.

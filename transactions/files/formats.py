@@ -8,17 +8,18 @@ from typing import Any
 
 from fido.lib.values import clock, money
 from fido.lib.values.crypto.masking import HIDDEN, masked_name
-from transactions.csv_format import COLUMNS, FREE_TEXT, armoured
+from transactions.files.armour import armoured
+from transactions.files.columns import FREE_TEXT, NAMES, SECRET
 
-# A row's values in the order of COLUMNS, decrypted.
+# A row's values in the order of NAMES, decrypted.
 Row = Sequence[Any]
 
 # A masked name is no name, so it does not stand under that column: an import would take it.
-MASKED_COLUMNS = tuple(
-    f"masked_{name}" if name in {"full_name", "description"} else name for name in COLUMNS
-)
-_NAME, _DESCRIPTION = COLUMNS.index("full_name"), COLUMNS.index("description")
-_FREE_TEXT = [COLUMNS.index(name) for name in FREE_TEXT]
+MASKED_NAMES = tuple(f"masked_{name}" if name in SECRET else name for name in NAMES)
+_ID, _NAME, _DESCRIPTION = (NAMES.index(name) for name in ("id", "full_name", "description"))
+_AMOUNT, _CURRENCY = NAMES.index("transaction_amount"), NAMES.index("currency")
+_TIMES = [NAMES.index(name) for name in ("transaction_date", "created_at", "updated_at")]
+_FREE_TEXT = [NAMES.index(name) for name in FREE_TEXT]
 
 
 @dataclass(frozen=True)
@@ -31,27 +32,19 @@ class FileFormat:
     lines: Callable[[Sequence[str], list[list[Any]]], bytes]
 
 
-def answered(row: Row) -> list[Any]:
+def in_clear(row: Row) -> list[Any]:
     """The values as the API answers them."""
-    id_, user_id, name, date, amount, kind, currency, description, *ids, created, updated = row
-    return [
-        str(id_),
-        user_id,
-        name,
-        clock.text(date),
-        money.text(amount, currency),
-        kind,
-        currency,
-        description,
-        *ids,
-        clock.text(created),
-        clock.text(updated),
-    ]
+    values = list(row)
+    values[_ID] = str(row[_ID])
+    values[_AMOUNT] = money.text(row[_AMOUNT], row[_CURRENCY])
+    for place in _TIMES:
+        values[place] = clock.text(row[place])
+    return values
 
 
 def masked(row: Row) -> list[Any]:
     """The same, with names as those see them who may not read them."""
-    values = answered(row)
+    values = in_clear(row)
     values[_NAME] = masked_name(values[_NAME])
     values[_DESCRIPTION] = values[_DESCRIPTION] and HIDDEN
     return values
