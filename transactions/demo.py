@@ -29,6 +29,7 @@ class Habit:
     """Something bought with a `chance` on each of some weekdays, for a price in whole units."""
 
     what: tuple[str, ...]
+    category: str
     cheapest: int
     dearest: int
     chance: float
@@ -125,16 +126,24 @@ PEOPLE = (
 )
 
 HABITS = (
-    Habit(("Groceries", "Market", "Bakery"), 6, 96, chance=0.33),
-    Habit(("Coffee", "Lunch", "Bus"), 2, 18, chance=0.16, weekdays=WORKING_DAYS),
+    Habit(("Groceries", "Market", "Bakery"), "groceries", 6, 96, chance=0.33),
+    Habit(("Coffee", "Lunch", "Bus"), "everyday", 2, 18, chance=0.16, weekdays=WORKING_DAYS),
     Habit(
         ("Dinner out", "Cinema", "Concert", "Drinks with friends", "Museum"),
+        "going out",
         9,
         120,
         chance=0.55,
         weekdays=WEEKEND,
     ),
-    Habit(("Clothes", "Books", "Garden", "Electronics"), 15, 260, chance=0.05, refunded=0.2),
+    Habit(
+        ("Clothes", "Books", "Garden", "Electronics"),
+        "shopping",
+        15,
+        260,
+        chance=0.05,
+        refunded=0.2,
+    ),
 )
 
 
@@ -166,13 +175,17 @@ def salary_day(month: date) -> date:
 def _monthly(person: Person, days: list[date]) -> Iterator[Draft]:
     for day in days:
         if day == salary_day(day):
-            yield _draft(_hour(day, 6), CREDIT, Decimal(person.salary), person.currency, "Salary")
+            salary = _draft(
+                _hour(day, 6), CREDIT, Decimal(person.salary), person.currency, "Salary"
+            )
+            yield replace(salary, category="income")
         if day.day == 1:
             rent = _draft(_hour(day, 7), DEBIT, Decimal(person.rent), person.currency, "Rent")
-            yield replace(rent, full_name=person.landlord)
+            yield replace(rent, full_name=person.landlord, category="housing")
         for number, (what, price) in enumerate(person.subscriptions):
             if day.day == FIRST_SUBSCRIPTION_DAY + DAYS_BETWEEN_SUBSCRIPTIONS * number:
-                yield _draft(_hour(day, 3), DEBIT, Decimal(price), person.currency, what)
+                due = _draft(_hour(day, 3), DEBIT, Decimal(price), person.currency, what)
+                yield replace(due, category="subscriptions")
 
 
 def _bought(person: Person, days: list[date], random: Random) -> Iterator[Draft]:
@@ -182,6 +195,7 @@ def _bought(person: Person, days: list[date], random: Random) -> Iterator[Draft]
                 price = _price(random, habit.cheapest, habit.dearest, person.currency)
                 what = random.choice(habit.what)
                 bought = _draft(_daytime(random, day), DEBIT, price, person.currency, what)
+                bought = replace(bought, category=habit.category)
                 yield bought
                 if random.random() < habit.refunded:
                     yield _refund(bought, timedelta(days=random.randint(2, 14)))
@@ -202,7 +216,8 @@ def _abroad(person: Person, days: list[date], random: Random) -> Iterator[Draft]
             for what in random.sample(("Hotel", "Dinner", "Train", "Museum", "Souvenirs"), k=2):
                 price = _price(random, trip.cheapest, trip.dearest, trip.currency)
                 where = f"{what} in {trip.place}"
-                yield _draft(_daytime(random, day), DEBIT, price, trip.currency, where)
+                spent = _draft(_daytime(random, day), DEBIT, price, trip.currency, where)
+                yield replace(spent, category="travel")
 
 
 def _draft(moment: datetime, kind: str, amount: Decimal, currency: str, what: str) -> Draft:

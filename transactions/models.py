@@ -81,6 +81,12 @@ class Transaction(models.Model):
         db_index=False,
         help_text="Whose balance it moves.",
     )
+    category = models.CharField(  # noqa: DJ001 - null is none, and "" is no category
+        max_length=columns.max_length("category"),
+        null=True,
+        blank=True,
+        help_text=columns.BY_NAME["category"].help_text,
+    )
     version = models.BigIntegerField(default=1, help_text="One more with each edit.")
     created_at = models.DateTimeField(default=clock.now)
     updated_at = models.DateTimeField(default=clock.now)
@@ -109,11 +115,16 @@ class Transaction(models.Model):
                 fields=["user", "currency", "transaction_type", "transaction_date", "id"],
                 name="history_by_currency_and_type",
             ),
-            # Most transactions are in no wallet, and pay nothing for this one.
+            # A transaction without a wallet or a category pays nothing for these two.
             models.Index(
                 fields=["user", "wallet", "transaction_date", "id"],
                 condition=Q(wallet__isnull=False),
                 name="history_by_wallet",
+            ),
+            models.Index(
+                fields=["user", "category", "transaction_date", "id"],
+                condition=Q(category__isnull=False),
+                name="history_by_category",
             ),
             # For amounts that few have; for those that many have, the history's order is better.
             models.Index(fields=["user", "transaction_amount"], name="history_by_amount"),
@@ -154,6 +165,10 @@ class Transaction(models.Model):
             models.CheckConstraint(
                 name="external_id_is_not_empty",
                 condition=Q(external_id__isnull=True) | ~Q(external_id=""),
+            ),
+            models.CheckConstraint(
+                name="category_is_not_empty",
+                condition=Q(category__isnull=True) | ~Q(category=""),
             ),
             models.CheckConstraint(
                 name="index_goes_with_name",

@@ -62,6 +62,7 @@ class Draft:
     description: str | None = None
     external_id: str | None = None
     wallet_id: UUID | None = None
+    category: str | None = None
 
     @classmethod
     def of(cls, owner: User, values: dict[str, Any]) -> Draft:

@@ -18,6 +18,7 @@ LOOKUPS = {
     "transaction_type": "transaction_type",
     "currency": "currency",
     "external_id": "external_id",
+    "category": "category",
     "min_amount": "transaction_amount__gte",
     "max_amount": "transaction_amount__lte",
 }

@@ -98,6 +98,43 @@ def test_every_file_that_is_named_exists(document: Path) -> None:
     assert missing == []
 
 
+def _steps(title: str) -> list[str]:
+    """The numbered steps under a heading of docs/development.md."""
+    text = (PROJECT / "docs" / "development.md").read_text()
+    section = text.partition(f"## {title}\n")[2].partition("\n## ")[0]
+    return re.findall(r"^\d\. (.+)$", section, re.MULTILINE)
+
+
+@pytest.mark.parametrize("title", ["Add a field", "Add a rule", "Add a route"])
+def test_a_newcomers_change_has_at_most_eight_places(title: str) -> None:
+    assert 2 < len(_steps(title)) <= 8
+
+
+@pytest.mark.parametrize("step", _steps("Add a field"), ids=lambda step: step[:30])
+def test_each_place_of_a_field_has_the_one_of_the_example(step: str) -> None:
+    for place in re.findall(r"`([\w./-]+(?:\.py|\.md|/))`", step)[:1]:
+        path = PROJECT / place
+        files = sorted(path.glob("*.py")) if path.is_dir() else [path]
+        assert any("category" in file.read_text() for file in files), place
+
+
+def test_the_field_of_the_example_stands_in_no_other_place() -> None:
+    told = {place for step in _steps("Add a field") for place in re.findall(r"`([\w./]+)`", step)}
+    more = {"transactions/demo.py", "transactions/api/funds.py"}  # which choose to give it
+    code = [file for app in CODE for file in sorted((PROJECT / app).rglob("*.py"))]
+    found = {
+        str(file.relative_to(PROJECT))
+        for file in code
+        if re.search(r"\bcategory\b(?!\()", file.read_text())
+    }
+
+    assert {
+        path
+        for path in found - told - more
+        if not path.startswith(("transactions/migrations/", "analytics/"))
+    } == set()
+
+
 @pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md"])
 def test_every_route_that_is_named_exists(name: str) -> None:
     routes = set(ROUTE_IN_TEXT.findall((PROJECT / name).read_text())) - {"/api/v1"}

@@ -111,7 +111,7 @@ def test_csv_is_that_of_rfc_4180(ada: ApiClient) -> None:
     assert head == ",".join(COLUMNS)
     assert line == (
         f"{row.pk},{ada.user_id},'=cmd(),2026-01-31T12:00:00Z,10.00,credit,USD,"
-        f'"He said ""no"",\nthen left",,,{times[0]},{times[1]}'
+        f'"He said ""no"",\nthen left",,,,{times[0]},{times[1]}'
     )
     assert end == ""
 

@@ -39,6 +39,7 @@ class FundsSerializer(StrictSerializer):
     full_name = free_text("full_name")
     description = free_text("description")
     external_id = free_text("external_id")
+    category = free_text("category")
 
 
 class FundsAnswer(serializers.Serializer[Any]):

@@ -64,6 +64,7 @@ class TransactionSerializer(StrictSerializer):
     description = free_text("description")
     external_id = free_text("external_id")
     wallet = free_text("wallet", WalletField)
+    category = free_text("category")
     created_at = serializers.DateTimeField(read_only=True)
     updated_at = serializers.DateTimeField(read_only=True)
 
@@ -113,6 +114,7 @@ class HistoryFilters(PeriodSerializer):
     external_id = Text(max_length=columns.max_length("external_id"), required=False)
     full_name = Text(max_length=columns.max_length("full_name"), required=False)
     wallet = WalletField(max_length=columns.max_length("wallet"), required=False)
+    category = Text(max_length=columns.max_length("category"), required=False)
     user_id = UserIdField(help_text="Staff only.")
     order = ChoiceField(
         choices=["-transaction_date", "transaction_date"],

@@ -53,6 +53,7 @@ COLUMNS = (
     _free_text("description", 1000, secret=True),
     _free_text("external_id", 255),
     _free_text("wallet", names.MAX_LENGTH, "The name of the wallet whose balance it moves."),
+    _free_text("category", 50, "What it was for, in the client's own words."),
     Column(name="created_at", importable=False),
     Column(name="updated_at", importable=False),
 )
