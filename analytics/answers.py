@@ -4,8 +4,9 @@ from datetime import date
 from typing import Any
 
 from analytics import queries
+from analytics.breakdown import Breakdown
 from analytics.headline import headline
-from analytics.queries import Interval, Line, Summary
+from analytics.queries import Interval, Line
 from fido.lib.cache.answers import Answer, Body
 from fido.lib.values import clock, money
 from fido.lib.values.clock import Period
@@ -46,10 +47,29 @@ def analytics_body(user_id: int, period: Period, currency: str | None) -> Body:
         "full_name": summary.full_name,
         "period": _period(period),
         "total_transactions": summary.count,
-        **_busiest(summary),
+        **_busiest(summary.busiest),
         "currency": reporting,
         **headline(summary.lines, reporting),
         "by_currency": [_line(line) for line in summary.lines],
+    }
+
+
+def breakdown_body(subject_id: int | None, found: Breakdown, period: Period, currency: str) -> Body:
+    """What the found transactions add up to, as the analytics answer says it, and by category.
+
+    `subject_id` is None where they are everybody's; `currency` is taken where they are of several.
+    """
+    reporting = found.lines[0].currency if len(found.lines) == 1 else currency
+    return {
+        "user_id": subject_id,
+        "full_name": found.full_name,
+        "period": _period(period),
+        "total_transactions": sum(line.count for line in found.lines),
+        **_busiest(found.busiest),
+        "currency": reporting,
+        **headline(found.lines, reporting),
+        "by_currency": [_line(line) for line in found.lines],
+        "by_category": [_category(name, lines) for name, lines in found.categories.items()],
     }
 
 
@@ -78,8 +98,16 @@ def _period(period: Period) -> dict[str, str | None]:
     }
 
 
-def _busiest(summary: Summary) -> Body:
-    day, day_count = summary.busiest or (None, 0)
+def _category(name: str | None, lines: list[Line]) -> Body:
+    return {
+        "category": name,
+        "total_transactions": sum(line.count for line in lines),
+        "by_currency": [_line(line) for line in lines],
+    }
+
+
+def _busiest(busiest: tuple[date, int] | None) -> Body:
+    day, day_count = busiest or (None, 0)
     return {"busiest_day": day and day.isoformat(), "busiest_day_transactions": day_count}
 
 

@@ -129,8 +129,8 @@ def series(*, user_id: int, period: Period, interval: Interval) -> dict[date, li
         raise SeriesTooLong()
     sums: dict[date, dict[str, Line]] = defaultdict(dict)
     for day, *values in found:
-        _add(sums[_interval_start(day, interval)], Line(*values))
-    return {day: _in_order(sums[day]) for day in sorted(sums)}
+        add_line(sums[_interval_start(day, interval)], Line(*values))
+    return {day: in_order(sums[day]) for day in sorted(sums)}
 
 
 def most_active_users(limit: int) -> list[int]:
@@ -210,7 +210,7 @@ def _by_day(rows: QuerySet[Transaction]) -> Any:
     return days.values_list("on", "currency").annotate(**MOVED)
 
 
-def _exact(*names: str) -> dict[str, Any]:
+def as_text(*names: str) -> dict[str, Any]:
     # As text: psycopg reads a JSON number as a float.
     return {name: Cast(name, TextField()) for name in names}
 
@@ -218,7 +218,7 @@ def _exact(*names: str) -> dict[str, Any]:
 def _lines(totals: QuerySet[DailyTotals]) -> Any:
     rows: Any = totals.values("currency").annotate(**TOTALS)
     return rows.filter(n__gt=0).values_list(
-        JSONObject(currency="currency", **_exact("n", "in_", "out"))
+        JSONObject(currency="currency", **as_text("n", "in_", "out"))
     )
 
 
@@ -229,7 +229,7 @@ def _busiest(totals: QuerySet[DailyTotals]) -> Any:
 
 def _edge_lines(user_id: int, parts: Split) -> Any:
     rows = _by_day(_edge_rows(user_id, parts))
-    return rows.values_list(JSONObject(day="on", currency="currency", **_exact("n", "in_", "out")))
+    return rows.values_list(JSONObject(day="on", currency="currency", **as_text("n", "in_", "out")))
 
 
 def _summary(row: dict[str, Any]) -> Summary:
@@ -237,7 +237,7 @@ def _summary(row: dict[str, Any]) -> Summary:
     busy: dict[date, int] = defaultdict(int)
     edges = row.get("edges", [])
     for part in [*row["lines"], *edges]:
-        _add(lines, _line(part))
+        add_line(lines, line_of(part))
     for part in edges:
         busy[date.fromisoformat(part["day"])] += int(part["n"])
     if row["busiest"]:
@@ -245,23 +245,23 @@ def _summary(row: dict[str, Any]) -> Summary:
     return Summary(
         full_name=row["full_name"],
         currency=row["currency"],
-        lines=_in_order(lines),
+        lines=in_order(lines),
         # Most transactions first; of equal days the latest.
         busiest=max(busy.items(), key=lambda item: (item[1], item[0]), default=None),
     )
 
 
-def _line(part: dict[str, Any]) -> Line:
+def line_of(part: dict[str, Any]) -> Line:
     credit, debit = Decimal(part["in_"]), Decimal(part["out"])
     return Line(part["currency"], int(part["n"]), credit, debit)
 
 
-def _add(lines: dict[str, Line], line: Line) -> None:
+def add_line(lines: dict[str, Line], line: Line) -> None:
     present = lines.get(line.currency)
     lines[line.currency] = present + line if present else line
 
 
-def _in_order(lines: dict[str, Line]) -> list[Line]:
+def in_order(lines: dict[str, Line]) -> list[Line]:
     return [lines[currency] for currency in sorted(lines)]
 
 

@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from fido.lib.api.serializers import ChoiceField, CurrencyField, DayField, PeriodSerializer
 from fido.lib.values import clock
+from transactions.api.serializers import HistoryFilters
 
 
 class AnalyticsQuery(PeriodSerializer):
@@ -21,6 +22,12 @@ class AnalyticsQuery(PeriodSerializer):
             raise serializers.ValidationError({"transaction_date": message})
         attrs = super().validate(attrs)
         return attrs | {"period": clock.whole_day(day)} if day else attrs
+
+
+class FoundQuery(HistoryFilters):
+    """The filters of the list; an order means nothing here."""
+
+    order = None  # type: ignore[assignment]
 
 
 class SeriesQuery(PeriodSerializer):
@@ -63,6 +70,21 @@ class AnalyticsAnswer(serializers.Serializer[Any]):
         allow_null=True, help_text="Null where nothing was converted."
     )
     by_currency = LineAnswer(many=True)
+
+
+class CategoryAnswer(serializers.Serializer[Any]):
+    category = serializers.CharField(allow_null=True, help_text="Null: without one.")
+    total_transactions = serializers.IntegerField()
+    by_currency = LineAnswer(many=True)
+
+
+class FoundAnswer(AnalyticsAnswer):
+    """The figures of the analytics answer over what the filters find."""
+
+    user_id = serializers.IntegerField(
+        allow_null=True, help_text="Null where they are everybody's."
+    )
+    by_category = CategoryAnswer(many=True, help_text="By name; those without one last.")
 
 
 class SeriesRow(serializers.Serializer[Any]):

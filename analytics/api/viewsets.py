@@ -1,6 +1,7 @@
 """HTTP for analytics."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from django.http import HttpResponse
@@ -12,12 +13,23 @@ from accounts.api.authentication import caller
 from accounts.models import User
 from accounts.operations import log_access
 from analytics import answers
-from analytics.api.serializers import AnalyticsAnswer, AnalyticsQuery, SeriesAnswer, SeriesQuery
+from analytics.api.serializers import (
+    AnalyticsAnswer,
+    AnalyticsQuery,
+    FoundAnswer,
+    FoundQuery,
+    SeriesAnswer,
+    SeriesQuery,
+)
+from analytics.breakdown import breakdown
 from fido.lib.api.kept import kept_answer
 from fido.lib.api.viewsets import BaseViewSet
 from fido.lib.cache.answers import Answer, Body
 from fido.lib.values.crypto.masking import masked_name
 from fido.lib.values.errors import NotFound
+from transactions import queries as transactions
+from transactions.api.exports import NOT_BY_NAME
+from transactions.api.rights import require_name_search
 
 ANALYTICS: dict[str, Any] = {"parameters": [AnalyticsQuery], "responses": AnalyticsAnswer}
 SERIES: dict[str, Any] = {"parameters": [SeriesQuery], "responses": SeriesAnswer}
@@ -61,6 +73,43 @@ class OwnAnalyticsViewSet(BaseViewSet):
     def list(self, request: Request) -> HttpResponse:
         """What a user's transactions add up to; exact, and never older than the last write."""
         return _analytics(request, caller(request).pk)
+
+
+class FoundViewSet(BaseViewSet):
+    """What the transactions that a filter finds add up to."""
+
+    @extend_schema(
+        operation_id="read_analytics_of_found",
+        parameters=[FoundQuery],
+        responses={200: FoundAnswer, 403: NOT_BY_NAME},
+    )
+    @action(detail=False)
+    def analytics(self, request: Request) -> HttpResponse:
+        """What the transactions that the list's filters find add up to, also by category.
+
+        What staff see of others has its names masked, as in the list.
+        """
+        viewer, filters = caller(request), FoundQuery.read(request)
+        require_name_search(viewer, filters)
+        question = f"found {sorted(filters.items(), key=str)}"
+        # Not for staff, who see everybody's.
+        kept = None if viewer.is_staff else question
+        make = partial(_found, viewer, filters)
+        return kept_answer(request, Answer("analytics", kept, make))
+
+
+def _found(viewer: User, filters: dict[str, Any]) -> Body:
+    everybody = viewer.may_for_others("transactions.view_transaction")
+    subject_id = filters.get("user_id", None if everybody else viewer.pk)
+    named = subject_id if everybody and subject_id is not None else viewer.pk
+    rows = transactions.history(viewer=viewer, filters=filters)
+    found = breakdown(user_id=named, rows=rows)
+    currency = filters.get("currency") or found.currency or viewer.currency
+    body = answers.breakdown_body(subject_id, found, filters["period"], currency)
+    if subject_id != viewer.pk:
+        # In the list, too, staff see no name of others in clear.
+        body["full_name"] = masked_name(found.full_name) if subject_id == named else None
+    return body
 
 
 def _analytics(request: Request, subject: int) -> HttpResponse:
