@@ -1,4 +1,4 @@
-"""Makes a key for each ring, or the secrets of a new installation."""
+"""Generates a key for each ring."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ class Command(BaseCommand):
         "key last and restart everything, so that all can read it; then put it first, restart, "
         "run `reencrypt`, and remove the old one."
     )
-    # Runs before there is any configuration: it is what makes it.
+    # Runs before there is any configuration, because it generates part of it.
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
