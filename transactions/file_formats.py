@@ -1,4 +1,4 @@
-"""What a transaction looks like in a file: a line of CSV, or a line of JSON."""
+"""A transaction in a file: a line of CSV, or a line of JSON."""
 
 import csv
 import json
@@ -13,7 +13,7 @@ from transactions.csv_format import COLUMNS, FREE_TEXT, armoured
 # A row's values in the order of COLUMNS, decrypted.
 Row = Sequence[Any]
 
-# A masked name is no name, so it does not stand under that column: an import would take it.
+# A masked name is not a name, so it has another column: an import would take it for a name.
 MASKED_COLUMNS = tuple(
     f"masked_{name}" if name in {"full_name", "description"} else name for name in COLUMNS
 )
@@ -23,7 +23,7 @@ _FREE_TEXT = [COLUMNS.index(name) for name in FREE_TEXT]
 
 @dataclass(frozen=True)
 class FileFormat:
-    """`head` are the bytes before the first row, `lines` those of some rows."""
+    """`head` is the bytes before the first row; `lines` gives those of some rows."""
 
     media_type: str
     file_name: str
@@ -32,7 +32,7 @@ class FileFormat:
 
 
 def answered(row: Row) -> list[Any]:
-    """The values as the API answers them."""
+    """The values in the format of the API's answers."""
     id_, user_id, name, date, amount, kind, currency, description, *ids, created, updated = row
     return [
         str(id_),
@@ -50,7 +50,7 @@ def answered(row: Row) -> list[Any]:
 
 
 def masked(row: Row) -> list[Any]:
-    """The same, with names as those see them who may not read them."""
+    """The same, with names masked."""
     values = answered(row)
     values[_NAME] = masked_name(values[_NAME])
     values[_DESCRIPTION] = values[_DESCRIPTION] and HIDDEN
@@ -70,7 +70,7 @@ def _csv_lines(columns: Sequence[str], rows: list[list[Any]]) -> bytes:
 
 
 def _csv(rows: Sequence[Sequence[Any]]) -> bytes:
-    """RFC 4180. Null is an empty cell, which no text is once it is armoured."""
+    """RFC 4180. Null is an empty cell; armoured text is never empty."""
     sink = _Sink()
     csv.writer(sink).writerows(rows)
     return "".join(sink.written).encode()
@@ -87,7 +87,7 @@ def _no_head(columns: Sequence[str]) -> bytes:
 
 
 def _json_lines(columns: Sequence[str], rows: list[list[Any]]) -> bytes:
-    # In ASCII, for some take more for a line's end than the line feed.
+    # In ASCII, because some readers treat more characters than the line feed as line ends.
     texts = [_encode(dict(zip(columns, row, strict=True))) for row in rows]
     return "".join(f"{text}\n" for text in texts).encode()
 

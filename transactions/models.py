@@ -1,4 +1,4 @@
-"""What happened: one row for each credit or debit."""
+"""Transactions: one row for each credit or debit."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class TransactionQuerySet(models.QuerySet["Transaction"]):
         return rows
 
     def named(self, full_name: str) -> TransactionQuerySet:
-        """Those of this whole name, case, accents and spacing aside."""
+        """Those with this whole name, without regard to case, accents and spacing."""
         return self.filter(matching(Transaction, "full_name", full_name))
 
     def visible_to(self, viewer: User) -> TransactionQuerySet:
-        """The viewer's own; for staff with the permission everybody's."""
+        """The viewer's own; for staff with the permission, all."""
         everybody = viewer.may_for_others("transactions.view_transaction")
         return self.all() if everybody else self.of(viewer.pk)
 
@@ -72,7 +72,7 @@ class Transaction(models.Model):
         blank=True,
         help_text="The client's own id, unique for its user.",
     )
-    # The constraint is one of user and wallet together; see the migration.
+    # The constraint covers user and wallet together; see the migration.
     wallet = models.ForeignKey(
         Wallet,
         on_delete=models.PROTECT,
@@ -105,21 +105,21 @@ class Transaction(models.Model):
                 fields=["user", "transaction_type", "transaction_date", "id"],
                 name="history_by_type",
             ),
-            # For the rules of alerts: the last deposits in a currency, however many withdrawals
-            # and deposits in others came since.
+            # For the rules of alerts: the last deposits in a currency, however many withdrawals,
+            # and deposits in other currencies, came since.
             models.Index(
                 fields=["user", "currency", "transaction_type", "transaction_date", "id"],
                 name="history_by_currency_and_type",
             ),
-            # Most transactions are in no wallet, and pay nothing for this one.
+            # Most transactions are in no wallet, and this index costs them nothing.
             models.Index(
                 fields=["user", "wallet", "transaction_date", "id"],
                 condition=Q(wallet__isnull=False),
                 name="history_by_wallet",
             ),
-            # For amounts that few have; for those that many have, the history's order is better.
+            # For amounts that are rare; for frequent ones, walking the history in order is cheaper.
             models.Index(fields=["user", "transaction_amount"], name="history_by_amount"),
-            # For staff, who may page through everybody's.
+            # For staff, who may page through all users' transactions.
             models.Index(fields=["transaction_date", "id"], name="history_of_everybody"),
         ]
         constraints = [
@@ -129,7 +129,7 @@ class Transaction(models.Model):
                 name="external_id_unique_per_user",
             ),
             models.CheckConstraint(
-                # The upper bound keeps NaN out, which PostgreSQL takes for the greatest number.
+                # The upper bound keeps NaN out, which PostgreSQL treats as the greatest number.
                 name="amount_is_positive_and_finite",
                 condition=Q(
                     transaction_amount__gt=0, transaction_amount__lt=10**money.INTEGER_DIGITS

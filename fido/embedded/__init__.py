@@ -143,7 +143,7 @@ def _environment(place: State) -> dict[str, str]:
 
 
 def generated(place: State) -> dict[str, str]:
-    """What the settings ask for besides servers. Variables that are set already win."""
+    """The settings besides the servers' addresses. Variables already set take precedence."""
     made = {name: value for name, value in place.secrets().items() if name not in PASSWORDS}
     hosts = {"ALLOWED_HOSTS": "localhost,127.0.0.1,[::1]", "HTTPS_ONLY": "false"}
     return _unless_set(made | hosts | {"IMPORTS_DIR": str(place.folder / "imports")})

@@ -53,7 +53,7 @@ class Command(BaseCommand):
     def _load(self, password: str, end: datetime) -> None:
         histories = {person: history(person, end) for person in PEOPLE}
         count = sum(map(len, histories.values()))
-        # All or nothing: an interrupted load leaves an installation that is still empty.
+        # All or nothing: after an interrupted load the installation is still empty.
         with progress("Transactions", count) as advance, transaction.atomic():
             for person, drafts in histories.items():
                 owner = _user(person, password)

@@ -1,4 +1,4 @@
-"""Compares all balances of wallets with the transactions that are in them."""
+"""Compares the balances of all wallets with their transactions."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ class Command(BaseCommand):
 
 
 def _line(wrong: BalanceDifference) -> str:
-    """Amounts as stored, to the last decimal: rounded ones might look like no difference."""
+    """Amounts as stored, to the last decimal: rounded ones might look equal."""
     there = "no balance" if wrong.amount is None else f"{wrong.amount:.{money.MAX_DECIMALS}f}"
     where = f"user {wrong.user_id}, wallet {wrong.wallet_id}, {wrong.currency}"
     return f"{where}: {there} instead of {wrong.due:.{money.MAX_DECIMALS}f}"

@@ -1,4 +1,4 @@
-"""Asks the bank for its rates at once."""
+"""Fetches the bank's rates at once."""
 
 from typing import Any
 

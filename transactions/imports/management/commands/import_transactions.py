@@ -1,4 +1,4 @@
-"""Imports a file from the command line, as `POST /imports` does."""
+"""Imports a file from the command line, like `POST /imports`."""
 
 import sys
 from argparse import ArgumentTypeError
@@ -81,7 +81,7 @@ def _submitted(file: Path, user_id: int) -> Import:
     try:
         with closing(Intake(new_id())) as intake:
             _feed(intake, file)
-            # Not queued: a worker could be the first to claim it.
+            # Not queued, because a worker could claim it first.
             return submitted(intake, owner=owner, sender=owner, queued=False)
     except (OSError, DomainError) as refusal:
         raise CommandError(f"{file}: {_reason(refusal)}") from None
