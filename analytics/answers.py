@@ -1,4 +1,4 @@
-"""What is answered about a user's movements: the same to a request and to whoever warms it."""
+"""Answers about a user's transactions, computed by the same code for requests and for warming."""
 
 from datetime import date
 from typing import Any
@@ -31,7 +31,7 @@ def series(user_id: int, period: Period, interval: Interval) -> Answer:
 
 
 def analytics_body(user_id: int, period: Period, currency: str | None) -> Body:
-    """With no currency asked for, a single one that was used, or the user's.
+    """Without a requested currency, the only one that was used, or the user's.
 
     Raises:
         NotFound: there is no such user.

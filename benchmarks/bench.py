@@ -15,10 +15,10 @@ from benchmarks.statements import Bare
 
 
 def run(*, rounds: int, profiled: str | None = None) -> None:
-    """Prints the tables of ratios, or one path's profile.
+    """Print the tables of ratios, or one path's profile.
 
     Raises:
-        SystemExit: an outage of Redis, or a long history, costs more than we promise, or an
+        SystemExit: an outage of Redis or a long history costs more than we promise, or an
             import is slower.
     """
     console = Console(width=110)

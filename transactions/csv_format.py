@@ -46,5 +46,5 @@ def armoured(text: str) -> str:
 
 
 def bare(text: str) -> str:
-    """The text that was `armoured`. What never was stays as it is, but for such apostrophes."""
+    """Undo `armoured`. Other text stays as it is, except for such apostrophes."""
     return _ARMOUR.sub("", text)

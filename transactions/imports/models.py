@@ -13,7 +13,7 @@ MAX_ERRORS = 1000
 
 
 class Import(models.Model):
-    """One file that is being made into transactions of one user. It holds nothing of the file."""
+    """One file being imported into one user's transactions. It stores nothing of the file."""
 
     class Status(models.TextChoices):
         QUEUED = "queued"

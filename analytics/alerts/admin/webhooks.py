@@ -1,4 +1,4 @@
-"""Webhook endpoints as staff register them, and what was sent there."""
+"""Admin pages for webhook endpoints and for their deliveries."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = ("url", "description", "enabled")
 
     def clean_url(self) -> str:
-        """Where it leads is looked at each time that something is sent."""
+        """The address behind the URL is checked again on each delivery."""
         url = str(self.cleaned_data["url"])
         try:
             calls.target(url, allow_loopback=settings.WEBHOOK_ALLOW_LOOPBACK)
@@ -40,7 +40,7 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @admin.register(WebhookEndpoint)
 class WebhookEndpointAdmin(AnyModelAdmin):
-    """One that was sent to cannot be deleted: switch it off."""
+    """An endpoint that has deliveries cannot be deleted: switch it off."""
 
     form = EndpointForm
     list_display = ("id", "url", "description", "enabled", "secrets_in_force")
@@ -97,7 +97,7 @@ class DeliveryAdmin(SearchedByUserAdmin, ReadOnlyAdmin):
 
     @admin.action(permissions=["redeliver"], description="Send these again")
     def redeliver(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
-        """With the same id, so that a receiver knows what it has had."""
+        """Under the same id, so that a receiver recognises what it already has."""
         rows = list(queryset)
         count = deliveries.redeliver(rows)
         for row in rows:

@@ -1,4 +1,4 @@
-"""Compares all totals with the transactions, and heals them if asked to."""
+"""Compares all totals with the transactions, and repairs them on request."""
 
 from typing import Any
 
@@ -56,7 +56,7 @@ def _differences(*, first_user_id: int, last_user_id: int) -> list[Difference]:
 
 
 def _line(lacking: Difference) -> str:
-    """Amounts as stored, to the last decimal: rounded ones might look like no difference."""
+    """Amounts as stored, to the last decimal: rounded ones might look equal."""
     credit, debit = (f"{each:.{money.MAX_DECIMALS}f}" for each in (lacking.credit, lacking.debit))
     where = f"user {lacking.user_id}, {lacking.day}, {lacking.currency}"
     return f"{where}: the totals lack {lacking.count} transactions, credit {credit}, debit {debit}"

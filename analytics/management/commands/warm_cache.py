@@ -1,4 +1,4 @@
-"""Makes answers before anybody asks for them, as the periodic job does."""
+"""Computes answers ahead of requests, like the periodic job."""
 
 from collections import Counter
 from typing import Any

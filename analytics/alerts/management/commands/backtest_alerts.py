@@ -1,4 +1,4 @@
-"""Tries a rule over the past."""
+"""Backtests a rule."""
 
 from typing import Any
 
