@@ -54,7 +54,7 @@ class UserAdmin(LoggedRecordAdmin, BigTableAdmin, auth_admin.UserAdmin):  # type
     list_filter = ("is_active", "is_staff", "groups")
     search_fields = ("username",)  # only to get a search box
     search_help_text = (
-        "The beginning of a user name, an id, or a whole name or e-mail address; case aside."
+        "The beginning of a user name, an id, or a whole name or e-mail address, in any case."
     )
     add_fieldsets = (
         (None, {"fields": ("username", "email", "full_name", "password1", "password2")}),
@@ -252,7 +252,7 @@ class LoginSessionAdmin(SearchedByUserAdmin, ReadOnlyAdmin):
     def has_end_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("accounts.delete_loginsession")
 
-    @admin.action(permissions=["end"], description="Log the users of these out everywhere")
+    @admin.action(permissions=["end"], description="Log out the users of these everywhere")
     def end(self, request: HttpRequest, queryset: QuerySet[LoginSession]) -> None:
         # All sessions of the user, because access tokens carry no session to end separately.
         users = {session.user for session in queryset.select_related("user")}
@@ -269,7 +269,7 @@ class AccessLogEntryAdmin(SearchedByUserAdmin, ReadOnlyAdmin):
     list_select_related = ("actor", "subject")
     list_filter = ("route",)
     user_fields = ("actor", "subject")
-    search_help_text = "The id or whole user name of who opened it, or of whose data it was."
+    search_help_text = "Id or whole user name of the person who opened the data, or of its owner."
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.list_display

@@ -95,10 +95,10 @@ class User(AbstractBaseUser, PermissionsMixin):
         max_length=3,
         default=default_currency,
         validators=[require_known_currency],
-        help_text="Taken for a transaction that names none, and for reports.",
+        help_text="Used for transactions that name none, and for reports.",
     )
     is_active = models.BooleanField(
-        default=True, help_text="Cleared, every token of this user stops working at once."
+        default=True, help_text="If cleared, every token of this user stops working at once."
     )
     is_staff = models.BooleanField(default=False, help_text="May log in here.")
     date_joined = models.DateTimeField(default=clock.now, editable=False)
@@ -196,7 +196,7 @@ class AccessLogEntry(models.Model):
         User,
         on_delete=models.PROTECT,
         related_name="+",
-        help_text="Whose data it was.",
+        help_text="The owner of the data.",
     )
     what = models.CharField(max_length=100, help_text="Model and id, or the question asked.")
     route = models.CharField(max_length=10, choices=[("admin", "admin"), ("api", "api")])

@@ -68,7 +68,7 @@ class Environment:
         """A secret that is valid in an HTTP header; None if it is not set."""
         value = self.text(name, "a token", "")
         if value and not re.fullmatch(r"[!-~]{16,}", value):
-            raise ImproperlyConfigured(f"{name} must be 16 or more letters, digits and signs.")
+            raise ImproperlyConfigured(f"{name} must be at least 16 letters, digits or symbols.")
         return value or None
 
     def folder(self, name: str) -> str | None:
@@ -121,7 +121,7 @@ class Environment:
         value = self.text(name, "an address", "")
         if value and not _is_plain_url(value):
             raise ImproperlyConfigured(
-                f"{name} must be an http or https address without user, password, ? and #."
+                f"{name} must be an http or https address without user, password, ? or #."
             )
         return value.rstrip("/") or None
 
@@ -170,12 +170,12 @@ def _from_files(given: Mapping[str, str]) -> dict[str, str]:
 
 def _file_of(name: str, path: str, given: Mapping[str, str]) -> str:
     if given.get(name, "").strip():
-        raise ImproperlyConfigured(f"Set {name} or {name}_FILE, and not both.")
+        raise ImproperlyConfigured(f"Set {name} or {name}_FILE, but not both.")
     try:
         return Path(path).read_text(encoding="utf-8")
     except (OSError, ValueError):
         # From None: the original message may quote the file.
-        raise ImproperlyConfigured(f"{name}_FILE must be a text file that can be read.") from None
+        raise ImproperlyConfigured(f"{name}_FILE must name a readable text file.") from None
 
 
 def _is_plain_url(text: str) -> bool:

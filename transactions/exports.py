@@ -59,7 +59,7 @@ class Slots:
         """Take a slot. Raises ExportsBusy if none is free."""
         with self._lock:
             if self._taken >= settings.EXPORTS_PER_PROCESS:
-                raise ExportsBusy("As many exports are running as may run at once; try again.")
+                raise ExportsBusy("Too many exports are running; try again later.")
             self._taken += 1
         try:
             yield
@@ -147,4 +147,4 @@ class Export:
             cursor.execute(TAKE_TURN, [f"fido.export:{self.viewer_id}"])
             (mine,) = cursor.fetchone()
         if not mine:
-            raise ExportsBusy("You have an export running already; try again when it has ended.")
+            raise ExportsBusy("You already have an export running; try again when it has ended.")

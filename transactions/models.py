@@ -81,9 +81,9 @@ class Transaction(models.Model):
         blank=True,
         db_constraint=False,
         db_index=False,
-        help_text="Whose balance it moves.",
+        help_text="The wallet whose balance it moves.",
     )
-    version = models.BigIntegerField(default=1, help_text="One more with each edit.")
+    version = models.BigIntegerField(default=1, help_text="Incremented by each edit.")
     created_at = models.DateTimeField(default=clock.now)
     updated_at = models.DateTimeField(default=clock.now)
 

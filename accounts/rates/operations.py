@@ -98,7 +98,7 @@ def _of_today(offered: Tables, today: date) -> Tables:
     """Without tables dated in the future: the bank will deliver them again on that day."""
     for table in offered.values():
         if table.effective_date - today > TOO_EARLY:
-            raise Refused("future", f"Table {table.letter} is of a day far in the future.")
+            raise Refused("future", f"Table {table.letter} is dated far in the future.")
     return {k: table for k, table in offered.items() if table.effective_date <= today}
 
 
@@ -129,9 +129,11 @@ def _note(refusal: Refused | None) -> None:
     if not _state().exclude(**noted).update(**noted, refused_since=since):
         return
     if refusal:
-        logger.error("No new rates, the last ones stay (%s): %s", refusal.code, refusal.detail)
+        logger.error(
+            "No new rates; the last ones stay in force (%s): %s", refusal.code, refusal.detail
+        )
     else:
-        logger.warning("The bank gives out rates again.")
+        logger.warning("The bank delivers rates again.")
 
 
 def _state() -> QuerySet[SyncState]:

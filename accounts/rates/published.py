@@ -103,28 +103,30 @@ def require_likeness(new: Mapping[str, Rate], old: Mapping[str, Rate]) -> None:
 def _require_near(code: str, price: Decimal, other: Decimal, what: str) -> None:
     factor = settings.RATES_MAX_FACTOR
     if price > other * factor or price * factor < other:
-        raise Refused("moved-too-far", f"{code}: a rate is over {factor} times off {what}.")
+        raise Refused(
+            "moved-too-far", f"{code}: a rate differs by a factor of over {factor} from {what}."
+        )
 
 
 def _json(letter: Letter, body: bytes) -> Any:
     try:
         return read_json(body.decode("utf-8-sig"))
     except (ValueError, RecursionError, ArithmeticError):
-        raise Refused("not-json", f"Table {letter} is not JSON that can be read.") from None
+        raise Refused("not-json", f"Table {letter} is not valid JSON.") from None
 
 
 def _only_table(letter: Letter, data: Any) -> dict[str, Any]:
     match data:
         case [{"table": str(named), "rates": [_, *_]} as table] if named.upper() == letter:
             return cast(dict[str, Any], table)
-    raise Refused("malformed", f"Table {letter} does not have the form of such a table.")
+    raise Refused("malformed", f"Table {letter} does not have the expected form.")
 
 
 def _day(letter: Letter, table: dict[str, Any]) -> date:
     try:
         return clock.parse_day(table.get("effectiveDate"))
     except clock.MalformedTime:
-        raise Refused("malformed", f"Table {letter} does not say of which day it is.") from None
+        raise Refused("malformed", f"Table {letter} has no valid effective date.") from None
 
 
 def _prices(letter: Letter, table: dict[str, Any]) -> Prices:
@@ -134,7 +136,7 @@ def _prices(letter: Letter, table: dict[str, Any]) -> Prices:
         if not (isinstance(code, str) and re.fullmatch("[A-Z]{3}", code)):
             raise Refused("malformed", f"Table {letter} has a row without a currency.")
         if code in prices:
-            raise Refused("duplicate", f"{code}: it stands twice in table {letter}.")
+            raise Refused("duplicate", f"{code}: it is listed twice in table {letter}.")
         # Units of account, such as the XDR, are not money here; and a code may be new.
         if code in CURRENCIES:
             prices[code] = {name: _price(code, row.get(name)) for name in IN_TABLE[letter]}
@@ -153,7 +155,7 @@ def _price(code: str, value: Any) -> Decimal:
     price = Decimal(value)
     exponent = price.as_tuple().exponent
     if not isinstance(exponent, int) or -exponent > MAX_DECIMALS:
-        raise Refused("out-of-bounds", f"{code}: a rate has over {MAX_DECIMALS} decimals.")
+        raise Refused("out-of-bounds", f"{code}: a rate has more than {MAX_DECIMALS} decimals.")
     return price
 
 

@@ -31,7 +31,7 @@ class Wallet(models.Model):
     name = models.CharField(max_length=names.MAX_LENGTH)
     closed_at = models.DateTimeField(null=True, blank=True)
     version = models.BigIntegerField(
-        default=1, help_text="One more with each change, and with each currency."
+        default=1, help_text="Incremented by each change, and by each new currency."
     )
     created_at = models.DateTimeField(default=clock.now)
     updated_at = models.DateTimeField(default=clock.now)
@@ -76,7 +76,7 @@ class Balance(models.Model):
         max_digits=money.AMOUNT_DIGITS,
         decimal_places=money.MAX_DECIMALS,
         default=money.ZERO,
-        help_text="What it began with; not a transaction.",
+        help_text="The amount at the start; not a transaction.",
     )
     amount = models.DecimalField(
         max_digits=money.AMOUNT_DIGITS, decimal_places=money.MAX_DECIMALS, default=money.ZERO

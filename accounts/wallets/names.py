@@ -28,9 +28,13 @@ def parse(text: str) -> str:
     """
     name = normalised(text)
     if not 0 < len(name) <= MAX_LENGTH:
-        raise MalformedName(f"A wallet's name has 1 to {MAX_LENGTH} characters.", "max-length")
+        raise MalformedName(
+            f"A wallet's name must have 1 to {MAX_LENGTH} characters.", "max-length"
+        )
     if name in {".", ".."} or set("/\\").intersection(name):
-        raise MalformedName("A wallet's name stands in a path: no slash, and neither . nor ..")
+        raise MalformedName(
+            "A wallet's name must not be . or .., or contain a slash: it is part of a path."
+        )
     if any(unicodedata.category(character) in _UNSEEN for character in name):
-        raise MalformedName("A wallet's name holds no control characters.")
+        raise MalformedName("A wallet's name must not contain control characters.")
     return name

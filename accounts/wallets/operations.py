@@ -122,7 +122,7 @@ def open_balance(*, wallet: Wallet, currency: str, opening: Decimal = money.ZERO
         touch_open(wallet.user_id, wallet.pk)
         # From here on nobody else can open a balance in this wallet.
         if queries.balance(wallet.user_id, (wallet.pk, currency)):
-            raise Taken("currency", "The wallet has this currency.")
+            raise Taken("currency", "The wallet already has this currency.")
         balance.save(force_insert=True)
     return balance
 
@@ -174,7 +174,7 @@ def _shut_empty(balances: queries.Balances) -> None:
 
 
 def _refusing_taken(write: Any, wallet: Wallet, name: str) -> None:
-    taken = Taken("name", "You have a wallet of this name.")
+    taken = Taken("name", "There is already a wallet with this name.")
     # Checked first, so that two wallets which swap names do not deadlock.
     if (holder := queries.open_wallet(wallet.user_id, name)) and holder.pk != wallet.pk:
         raise taken

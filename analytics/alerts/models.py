@@ -22,7 +22,7 @@ class Rule(models.Model):
     """One rule that staff may edit. Its kind defines its parameters."""
 
     code = models.PositiveSmallIntegerField(
-        help_text=f"What alerts are known by: 1 to {MAX_CODE:,}. Alerts keep the one they had."
+        help_text=f"Identifies the rule's alerts: 1 to {MAX_CODE:,}. Existing alerts keep theirs."
     )
     kind = models.CharField(max_length=30)
     parameters = models.JSONField(default=dict, blank=True)
@@ -30,11 +30,11 @@ class Rule(models.Model):
         max_length=3,
         blank=True,
         validators=[require_known_currency],
-        help_text="Whose transactions it looks at; empty is the default currency.",
+        help_text="The currency that it checks; empty means the default currency.",
     )
-    enabled = models.BooleanField(default=True, help_text="Cleared, it raises no more alerts.")
+    enabled = models.BooleanField(default=True, help_text="If cleared, it raises no more alerts.")
     position = models.PositiveSmallIntegerField(
-        default=100, help_text="Codes are answered in this order, then in that of the ids."
+        default=100, help_text="Answers list codes in this order, then by id."
     )
 
     class Meta:
@@ -69,7 +69,7 @@ class Alert(models.Model):
     rule = models.ForeignKey(Rule, on_delete=models.PROTECT, related_name="+", db_index=False)
     code = models.PositiveSmallIntegerField(help_text="The rule's code when it was raised.")
     transaction_id = models.UUIDField()
-    time = models.DateTimeField(help_text="Of the transaction, when it was checked.")
+    time = models.DateTimeField(help_text="The transaction's time when it was checked.")
     created_at = models.DateTimeField(default=clock.now)
 
     class Meta:
@@ -95,7 +95,9 @@ class EventClock(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     user = models.OneToOneField(User, on_delete=models.PROTECT, related_name="+")
-    latest = models.DateTimeField(help_text="The latest event's time: no later one is earlier.")
+    latest = models.DateTimeField(
+        help_text="The latest event's time; a new one may not be earlier."
+    )
     # The next event's id is greater, whatever the clocks of the web servers say.
     transaction_id = models.UUIDField(null=True)
 
@@ -154,10 +156,10 @@ class WebhookEndpoint(models.Model):
     """An address that receives every alert, and the secrets that authenticate us there."""
 
     url = models.CharField(
-        max_length=MAX_URL_LENGTH, help_text="Begins with https://. It is told of all new alerts."
+        max_length=MAX_URL_LENGTH, help_text="Begins with https://. It receives all new alerts."
     )
     description = models.CharField(max_length=200, blank=True)
-    enabled = models.BooleanField(default=True, help_text="Cleared, nothing is sent there.")
+    enabled = models.BooleanField(default=True, help_text="If cleared, nothing is sent there.")
     secret = EncryptedTextField(default=new_secret, editable=False)
     # While a receiver changes over, both secrets sign each message.
     previous_secret = EncryptedTextField(null=True, editable=False)

@@ -230,7 +230,7 @@ def _raised(
     rules: list[Active],
     marks: list[PendingCheck],
 ) -> tuple[list[Alert], int]:
-    """What the marked events of the stream raise, and how many were looked at until enough did."""
+    """The alerts of the marked events, and how many events were read to get enough."""
     alerts: list[Alert] = []
     if not stream:
         return alerts, 0

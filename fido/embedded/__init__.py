@@ -85,11 +85,11 @@ def _join(place: State, *, own: bool) -> tuple[int, bool]:
             if waited > ORPHAN_SECONDS:
                 note.end_orphans()
         elif note and own:
-            raise StartRefused(f"{place.folder} is in use by process {note.owner}: end it first.")
+            raise StartRefused(f"{place.folder} is in use by process {note.owner}: stop it first.")
         elif note and (seat := _seat(place)) is not None:
             return seat, False
         time.sleep(0.05)
-    raise StartRefused(f"{place.folder} is held by servers that neither answer nor end.")
+    raise StartRefused(f"{place.folder} is held by servers that neither answer nor stop.")
 
 
 def _seat(place: State) -> int | None:
@@ -125,14 +125,14 @@ def _wait_for(guests: int) -> None:
     try:
         fcntl.flock(guests, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        print("Other commands still use the servers: waiting for them to end.", file=sys.stderr)
+        print("Other commands still use the servers: waiting for them to finish.", file=sys.stderr)
         fcntl.flock(guests, fcntl.LOCK_EX)
 
 
 def _environment(place: State) -> dict[str, str]:
     note, made = place.note(), place.secrets()
     if note is None:
-        raise StartRefused(f"The servers in {place.folder} have just ended: start again.")
+        raise StartRefused(f"The servers in {place.folder} have just stopped: try again.")
     postgres_login, valkey_login = f"fido:{made[POSTGRES]}", f":{made[VALKEY]}"
     return generated(place) | _unless_set(
         {

@@ -169,7 +169,7 @@ def chosen_port() -> int:
             probe.bind(("127.0.0.1", int(text)))
     except OSError as error:
         raise StartRefused(
-            f"Port {text} cannot be had ({error.strerror}): set PORT to another one."
+            f"Port {text} is not available ({error.strerror}): set PORT to another one."
         ) from error
     return int(text)
 
@@ -288,7 +288,7 @@ def greet(port: int, password: str | None, seconds: float) -> None:
     say(f"\nFido is up after {seconds:.1f} s.  API: {address}/api/docs   Admin: {address}/admin/")
     if password is not None:
         say(f"Log in as ada (a customer) or admin (staff), with the password {password}")
-    say("Ctrl-C ends it.\n")
+    say("Press Ctrl-C to stop.\n")
 
 
 def say(text: str) -> None:

@@ -100,4 +100,4 @@ def _initdb(host: Host, data: Path, password_file: Path, log: Path) -> None:
     if host.fast:
         command.append("--no-sync")
     if host.launch(command, log, signal.SIGTERM).wait() != 0:
-        raise StartRefused(f"PostgreSQL could not make its data folder: {last_line(log)}")
+        raise StartRefused(f"PostgreSQL could not create its data folder: {last_line(log)}")

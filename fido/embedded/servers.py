@@ -99,7 +99,7 @@ def started(
             raise
         if not _port_was_taken(log):
             break
-    raise StartRefused(f"{name} ended at its start: {last_line(log)}")
+    raise StartRefused(f"{name} exited while starting: {last_line(log)}")
 
 
 def _wait_until_it_answers(server: Server, answers: Callable[[int], bool]) -> bool:

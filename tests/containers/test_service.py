@@ -39,7 +39,7 @@ def test_down_and_up_again_is_quick_and_the_demonstration_is_there_once(stack: S
     assert ada.analytics() == before
     assert before["full_name"] == "Ada Lovelace"
     assert 300 < before["total_transactions"] < 1000
-    assert "There are users already" in "\n".join(stack.logged("migrate"))
+    assert "There are already users" in "\n".join(stack.logged("migrate"))
 
 
 def test_a_newcomer_registers_logs_in_records_and_reads_exact_analytics(

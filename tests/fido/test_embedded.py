@@ -201,7 +201,7 @@ def test_insisting_on_servers_that_another_process_has_is_refused_with_its_pid(
     folder: Path,
 ) -> None:
     with embedded.running(folder, fast=True):
-        expected = f"{folder} is in use by process {os.getpid()}: end it first."
+        expected = f"{folder} is in use by process {os.getpid()}: stop it first."
         with pytest.raises(embedded.StartRefused) as refusal, embedded.running(folder, own=True):
             pass
 
@@ -365,7 +365,7 @@ def test_a_server_that_dies_at_its_start_is_quoted_and_the_other_ended(
 ) -> None:
     monkeypatch.setitem(postgres.SETTINGS, "shared_buffers", "plenty")
 
-    with pytest.raises(embedded.StartRefused, match=r"PostgreSQL ended at its start: .*plenty"):
+    with pytest.raises(embedded.StartRefused, match=r"PostgreSQL exited while starting: .*plenty"):
         embedded.running(folder, fast=True).__enter__()
 
     with embedded.State(folder).refusing():

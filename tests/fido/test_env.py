@@ -159,7 +159,7 @@ def test_a_file_that_cannot_be_read_names_its_variable(
     with pytest.raises(ImproperlyConfigured) as refusal:
         Environment({"REDIS_URL_FILE": str(file)})
 
-    assert str(refusal.value) == "REDIS_URL_FILE must be a text file that can be read."
+    assert str(refusal.value) == "REDIS_URL_FILE must name a readable text file."
     assert refusal.value.__suppress_context__
 
 

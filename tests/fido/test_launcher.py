@@ -172,7 +172,7 @@ def test_a_used_port_is_refused_in_one_sentence_before_anything_starts(tmp_path:
         port = str(used.getsockname()[1])
         said = refusal(PORT=port, FIDO_STATE=str(tmp_path / "state"))
 
-    expected = f"Port {port} cannot be had (Address already in use): set PORT to another one.\n"
+    expected = f"Port {port} is not available (Address already in use): set PORT to another one.\n"
     assert said == expected
     assert not (tmp_path / "state").exists()
 

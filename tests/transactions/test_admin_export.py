@@ -177,5 +177,5 @@ def test_beside_a_running_export_one_is_told_to_wait(root: Desk, jane: User) -> 
     running.close()
 
     assert second.headers["Location"] == f"/admin/{LIST}?q=jane"
-    assert "As many exports are running" in root.text(LIST, q="jane")
+    assert "Too many exports are running" in root.text(LIST, q="jane")
     assert len(rows(root.get(EXPORT, q="jane"))) == 2001

@@ -27,7 +27,7 @@ LONGEST_SIGNATURE = max(map(len, NOT_TEXT))
 
 
 class UploadTooLarge(DomainError):
-    code, title, kind = "file-too-large", "The file is larger than imports may be.", Kind.TOO_LARGE
+    code, title, kind = "file-too-large", "The file is too large to import.", Kind.TOO_LARGE
 
 
 class Intake:

@@ -28,9 +28,7 @@ class Import(models.Model):
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
     status = models.CharField(max_length=9, choices=Status.choices, default=Status.QUEUED)
-    layout = models.JSONField(
-        help_text="Format, separator and columns, as the file's head has them."
-    )
+    layout = models.JSONField(help_text="Format, separator and columns, from the file's header.")
     size_bytes = models.BigIntegerField()
     # Counted in the database transaction that creates the rows. If a worker dies, the next one
     # continues from this count.
@@ -44,7 +42,7 @@ class Import(models.Model):
     # The current worker's lease. A worker that has lost it can no longer commit.
     lease = models.UUIDField(null=True, blank=True)
     leased_until = models.DateTimeField(null=True, blank=True)
-    starts = models.IntegerField(default=0, help_text="Since rows were last created.")
+    starts = models.IntegerField(default=0, help_text="Starts since rows were last created.")
     created_at = models.DateTimeField(default=clock.now)
     finished_at = models.DateTimeField(null=True, blank=True)
 

@@ -42,7 +42,7 @@ class Encode(Protocol):
 
 class TooManyImports(DomainError):
     code = "too-many-imports"
-    title = f"At most {MAX_UNFINISHED} imports of a user are under way at once."
+    title = f"A user may have at most {MAX_UNFINISHED} unfinished imports."
 
 
 class ImportFinished(DomainError):

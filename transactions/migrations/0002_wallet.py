@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                 blank=True,
                 db_constraint=False,
                 db_index=False,
-                help_text="Whose balance it moves.",
+                help_text="The wallet whose balance it moves.",
                 null=True,
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="+",

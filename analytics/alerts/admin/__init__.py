@@ -32,7 +32,7 @@ class RuleAdmin(BacktestAdmin):
             return str(row.parameters)
         return ", ".join(f"{name} {value}" for name, value in row.parameters.items())
 
-    @admin.display(description="what is wrong")
+    @admin.display(description="problem")
     def problem(self, row: Rule) -> SafeString | str:
         """A damaged rule is skipped, so it does not block recording."""
         return format_html("<strong>{}</strong>", found) if (found := problem_of(row)) else ""

@@ -18,8 +18,8 @@ from fido.lib.outbound import calls
 from fido.lib.staff.pages import AnyModelAdmin, ReadOnlyAdmin
 
 WHY_NOT = {
-    "malformed-url": "An address without user, password and #, such as https://example.org/hook.",
-    "not-https": "It begins with https://.",
+    "malformed-url": "Use an address without user, password or #, such as https://example.org/hook.",
+    "not-https": "The address must begin with https://.",
 }
 
 
@@ -67,11 +67,11 @@ class WebhookEndpointAdmin(AnyModelAdmin):
             deliveries.rotate(row)
             self.log_change(request, row, "Added a secret.")
 
-    @admin.action(permissions=["change"], description="Forget the older secret")
+    @admin.action(permissions=["change"], description="Remove the older secret")
     def forget_previous(self, request: HttpRequest, queryset: QuerySet[WebhookEndpoint]) -> None:
         for row in queryset:
             deliveries.forget_previous(row)
-            self.log_change(request, row, "Forgot the older secret.")
+            self.log_change(request, row, "Removed the older secret.")
 
 
 @admin.register(Delivery)
@@ -101,5 +101,5 @@ class DeliveryAdmin(SearchedByUserAdmin, ReadOnlyAdmin):
         rows = list(queryset)
         count = deliveries.redeliver(rows)
         for row in rows:
-            self.log_change(request, row, "To be sent again.")
-        self.message_user(request, f"To be sent again: {count}.")
+            self.log_change(request, row, "Queued to be sent again.")
+        self.message_user(request, f"Queued to be sent again: {count}.")

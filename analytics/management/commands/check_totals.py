@@ -15,16 +15,14 @@ from fido.lib.values import money
 
 class Command(BaseCommand):
     help = (
-        "Adds up all transactions anew and prints what the daily totals lack of them. Right also "
-        "while people write. Ends with status 1 if there was a difference that stays."
+        "Recomputes the daily totals from all transactions and prints what they lack. Correct even "
+        "while people write. Exits with status 1 if a difference remains."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--repair", action="store_true", help="append what the totals lack")
         parser.add_argument(
-            "--repair", action="store_true", help="append to the totals what they lack"
-        )
-        parser.add_argument(
-            "--user", type=int, nargs="+", metavar="ID", help="look at these users only"
+            "--user", type=int, nargs="+", metavar="ID", help="check only these users"
         )
 
     def handle(self, *args: Any, repair: bool, user: list[int] | None, **options: Any) -> None:

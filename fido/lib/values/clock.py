@@ -43,7 +43,7 @@ def parse_moment(value: object) -> datetime:
             return _in_utc(datetime.fromisoformat(text))
     except (ValueError, OverflowError):
         pass  # 30 February, or a year that the offset pushes out of range
-    raise MalformedTime("A date or time is ISO 8601, such as 2026-01-31 or 2026-01-31T12:00:00Z.")
+    raise MalformedTime("Use an ISO 8601 date or time, such as 2026-01-31 or 2026-01-31T12:00:00Z.")
 
 
 def parse_end(value: object) -> datetime | None:
@@ -60,7 +60,7 @@ def parse_day(value: object) -> date:
     """
     if is_day(value):
         return parse_moment(value).date()
-    raise MalformedTime("A day is a date of ISO 8601, such as 2026-01-31.")
+    raise MalformedTime("A day is an ISO 8601 date, such as 2026-01-31.")
 
 
 def is_day(value: object) -> bool:

@@ -43,7 +43,7 @@ def parse(value: object) -> Decimal:
     """
     amount = _finite(value)
     if amount <= 0:
-        raise MalformedAmount("not-positive", "An amount is greater than zero.")
+        raise MalformedAmount("not-positive", "The amount must be greater than zero.")
     return _bounded(amount)
 
 
@@ -55,7 +55,7 @@ def parse_signed(value: object) -> Decimal:
     """
     amount = _finite(value)
     if amount == 0:
-        raise MalformedAmount("zero", "What is moved is not zero.")
+        raise MalformedAmount("zero", "The amount must not be zero.")
     return _bounded(amount)
 
 
@@ -67,7 +67,7 @@ def parse_held(value: object) -> Decimal:
     """
     amount = _finite(value)
     if amount < 0:
-        raise MalformedAmount("negative", "What there is, is not below zero.")
+        raise MalformedAmount("negative", "The amount must not be negative.")
     # JSON can write -0, and 0e999999.
     return _bounded(amount) if amount else ZERO
 

@@ -40,5 +40,5 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     # With two amounts, nobody could say which one was meant.
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise ValueError("a name stands twice")
+        raise ValueError("a name is repeated")
     return members

@@ -36,7 +36,7 @@ class Pace:
 class Command(BaseCommand):
     help = (
         "Moves every encrypted value to the newest key of FERNET_KEYS, and its blind index to the "
-        "newest of BLIND_INDEX_KEYS. Safe while serving, and to be interrupted and run again."
+        "newest of BLIND_INDEX_KEYS. Safe while the service runs; may be interrupted and run again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -45,7 +45,7 @@ class Command(BaseCommand):
             "--rate", type=positive, metavar="ROWS_PER_SECOND", help="write no faster than this"
         )
         parser.add_argument(
-            "--batch-size", type=positive, default=BATCH_SIZE, help="rows in one statement"
+            "--batch-size", type=positive, default=BATCH_SIZE, help="rows per statement"
         )
 
     def handle(

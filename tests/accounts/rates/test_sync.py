@@ -188,7 +188,7 @@ def test_a_wrong_table_is_refused_whole_and_logged_once(
         tasks.sync()
 
     (complaint,) = complaints(caplog)
-    assert complaint.startswith(f"No new rates, the last ones stay ({code}): ")
+    assert complaint.startswith(f"No new rates; the last ones stay in force ({code}): ")
     assert refused(open_bank) == code
     assert usd(queries.in_force()).mid == Decimal("3.95")
 
@@ -206,10 +206,10 @@ def test_the_end_of_a_refusal_is_logged_and_another_one_too(
 
     assert synced(open_bank).rates == good.rates
 
-    assert [message[:40] for message in complaints(caplog)] == [
-        "No new rates, the last ones stay (not-js",
-        "No new rates, the last ones stay (too-la",
-        "The bank gives out rates again.",
+    assert [message[:49] for message in complaints(caplog)] == [
+        "No new rates; the last ones stay in force (not-js",
+        "No new rates; the last ones stay in force (too-la",
+        "The bank delivers rates again.",
     ]
     assert since[0] == since[1] < since[2]
     assert queries.sync_state().refused_since is None

@@ -197,7 +197,7 @@ def test_of_too_many_at_once_the_last_is_refused(root: Desk, jane: User, folder:
     for _ in range(operations.MAX_UNFINISHED):
         assert send(root, jane.pk).status_code == 302
 
-    refused(send(root, jane.pk), 409, "At most 5 imports of a user are under way at once.")
+    refused(send(root, jane.pk), 409, "A user may have at most 5 unfinished imports.")
 
     assert len(list(folder.iterdir())) == Import.objects.count() == operations.MAX_UNFINISHED
 
@@ -319,7 +319,7 @@ def test_a_record_shows_its_errors_as_a_table_and_cannot_be_changed(
 
     page = root.text(page_of(row))
 
-    assert "<tr><td>3<td>transaction_date<td>invalid<td>A date or time is ISO 8601" in page
+    assert "<tr><td>3<td>transaction_date<td>invalid<td>Use an ISO 8601 date or time" in page
     assert "CSV" in page
     assert "Cancel this import" not in page
     assert 'name="_save"' not in page

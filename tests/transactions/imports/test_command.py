@@ -52,7 +52,7 @@ def test_refused_rows_are_listed_and_are_a_failure(ada: ApiClient, file: Path) -
 
     assert ended.value.code == 1
     assert err.getvalue() == (
-        "line 3: transaction_amount: An amount is greater than zero.\n"
+        "line 3: transaction_amount: The amount must be greater than zero.\n"
         "line 4: The header has 3 columns.\n"
     )
     assert "1 rows created, 2 refused" in out.getvalue()
@@ -120,7 +120,7 @@ def test_an_import_that_was_broken_off_is_gone_on_with(
 def test_what_a_worker_is_at_is_not_taken_from_it(ada: ApiClient) -> None:
     row = claimed(submitted(ada, csv("2026-01-31,1,credit")))
 
-    with pytest.raises(CommandError, match="a worker is at it"):
+    with pytest.raises(CommandError, match="a worker is running it"):
         command("--resume", row.pk)
 
     assert present(row.pk).lease == row.lease
@@ -134,7 +134,7 @@ def test_an_interrupted_import_is_left_to_the_workers_at_once(
 
     with monkeypatch.context() as patch:
         patch.setattr(running, "_recipe", interrupted)
-        with pytest.raises(CommandError, match="A worker goes on, or --resume"):
+        with pytest.raises(CommandError, match="A worker will continue it, or use --resume"):
             command(file, "--user", ada.user_id)
 
     row = Import.objects.get()
