@@ -16,7 +16,7 @@ help: ## List the targets.
 run: .venv/.installed ## Start the service, with its own PostgreSQL and Valkey and a demonstration.
 	@exec $(IN_VENV) -m fido.embedded.launcher
 
-test: .venv/.installed ## Run the fast tests.
+test: .venv/.installed ## Run the tests, without storms and containers.
 	$(IN_VENV) -m pytest $(ARGS)
 
 storms: .venv/.installed ## Run the long races and faults.

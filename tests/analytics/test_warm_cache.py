@@ -1,4 +1,4 @@
-"""`manage.py warm_cache`: what an operator sees."""
+"""The output of `manage.py warm_cache`."""
 
 from io import StringIO
 

@@ -1,4 +1,4 @@
-"""The service as `docker compose up -d` gives it, used through its published port."""
+"""The service that `docker compose up -d` starts, used through its published port."""
 
 import http.cookiejar
 import json
@@ -85,7 +85,7 @@ def test_the_docs_page_needs_nothing_from_elsewhere(stack: Stack) -> None:
         assert path.startswith("/static/")
         answer = asked(stack.port, "GET", path, Accept_Encoding="gzip")
         assert answer.status == 200
-        # Collected, and compressed, when the image was built.
+        # Collected and compressed when the image was built.
         assert path.endswith(".png") or answer.headers["Content-Encoding"] == "gzip"
 
 

@@ -1,4 +1,4 @@
-"""A missing or malformed variable stops the start with a sentence, and never tells its value."""
+"""A missing or malformed variable stops the start with a sentence that never shows its value."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -59,7 +59,7 @@ def test_a_malformed_variable_names_itself_and_not_its_value(kind: str, value: s
     assert str(refusal.value).startswith("IT ")
     assert str(refusal.value).endswith(".")
     assert len(value) < 5 or value not in str(refusal.value)
-    # The original message may quote it, and a traceback prints it.
+    # The original message may quote it, and a traceback would print that.
     assert refusal.value.__suppress_context__ or refusal.value.__context__ is None
 
 

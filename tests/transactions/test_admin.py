@@ -1,4 +1,4 @@
-"""The staff's pages about transactions: masked, read-only, written down, and quick."""
+"""Admin pages about transactions: masked, read-only, logged, and fast."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -113,7 +113,7 @@ def test_nobody_adds_changes_or_deletes_here(root: Desk, jane: User) -> None:
     assert Transaction.objects.values().get() == before
 
 
-def test_a_damaged_token_is_said_to_be_so_and_harms_nobody_else(root: Desk, jane: User) -> None:
+def test_a_damaged_token_is_reported_and_affects_no_other_row(root: Desk, jane: User) -> None:
     row = record(jane, description="a secret gift")
     record(jane, full_name="Ken Adams")
     record(jane, full_name=None)
@@ -222,7 +222,7 @@ def test_a_list_of_a_hundred_costs_as_many_queries_as_a_list_of_one(root: Desk, 
 
 
 def many_rows(owner: User, count: int) -> None:
-    """Straight into the table, and with its statistics: what is looked at is how it is read."""
+    """Inserted directly, with statistics, because the test is about how they are read."""
     first = datetime(2025, 1, 1, tzinfo=UTC)
     Transaction.objects.bulk_create(
         Transaction(
@@ -239,7 +239,7 @@ def many_rows(owner: User, count: int) -> None:
 
 
 def test_a_page_reads_the_index_and_never_counts_the_table(root: Desk, jane: User) -> None:
-    many_rows(jane, 10_000)  # of few, an older planner may rather sort
+    many_rows(jane, 10_000)  # for a small table, an older planner may prefer to sort
 
     with CaptureQueriesContext(connection) as queries:
         page = root.text(LIST, p="10")

@@ -1,4 +1,4 @@
-"""The demonstration: plausible, repeatable, and loaded through the operations or not at all."""
+"""The demonstration: plausible, repeatable, and loaded completely or not at all."""
 
 from collections import Counter
 from dataclasses import fields
@@ -38,7 +38,7 @@ def password(monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.fixture
 def a_month_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For what is the same after a month as after two years."""
+    """For tests where one month is as good as two years."""
     monkeypatch.setattr(demo, "DAYS", 30)
 
 

@@ -1,4 +1,4 @@
-"""The staff's page of rates: which are in force, how old they are, and what went wrong."""
+"""The admin page of rates: which are in force, how old they are, and what went wrong."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Rules and alerts on the staff's pages."""
+"""Admin pages of rules and alerts."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`manage.py backtest_alerts` and its page: what would have been raised, against what was."""
+"""`manage.py backtest_alerts` and its page: hypothetical alerts compared with actual ones."""
 
 from io import StringIO
 from typing import Any
@@ -35,7 +35,7 @@ def tried(code: int, *arguments: str) -> list[str]:
 
 @pytest.fixture
 def history(db: None) -> list[User]:
-    """Two users with withdrawals on three days, that have been checked."""
+    """Two users with withdrawals on three days, already checked."""
     users = UserFactory.create_batch(2)
     for user in users:
         for event in stream(f"-101@0 -151@1 -201@{DAY} -101@{2 * DAY}"):

@@ -1,4 +1,4 @@
-"""The rules, each at its border, and against a restatement in the words of the contract."""
+"""The rules, each at its limit, and against a second implementation of the contract."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -77,7 +77,7 @@ def test_each_rule_at_its_border(events: str, expected: list[int]) -> None:
 
 
 def needed(rule: Kind, events: list[Event]) -> list[Event]:
-    """What the live route would fetch of the past, and this event."""
+    """What the live route would read of the past, plus this event."""
     *past, this = events
     return [*kept(rule.needs, past, this), this]
 
