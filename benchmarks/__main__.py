@@ -23,11 +23,11 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=400, help="how often each is called")
+    parser.add_argument("--rounds", type=int, default=400, help="how often each path is called")
     parser.add_argument(
         "--profile",
         choices=["create", "create, with a key", "bulk", "history", "analytics"],
-        help="where one path's time goes",
+        help="profile one path",
     )
     return parser.parse_args()
 

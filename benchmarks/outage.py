@@ -69,7 +69,7 @@ def _medians(turns: list[Costs]) -> Costs:
 
 def table(present: Costs, away: Costs) -> Table:
     """A row for each path: the ratio first, then microseconds for context."""
-    table = Table(title="While Redis is away: times what the same costs when it is there")
+    table = Table(title="While Redis is away: as multiples of the cost with Redis")
     table.add_column("", no_wrap=True)
     table.add_column("wall ÷ miss", justify="right")
     for heading in ("away µs", "miss µs"):

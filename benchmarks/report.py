@@ -19,7 +19,9 @@ def statements_of(path: Path) -> str:
 
 def table(paths: list[Path], costs: dict[str, Cost]) -> Table:
     """A row for each path: ratios first, then microseconds for context."""
-    table = Table(title="In this process, without a network: times what the least would cost")
+    table = Table(
+        title="In this process, without a network: as multiples of the least possible cost"
+    )
     table.add_column("", no_wrap=True)
     for heading in ("CPU ÷ nothing", "÷ psycopg", "wall ÷ nothing", "÷ psycopg"):
         table.add_column(heading, justify="right")

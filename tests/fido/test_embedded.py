@@ -174,7 +174,7 @@ def test_an_owner_waits_for_its_guests_and_says_so(folder: Path) -> None:
     assert owner.process.stdin
     assert owner.process.stdout
     owner.process.stdin.close()
-    assert "waiting for them to end" in owner.process.stdout.readline()
+    assert "waiting for them to finish" in owner.process.stdout.readline()
 
     psycopg.connect(url).close()
     guest.leave()

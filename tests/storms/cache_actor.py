@@ -84,7 +84,7 @@ def send(note: Path, clients: list[ApiClient], ledger: Ledger) -> None:
     note.unlink()
 
 
-def send_what_the_dead_left(clients: list[ApiClient], ledger: Ledger) -> None:
+def resend_unanswered(clients: list[ApiClient], ledger: Ledger) -> None:
     for note in ledger.folder.iterdir():
         pid, _, rest = note.name.partition(":")
         with suppress(FileNotFoundError):  # another process has taken it
@@ -135,7 +135,7 @@ def main(role: str, path: str, *user_ids: str) -> None:
     users = User.objects.in_bulk([int(user_id) for user_id in user_ids])
     clients = [ApiClient(users[int(user_id)]) for user_id in user_ids]
     if role == "writer":
-        send_what_the_dead_left(clients, ledger)
+        resend_unanswered(clients, ledger)
     work = {"writer": write, "reader": read, "warmer": warm}[role]
     while True:
         work(clients, ledger)

@@ -72,7 +72,7 @@ def test_what_lies_before_the_period_is_seen(history: list[User]) -> None:
     [
         (["--rule=0"], "There is no rule 0. Existing rules: "),
         (["--set=amount"], "Not a NAME=VALUE: amount"),
-        (["--set=amount=-1"], "amount: An amount is"),
+        (["--set=amount=-1"], "amount: The amount must be"),
         (["--set=count=1"], "count: Unknown"),
         (["--since=soon"], "Use an ISO 8601 date or time"),
         (["--user=0"], "There is no user 0."),
