@@ -15,7 +15,7 @@ ALWAYS = Period()
 
 
 def analytics(user_id: int, period: Period = ALWAYS, currency: str | None = None) -> Answer:
-    """A user's analytics as the user reads them."""
+    """The analytics of a user, as that user sees them."""
     return Answer(
         "analytics",
         f"analytics {period} {currency}",
@@ -24,7 +24,7 @@ def analytics(user_id: int, period: Period = ALWAYS, currency: str | None = None
 
 
 def series(user_id: int, period: Period, interval: Interval) -> Answer:
-    """A user's series as the user reads it."""
+    """The series of a user, as that user sees it."""
     return Answer(
         "series", f"series {period} {interval}", lambda: series_body(user_id, period, interval)
     )

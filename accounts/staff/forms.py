@@ -133,9 +133,7 @@ class UserChangeForm(UserForm):
         super().__init__(*args, **kwargs)
         for name in {"email", "full_name"} & self.fields.keys():
             if unreadable(self.instance, name):
-                self.fields[
-                    name
-                ].help_text = "The stored value cannot be read. Leave empty to keep it."
+                self.fields[name].help_text = "The stored value cannot be read. Empty keeps it."
         permissions: Any = self.fields.get("user_permissions")
         if permissions:
             # Each permission's name includes its model.
