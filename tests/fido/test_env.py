@@ -144,7 +144,7 @@ def test_a_secret_and_its_file_together_are_refused(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("x" * 32)
     both = {"SECRET_KEY": "y" * 32, "SECRET_KEY_FILE": str(tmp_path / "secret")}
 
-    with pytest.raises(ImproperlyConfigured, match=r"^Set SECRET_KEY or SECRET_KEY_FILE, and not"):
+    with pytest.raises(ImproperlyConfigured, match=r"^Set SECRET_KEY or SECRET_KEY_FILE, but not"):
         Environment(both)
 
 
