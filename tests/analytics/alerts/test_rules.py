@@ -114,8 +114,8 @@ def test_what_is_needed_decides_as_the_whole_stream_does_and_as_the_contract_say
 def parameters() -> Iterator[tuple[str, object, dict[str, str]]]:
     whole, amount = "It is a whole number from", "An amount is"
     a_number = 'a decimal number such as "100.00".'
-    yield "large-withdrawal", {"amount": "0"}, {"amount": f"{amount} greater than zero."}
-    yield "large-withdrawal", {"amount": "-1"}, {"amount": f"{amount} greater than zero."}
+    yield "large-withdrawal", {"amount": "0"}, {"amount": "The amount must be greater than zero."}
+    yield "large-withdrawal", {"amount": "-1"}, {"amount": "The amount must be greater than zero."}
     yield "large-withdrawal", {"amount": 0.1}, {"amount": f"{amount} {a_number}"}
     yield "large-withdrawal", {"amount": "0.00001"}, {"amount": "At most 4 decimals."}
     yield "large-withdrawal", {"count": 3}, {"count": "Unknown. There are: amount."}
