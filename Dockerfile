@@ -1,20 +1,20 @@
 # One image for web, worker, beat and one-off commands (`manage.py ...`); docs/adr/0015-containers.md
-# says why it is as it is. The stage `test` is the suite's, and no part of what is deployed.
+# gives the reasons. The stage `test` is for the test suite and is not deployed.
 ARG PYTHON_IMAGE=python:3.13-slim
 
-# --- what production needs ---------------------------------------------------------------------
+# --- production packages -----------------------------------------------------------------------
 FROM ${PYTHON_IMAGE} AS packages
 WORKDIR /build
 COPY requirements.txt .
-# Wheels only: nothing is compiled, here or later. What a running service never reads is left out:
-# translations, for the admin speaks English.
+# Wheels only: nothing is compiled from source, here or later. The translations are removed, because
+# the admin is in English and a running service never reads them.
 RUN python -m venv --without-pip /opt/fido \
     && pip --python /opt/fido/bin/python install --no-cache-dir --disable-pip-version-check \
         --only-binary=:all: --no-compile --require-hashes -r requirements.txt \
     && find /opt/fido -path '*/locale/*' \( -name '*.po' -o -name '*.mo' \) ! -path '*/en/*' -delete \
     && python -m compileall -q -j 0 /opt/fido/lib
 
-# --- the service's own files, and the static files of all ---------------------------------------
+# --- the service's own files, and all static files -----------------------------------------------
 FROM packages AS built
 WORKDIR /app
 COPY manage.py ./
@@ -22,17 +22,17 @@ COPY fido fido
 COPY accounts accounts
 COPY transactions transactions
 COPY analytics analytics
-# The embedded servers and their launcher are for development. Static files are collected, and so
-# not needed where the packages have them.
+# The embedded servers and their launcher are for development. Static files are collected, so the
+# packages' own copies are not needed.
 RUN rm -rf fido/embedded \
     && /opt/fido/bin/python -m fido.containers.collect_static /app/static \
     && find /opt/fido -path '*/site-packages/*' -name static -type d ! -exec test -e {}/__init__.py \; \
         -prune -exec rm -rf {} + \
     && python -m compileall -q fido accounts transactions analytics
 
-# --- the suite, with everything that it is run with ----------------------------------------------
+# --- the test suite and its tools ----------------------------------------------------------------
 FROM packages AS test
-# Whatever version there is: they are tools of tests.
+# Versions are not pinned: these are only test tools.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends curl make procps \
@@ -50,7 +50,7 @@ CMD ["python", "-m", "pytest"]
 
 # --- what is deployed ------------------------------------------------------------------------------
 FROM ${PYTHON_IMAGE} AS service
-# Uploads wait in a volume, which takes the owner of the folder that it is first laid over.
+# Uploads wait in a volume. A new volume takes the owner of the folder that it is mounted over.
 RUN useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin fido \
     && install -d -o fido -g fido -m 0700 /var/lib/fido /var/lib/fido/imports
 COPY --from=built /opt/fido /opt/fido
@@ -65,7 +65,7 @@ ENV PATH=/opt/fido/bin:$PATH \
     IMPORTS_DIR=/var/lib/fido/imports \
     ALIVE_FILE=/tmp/fido-alive
 EXPOSE 8000
-# Whether the process lives; whether it can serve is for /readyz, which is no reason to kill it.
+# Liveness only. /readyz tells whether it can serve; failing that is no reason to kill it.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --start-interval=1s --retries=3 \
     CMD ["python", "-m", "fido.containers.probe", "/livez"]
 CMD ["gunicorn", "--config=python:fido.containers.web", "--bind=0.0.0.0:8000", "fido.wsgi"]

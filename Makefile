@@ -1,5 +1,5 @@
 # Each target sets up what it needs. Nothing is installed outside .venv.
-# PYTHON names the interpreter to make .venv with, ARGS is passed on to pytest or the benchmarks.
+# PYTHON names the interpreter that creates .venv. ARGS is passed to pytest or the benchmarks.
 
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python3.14; do \
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
@@ -16,21 +16,21 @@ help: ## List the targets.
 run: .venv/.installed ## Start the service, with its own PostgreSQL and Valkey and a demonstration.
 	@exec $(IN_VENV) -m fido.embedded.launcher
 
-test: .venv/.installed ## Run the tests that a person waits for.
+test: .venv/.installed ## Run the tests, without storms and containers.
 	$(IN_VENV) -m pytest $(ARGS)
 
 storms: .venv/.installed ## Run the long races and faults.
 	$(IN_VENV) -m pytest -m storm $(ARGS)
 
-test-containers: .venv/.installed ## Build the image, run it by the compose file, and try to break it.
+test-containers: .venv/.installed ## Build the image, run it with the compose file, and try to break it.
 	$(IN_VENV) -m pytest -m containers $(ARGS) tests/containers
 
-check: .venv/.installed ## Run the linters, the type checker and the checks of Django.
+check: .venv/.installed ## Run the linters, the type checker and Django's checks.
 	$(IN_VENV) -m ruff check .
 	$(IN_VENV) -m ruff format --check .
 	$(IN_VENV) -m mypy
 	$(IN_VENV) -c 'from importlinter.cli import lint_imports_command as main; main()'
-	@# One start of the servers for all of them.
+	@# Start the servers once for all these checks.
 	@$(IN_VENV) -m fido.embedded $(MAKE) --no-print-directory check-django
 
 check-django: .venv/.installed
@@ -48,5 +48,5 @@ lock: .venv/.installed ## Lock the newest versions that pyproject.toml allows.
 
 .venv/.installed: requirements-dev.txt
 	@test -n "$(PYTHON)" || { \
-		echo "Fido needs Python 3.11 or newer: install it, or set PYTHON to it." >&2; exit 1; }
+		echo "Fido needs Python 3.11 or newer: install it, or set PYTHON to its path." >&2; exit 1; }
 	@"$(PYTHON)" .ci/install

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Runs a management command, on the embedded servers where no DATABASE_URL names others."""
+"""Runs a management command, on the embedded servers unless DATABASE_URL is set."""
 
 import importlib.util
 import os
@@ -12,7 +12,7 @@ from fido.env import is_given
 
 def main(argv: list[str]) -> None:
     if argv[1:2] == ["generate_key"]:
-        # It makes what the settings ask for, so it runs without them.
+        # It generates keys that the settings require, so it runs without the settings.
         from fido.management.commands.generate_key import Command
 
         Command().run_from_argv(argv)
@@ -23,7 +23,7 @@ def main(argv: list[str]) -> None:
 
 
 def has_embedded_servers() -> bool:
-    """A checkout has them, an image has not; there the settings ask for DATABASE_URL."""
+    """A checkout has them, an image does not; there the settings require DATABASE_URL."""
     return importlib.util.find_spec("fido.embedded") is not None
 
 

@@ -1,4 +1,4 @@
-"""The staff's pages about users, their rights and sessions, and the access log."""
+"""Admin pages for users, their rights and sessions, and the access log."""
 
 from datetime import date
 from typing import Any, ClassVar
@@ -37,7 +37,7 @@ RIGHTS = ("is_staff", "is_superuser")
 
 @admin.register(User)
 class UserAdmin(LoggedRecordAdmin, BigTableAdmin, auth_admin.UserAdmin):  # type: ignore[type-arg]
-    """Masked in the list; the record is in clear with the permission to open personal data."""
+    """Lists are masked; with the permission to open personal data, a record is shown in clear."""
 
     form = UserChangeForm
     add_form = UserAddForm
@@ -53,9 +53,9 @@ class UserAdmin(LoggedRecordAdmin, BigTableAdmin, auth_admin.UserAdmin):  # type
         "joined",
     )
     list_filter = ("is_active", "is_staff", "groups")
-    search_fields = ("username",)  # only so that there is a search box
+    search_fields = ("username",)  # only to get a search box
     search_help_text = (
-        "The beginning of a user name, an id, or a whole name or e-mail address; case aside."
+        "The beginning of a user name, an id, or a whole name or e-mail address, in any case."
     )
     add_fieldsets = (
         (None, {"fields": ("username", "email", "full_name", "password1", "password2")}),
@@ -83,15 +83,15 @@ class UserAdmin(LoggedRecordAdmin, BigTableAdmin, auth_admin.UserAdmin):  # type
             return queryset, False
         return queryset.alias(lowered=Lower("username")).filter(_found_by(request, term)), False
 
-    # --- who may do what ---
+    # --- permissions ---
 
     def subject_id(self, row: User) -> int:
         return row.pk
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Users with rights are changed by superusers alone.
+        """Only superusers may change users who have rights.
 
-        Anybody else could take over their rights by setting their password.
+        Anyone else could take over their rights by setting their password.
         """
         if not super().has_change_permission(request, obj):
             return False
@@ -127,7 +127,7 @@ class UserAdmin(LoggedRecordAdmin, BigTableAdmin, auth_admin.UserAdmin):  # type
             raise PermissionDenied
         return super().user_change_password(request, *args, **kwargs)
 
-    # --- how it is shown ---
+    # --- display ---
 
     @admin.display(description="full name")
     def masked_full_name(self, user: User) -> str | None:
@@ -163,17 +163,17 @@ class UserAdmin(LoggedRecordAdmin, BigTableAdmin, auth_admin.UserAdmin):  # type
                 max_length=MAX_NAME_LENGTH, widget=AdminTextInputWidget, empty_value=None
             )
         if db_field.name == "currency":
-            # Else, for its default is a function, what was there is read from the browser.
+            # Its default is a function. Without this, the browser would supply the old value.
             kwargs["show_hidden_initial"] = False
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
-    # --- what is written ---
+    # --- writing ---
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         try:
             return super().changeform_view(request, *args, **kwargs)
         except InvalidInput as refusal:
-            # Somebody took the name or the address after the form had found it free.
+            # Another writer took the name or the address after the form had found it free.
             self.message_user(request, refusal.extra["errors"][0]["detail"], messages.ERROR)
             return redirect(request.path)
 
@@ -190,7 +190,7 @@ class UserAdmin(LoggedRecordAdmin, BigTableAdmin, auth_admin.UserAdmin):  # type
 
 
 def _save_changes(user: User, changes: dict[str, Any]) -> None:
-    """Writes the changed columns only; groups and permissions are saved by Django's admin."""
+    """Write only the changed columns; Django's admin saves groups and permissions."""
     profile = {name: changes[name] for name in PROFILE if name in changes}
     operations.update_profile(user=user, changes=profile)
     if "is_active" in changes:
@@ -201,7 +201,7 @@ def _save_changes(user: User, changes: dict[str, Any]) -> None:
 
 def _found_by(request: HttpRequest, term: str) -> Q:
     found = Q(lowered__startswith=term.lower())
-    if may_open(request):  # to find a name or an address is as good as to read it
+    if may_open(request):  # finding a name or an address reveals as much as reading it
         found |= matching(User, "email", term) | matching(User, "full_name", term)
     number = as_id(term)
     return found if number is None else found | Q(pk=number)
@@ -226,7 +226,7 @@ admin.site.unregister(Group)
 
 @admin.register(Group)
 class GroupAdmin(auth_admin.GroupAdmin):
-    """Only superusers change groups: who is in one could else give themselves any right."""
+    """Only superusers change groups: otherwise a member could give themselves any right."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return _is_superuser(request)
@@ -235,7 +235,7 @@ class GroupAdmin(auth_admin.GroupAdmin):
         return _is_superuser(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
-        # Service accounts are those in the group of this name.
+        # Service accounts are the members of the group with this name.
         return _is_superuser(request) and (obj is None or obj.name != SERVICE_GROUP)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Group | None = None) -> Any:
@@ -253,9 +253,9 @@ class LoginSessionAdmin(SearchedByUserAdmin, ReadOnlyAdmin):
     def has_end_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("accounts.delete_loginsession")
 
-    @admin.action(permissions=["end"], description="Log the users of these out everywhere")
+    @admin.action(permissions=["end"], description="Log out the users of these everywhere")
     def end(self, request: HttpRequest, queryset: QuerySet[LoginSession]) -> None:
-        # All of a user's: access tokens carry no session that could be ended alone.
+        # All sessions of the user, because access tokens carry no session to end separately.
         users = {session.user for session in queryset.select_related("user")}
         for user in users:
             operations.end_sessions(user=user)
@@ -270,7 +270,7 @@ class AccessLogEntryAdmin(SearchedByUserAdmin, ReadOnlyAdmin):
     list_select_related = ("actor", "subject")
     list_filter = ("route",)
     user_fields = ("actor", "subject")
-    search_help_text = "The id or whole user name of who opened it, or of whose data it was."
+    search_help_text = "Id or whole user name of the person who opened the data, or of its owner."
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.list_display

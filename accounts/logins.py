@@ -1,4 +1,4 @@
-"""What authentication has to know of a user, kept beside the version of the user's answers."""
+"""The user data that authentication needs, stored next to the version of the user's answers."""
 
 from django.db import DEFAULT_DB_ALIAS
 
@@ -8,14 +8,14 @@ from fido.lib.cache.versioned_cache import View
 
 
 def remember(view: View, user: User) -> None:
-    """Keeps it of an active user who was read after the look."""
+    """Store it for an active user who was read after the lookup."""
     versioned_cache.keep_login(view, f"{user.session_epoch.hex}:{int(user.is_staff)}")
 
 
 def remembered(view: View | None, epoch: str | None) -> User | None:
-    """The user without asking the database, whose other columns are read when they are used.
+    """The user without a database query; other columns are read when they are used.
 
-    None where nothing is kept, or `epoch` is not the present one.
+    None if nothing is stored, or `epoch` is not the current one.
     """
     if view is None or view.login is None or view.writer_stands:
         return None

@@ -1,4 +1,4 @@
-"""Who there is: users, their login sessions, and the log of whose data staff have opened."""
+"""Users, their login sessions, and the log of whose personal data staff have opened."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ def default_currency() -> str:
 
 
 def require_known_currency(code: str) -> None:
-    # A validator rather than `choices`: those would ask for a migration whenever ISO 4217 grows.
+    # A validator instead of `choices`, which would need a migration whenever ISO 4217 grows.
     if code not in money.CURRENCIES:
         raise ValidationError("Not an ISO 4217 currency.", code="unknown-currency")
 
 
 class UserQuerySet(models.QuerySet["User"]):
     def with_username(self, username: str) -> UserQuerySet:
-        """Case aside, by the index on lower(username)."""
+        """Case-insensitive, by the index on lower(username)."""
         return self.alias(lowered=Lower("username")).filter(lowered=username.lower())
 
     def with_email(self, email: str) -> UserQuerySet:
         return self.filter(matching(User, "email", email))
 
     def with_login_name(self, name: str) -> UserQuerySet:
-        """A user name holds no @, so one name never means two users."""
+        """A user name contains no @, so one login name never means two users."""
         return self.with_email(name) if "@" in name else self.with_username(name)
 
 
@@ -82,7 +82,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     username = models.CharField(
         max_length=150,
-        unique=True,  # Django's login asks for this one; ours below also folds the case
+        unique=True,  # Django's login needs this one; ours below also folds the case
         validators=[RegexValidator(rf"\A{USERNAME_PATTERN}\Z")],
         help_text="Letters, digits and . _ + - only.",
     )
@@ -94,17 +94,17 @@ class User(AbstractBaseUser, PermissionsMixin):
         max_length=3,
         default=default_currency,
         validators=[require_known_currency],
-        help_text="Taken for a transaction that names none, and for reports.",
+        help_text="Used for transactions that name none, and for reports.",
     )
     is_active = models.BooleanField(
-        default=True, help_text="Cleared, every token of this user stops working at once."
+        default=True, help_text="If cleared, every token of this user stops working at once."
     )
     is_staff = models.BooleanField(default=False, help_text="May log in here.")
     date_joined = models.DateTimeField(default=clock.now, editable=False)
     session_epoch = models.UUIDField(
         default=uuid.uuid4,
         editable=False,
-        # Random rather than counted: a counter restored from a backup would revive old tokens.
+        # Random, not a counter: a counter restored from a backup would revive old tokens.
         help_text="Access tokens carry it; renewing it ends them all.",
     )
 
@@ -132,7 +132,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.username
 
     def clean(self) -> None:
-        # AbstractBaseUser.clean() normalises the user name only; an e-mail stays as written.
+        # AbstractBaseUser.clean() normalises only the user name; an e-mail stays as written.
         self.username = self.normalize_username(self.username)
 
     def refresh_from_db(
@@ -141,32 +141,32 @@ class User(AbstractBaseUser, PermissionsMixin):
         fields: Iterable[str] | None = None,
         from_queryset: models.QuerySet[User] | None = None,
     ) -> None:
-        # A user whom a cached login has named knows three columns; the first other one that is
-        # asked for brings the rest along, all of one moment.
+        # A user from a cached login has three columns. The first access to another column loads all
+        # the rest, as of one moment.
         deferred = self.get_deferred_fields()
         if fields is not None and deferred.intersection(fields := list(fields)):
             fields = deferred.union(fields)
         super().refresh_from_db(using, fields, from_queryset)
 
     def _get_session_auth_hash(self, secret: str | bytes | None = None) -> str:
-        # Logins in the admin end with the epoch too.
+        # Renewing the epoch ends logins in the admin too.
         value = f"{self.password}{self.session_epoch.hex}"
         return salted_hmac("fido.session", value, secret=secret, algorithm="sha256").hexdigest()
 
     @property
     def is_service(self) -> bool:
-        """Another system, which may name any user. One query: ask only when it matters."""
+        """Another system, which may name any user. It costs one query: call it only when needed."""
         return self.groups.filter(name=SERVICE_GROUP).exists()
 
     def may_for_others(self, permission: str) -> bool:
-        """Whether this user may do to anyone's records what `permission` names."""
+        """Whether this user may do what `permission` names to anyone's records."""
         return self.is_staff and self.has_perm(permission)
 
 
 class LoginSession(models.Model):
-    """A family of refresh tokens: one login, and what was rotated out of it.
+    """A family of refresh tokens: one login, and the tokens rotated out of it.
 
-    Only the id of the one refresh token that is still unspent is kept, never a token.
+    Only the id of the unspent refresh token is stored, never a token.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -195,7 +195,7 @@ class AccessLogEntry(models.Model):
         User,
         on_delete=models.PROTECT,
         related_name="+",
-        help_text="Whose data it was.",
+        help_text="The owner of the data.",
     )
     what = models.CharField(max_length=100, help_text="Model and id, or the question asked.")
     route = models.CharField(max_length=10, choices=[("admin", "admin"), ("api", "api")])

@@ -1,4 +1,4 @@
-"""Everything that changes accounts. HTTP is not known here."""
+"""Everything that changes accounts. It knows nothing of HTTP."""
 
 import uuid
 from functools import cache
@@ -18,12 +18,12 @@ from fido.lib.values import clock
 from fido.lib.values.crypto.fields import blind_index
 from fido.lib.values.errors import DomainError, InvalidInput, Kind, PreconditionFailed
 
-# What a profile shows and what may change of it.
+# What a profile shows and what may change in it.
 PROFILE = ("email", "full_name", "currency", "is_active")
 
 
 class WrongCredentials(DomainError):
-    """One answer for wrong, unknown and inactive: which it was is nobody's business."""
+    """One answer for wrong, unknown and inactive: which one it was must not show."""
 
     code, title, kind = (
         "invalid-credentials",
@@ -41,14 +41,14 @@ class InvalidRefreshToken(DomainError):
 
 
 class Taken(InvalidInput):
-    """Somebody has this user name or e-mail address."""
+    """Another user has this user name or e-mail address."""
 
     def __init__(self, field: str, detail: str) -> None:
         super().__init__(field, "taken", detail)
 
 
 def register(*, username: str, email: str, password: str, full_name: str | None = None) -> User:
-    """Creates a user who can log in.
+    """Create a user who can log in.
 
     Raises:
         Taken: the user name or the e-mail address is.
@@ -62,14 +62,14 @@ def register(*, username: str, email: str, password: str, full_name: str | None 
         with transaction.atomic():
             user.save(force_insert=True)
     except IntegrityError:
-        # Somebody took it since we looked. If not, it is a bug and must be seen.
+        # Another writer took it since we looked. If not, it is a bug and must surface.
         _require_free(username=username, email=email)
         raise
     return user
 
 
 def create_customer(*, full_name: str, currency: str) -> User:
-    """Creates somebody who cannot log in: without an address, and under a user name of ours."""
+    """Create a user who cannot log in: without an address, and with a generated user name."""
     user = User(username=f"customer-{uuid.uuid4().hex}", full_name=full_name, currency=currency)
     user.set_unusable_password()
     user.save(force_insert=True)
@@ -77,10 +77,10 @@ def create_customer(*, full_name: str, currency: str) -> User:
 
 
 def log_in(*, name: str, password: str) -> TokenPair:
-    """Starts a session for a user name or an e-mail address.
+    """Start a session for a user name or an e-mail address.
 
     Raises:
-        WrongCredentials: in each case after the same work, so that time tells nothing either.
+        WrongCredentials: always after the same work, so that the timing reveals nothing.
     """
     user = queries.user_by_login(name)
     matches = check_password(password, user.password if user else nobodys_password())
@@ -88,8 +88,9 @@ def log_in(*, name: str, password: str) -> TokenPair:
         raise WrongCredentials()
     session = LoginSession(user=user, token_id=uuid.uuid4().hex, expires_at=tokens.refresh_expiry())
     with transaction.atomic():
-        # A write on condition: a password change or deactivation either waits, and then ends this
-        # session too, or came first, and the password that we have just checked is the old one.
+        # A conditional write. A concurrent password change or deactivation either waits, and then
+        # ends this session too, or came first, and the password that we have checked is the old
+        # one.
         present = User.objects.filter(pk=user.pk, session_epoch=user.session_epoch, is_active=True)
         if not present.update(last_login=clock.now()):
             raise WrongCredentials()
@@ -98,19 +99,19 @@ def log_in(*, name: str, password: str) -> TokenPair:
 
 
 def refresh(*, refresh_token: str) -> TokenPair:
-    """Spends a refresh token for a new pair.
+    """Exchange a refresh token for a new pair.
 
     Raises:
         InvalidRefreshToken: not ours, expired, of an ended session or an inactive user, or
-            spent before; a token that is used twice was stolen once, so that ends the session.
+            already spent. A token that is used twice was stolen, so that ends the session.
     """
     claims = tokens.read_refresh(refresh_token)
     if claims is None:
         raise InvalidRefreshToken()
     sessions = LoginSession.objects.filter(user_id=claims.user_id, pk=claims.session_id)
-    # Compare-and-set: of two uses at once only one finds its token unspent. Without a join on
-    # the user: an UPDATE with one reads token_id in a subquery, which is not looked at again
-    # after waiting for the other's lock.
+    # Compare-and-set: of two concurrent uses only one finds its token unspent. It does not join the
+    # user: an UPDATE with a join reads token_id in a subquery, which is not evaluated again after
+    # waiting for the other's lock.
     with transaction.atomic():  # a second use, which ends the session, waits until we have read it
         rotated = sessions.filter(token_id=claims.token_id).update(
             token_id=uuid.uuid4().hex, expires_at=tokens.refresh_expiry()
@@ -123,43 +124,43 @@ def refresh(*, refresh_token: str) -> TokenPair:
 
 
 def log_out(*, refresh_token: str) -> None:
-    """Ends the session of a refresh token. An unknown or ended one is no error."""
+    """End the session of a refresh token. An unknown or ended one is not an error."""
     if claims := tokens.read_refresh(refresh_token):
         LoginSession.objects.filter(user_id=claims.user_id, pk=claims.session_id).delete()
 
 
 def require_password(*, user: User, password: str) -> None:
-    """Asks who is logged in for the password again.
+    """Ask a logged-in user for the password again.
 
     Raises:
-        InvalidInput: it is another one.
+        InvalidInput: the password is wrong.
     """
     if not check_password(password, user.password):
         raise InvalidInput("current_password", "wrong-password", "This is not your password.")
 
 
 def require_credentials(*, user: User, password: str) -> None:
-    """Asks for a password as a login does, and starts no session.
+    """Check credentials like a login does, without starting a session.
 
     Raises:
-        WrongCredentials: it is another one, or the user may not log in.
+        WrongCredentials: the password is wrong, or the user may not log in.
     """
     if not check_password(password, user.password) or not user.is_active:
         raise WrongCredentials()
 
 
 def change_password(*, user: User, new_password: str, session_id: uuid.UUID | None) -> None:
-    """Sets the password, ends all access tokens, and every session but `session_id`.
+    """Set the password; end all access tokens and every session except `session_id`.
 
     Raises:
         InvalidInput: the new password is weak.
-        SessionEnded: the password was changed, or the user deactivated, at this very moment.
+        SessionEnded: the password was changed, or the user deactivated, concurrently.
     """
     _require_strong(new_password, user, field="new_password")
     user.set_password(new_password)
     epoch = uuid.uuid4()
     with write_fence(user.pk), transaction.atomic():
-        # On condition, as in log_in(): who was put out meanwhile sets nothing any more.
+        # Conditional, as in log_in(): a user who was logged out meanwhile can no longer set it.
         present = User.objects.filter(pk=user.pk, session_epoch=user.session_epoch, is_active=True)
         if not present.update(password=user.password, session_epoch=epoch):
             raise SessionEnded()
@@ -169,7 +170,9 @@ def change_password(*, user: User, new_password: str, session_id: uuid.UUID | No
 
 
 def set_password(*, user: User, password: str) -> None:
-    """Staff set it for somebody; every session of that user ends. The caller has checked it."""
+    """Set another user's password, for staff; it ends all that user's sessions. The caller has
+    validated it.
+    """
     user.set_password(password)
     with write_fence(user.pk), transaction.atomic():
         user.save(update_fields=["password"])
@@ -177,7 +180,7 @@ def set_password(*, user: User, password: str) -> None:
 
 
 def set_active(*, user: User, active: bool) -> None:
-    """Lets a user in or keeps them out; kept out, their tokens stop working at once."""
+    """Activate or deactivate a user; a deactivated user's tokens stop working at once."""
     with write_fence(user.pk), transaction.atomic():
         user.is_active = active
         user.save(update_fields=["is_active"])
@@ -185,7 +188,7 @@ def set_active(*, user: User, active: bool) -> None:
 
 
 def set_rights(*, user: User, rights: dict[str, bool]) -> None:
-    """Sets any of `is_staff` and `is_superuser`."""
+    """Set `is_staff`, `is_superuser`, or both."""
     for name, value in rights.items():
         setattr(user, name, value)
     with write_fence(user.pk):
@@ -193,7 +196,7 @@ def set_rights(*, user: User, rights: dict[str, bool]) -> None:
 
 
 def end_sessions(*, user: User) -> None:
-    """Ends every access token, every refresh token, and every login in the admin."""
+    """End every access token, every refresh token, and every login in the admin."""
     with write_fence(user.pk), transaction.atomic():
         _end_sessions(user)
 
@@ -205,14 +208,14 @@ def _end_sessions(user: User) -> None:
 
 
 def update_profile(*, user: User, changes: dict[str, Any], if_unchanged: bool = False) -> User:
-    """Sets any of `email`, `full_name`, `currency`; what is not named stays as it is.
+    """Set any of `email`, `full_name`, `currency`; omitted fields stay as they are.
 
-    Only these columns are written, so that a name whose token cannot be read just now is not
-    overwritten by its absence.
+    Only these columns are written. Otherwise a name whose token cannot be read at the moment would
+    be overwritten with nothing.
 
     Raises:
-        Taken: somebody else has the e-mail address.
-        PreconditionFailed: the profile is no longer as `user` says, and was to be changed only so.
+        Taken: another user has the e-mail address.
+        PreconditionFailed: the change was conditional, and the profile differs from `user`.
     """
     if not changes:
         return user
@@ -232,8 +235,8 @@ def update_profile(*, user: User, changes: dict[str, Any], if_unchanged: bool = 
 
 
 def _require_unchanged(user: User) -> None:
-    # A write comes first: who else writes to the row waits from here on, and nothing is read
-    # that somebody is about to change. The tokens of one value differ, so the values are compared.
+    # The write comes first: from here on other writers of the row wait, so nothing that we read is
+    # about to change. Two tokens of one value differ, so the values are compared.
     present = User.objects.filter(pk=user.pk)
     present.update(is_active=F("is_active"))
     row = present.get()
@@ -242,16 +245,16 @@ def _require_unchanged(user: User) -> None:
 
 
 def log_access(*, actor: User, subject_id: int, what: str, route: Literal["admin", "api"]) -> None:
-    """Writes that `actor` opens the personal data of `subject_id`. Call it before showing any.
+    """Log that `actor` opens the personal data of `subject_id`. Call it before showing any.
 
-    What is one's own is not logged.
+    Opening one's own data is not logged.
     """
     if actor.pk != subject_id:
         AccessLogEntry.objects.create(actor=actor, subject_id=subject_id, what=what, route=route)
 
 
 def purge_sessions() -> int:
-    """Deletes the sessions whose refresh token has expired; returns how many rows went."""
+    """Delete the sessions whose refresh token has expired; return how many rows were deleted."""
     return LoginSession.objects.filter(expires_at__lt=clock.now()).delete()[0]
 
 
@@ -278,8 +281,8 @@ def _require_strong(password: str, user: User, *, field: str) -> None:
 
 @cache
 def nobodys_password() -> str:
-    """A hash to check against when there is no user, so that it takes as long.
+    """A hash to check when the user does not exist, so that it takes as long.
 
-    Made once in a process; a server makes it before its first request.
+    Made once per process; a server makes it before its first request.
     """
     return make_password(uuid.uuid4().hex)

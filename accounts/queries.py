@@ -1,4 +1,4 @@
-"""Questions about users that span rows."""
+"""Queries about users that span rows."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ USERS_IN_A_BATCH = 500
 
 
 def user_by_login(name: str) -> User | None:
-    """The user with this user name or e-mail address, case aside."""
+    """The user with this user name or e-mail address, case-insensitive."""
     return User.objects.get_queryset().with_login_name(name).first()
 
 
@@ -17,19 +17,19 @@ def username_taken(username: str) -> bool:
 
 
 def email_taken(email: str, *, except_user_id: int | None = None) -> bool:
-    """Whether anybody else has this address."""
+    """Whether another user has this address."""
     others = User.objects.get_queryset().with_email(email)
     return others.exclude(pk=except_user_id or 0).exists()
 
 
 def unknown_users(user_ids: list[int]) -> list[int]:
-    """Those of the ids that no user has, in order."""
+    """Those ids that belong to no user, in order."""
     known = User.objects.filter(pk__in=user_ids).values_list("pk", flat=True)
     return sorted(set(user_ids) - set(known))
 
 
 def user_ids_in_batches() -> Iterator[list[int]]:
-    """The ids of all users in order, some at a time."""
+    """The ids of all users in order, in batches."""
     last = 0
     ids = User.objects.order_by("pk").values_list("pk", flat=True)
     while batch := list(ids.filter(pk__gt=last)[:USERS_IN_A_BATCH]):

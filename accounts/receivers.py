@@ -1,4 +1,4 @@
-"""What accounts do when something happens elsewhere."""
+"""Receivers of signals from elsewhere."""
 
 from typing import Any
 
@@ -10,6 +10,6 @@ from fido.lib.process.signals import about_to_serve
 
 @receiver(about_to_serve)
 def make_nobodys_password(**kwargs: Any) -> None:
-    # Otherwise the first login under an unknown name takes twice as long, which tells that the
+    # Otherwise the first login under an unknown name takes twice as long, which reveals that the
     # name is unknown.
     nobodys_password()

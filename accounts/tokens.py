@@ -14,7 +14,7 @@ from fido.lib.values import clock
 
 @dataclass(frozen=True)
 class TokenPair:
-    """What a client gets: two signed tokens and the access token's life in seconds."""
+    """What a client gets: two signed tokens and the access token's lifetime in seconds."""
 
     access_token: str
     refresh_token: str
@@ -29,7 +29,7 @@ class RefreshClaims:
 
 
 def pair_for(user: User, session: LoginSession) -> TokenPair:
-    """Signs the pair that `session.token_id` stands for."""
+    """Sign the pair for `session.token_id`."""
     refresh = RefreshToken()
     refresh["jti"] = session.token_id
     lifetime = api_settings.ACCESS_TOKEN_LIFETIME
@@ -46,7 +46,7 @@ def refresh_expiry() -> datetime:
 
 
 def read_refresh(text: str) -> RefreshClaims | None:
-    """The claims of a refresh token that we signed and that has not expired; else None."""
+    """The claims of a refresh token that we signed and that has not expired; otherwise None."""
     try:
         token = RefreshToken(text)  # type: ignore[arg-type]
         return RefreshClaims(

@@ -1,4 +1,4 @@
-"""Daily totals, as they stand in the table: folded and pending."""
+"""Admin pages for daily totals, as stored: folded and pending."""
 
 from django.contrib import admin
 from django.utils.safestring import SafeString

@@ -1,4 +1,4 @@
-"""What is answered about a user's movements: the same to a request and to whoever warms it."""
+"""Answers about a user's transactions, computed by the same code for requests and for warming."""
 
 from datetime import date
 from typing import Any
@@ -16,7 +16,7 @@ ALWAYS = Period()
 
 
 def analytics(user_id: int, period: Period = ALWAYS, currency: str | None = None) -> Answer:
-    """A user's analytics as the user reads them."""
+    """The analytics of a user, as that user sees them."""
     return Answer(
         "analytics",
         f"analytics {period} {currency}",
@@ -25,14 +25,14 @@ def analytics(user_id: int, period: Period = ALWAYS, currency: str | None = None
 
 
 def series(user_id: int, period: Period, interval: Interval) -> Answer:
-    """A user's series as the user reads it."""
+    """The series of a user, as that user sees it."""
     return Answer(
         "series", f"series {period} {interval}", lambda: series_body(user_id, period, interval)
     )
 
 
 def analytics_body(user_id: int, period: Period, currency: str | None) -> Body:
-    """With no currency asked for, a single one that was used, or the user's.
+    """Without a requested currency, the only one that was used, or the user's.
 
     Raises:
         NotFound: there is no such user.

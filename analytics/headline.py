@@ -1,4 +1,4 @@
-"""All that somebody moved, in one currency."""
+"""A user's totals over all currencies, in one currency."""
 
 from datetime import date
 from decimal import Decimal
@@ -14,10 +14,10 @@ Headline = dict[str, str | None]
 
 
 def headline(lines: list[Line], currency: str) -> Headline:
-    """Totals and average in the currency, converted at the mid rates in force where it must be.
+    """Totals and average in the currency, converted at the mid rates in force if necessary.
 
-    Each line's totals are rounded half-up, and the headline adds up the rounded ones; the average
-    is that of the headline. All are null where a rate is missing.
+    Each line's totals are rounded half-up, and the headline adds the rounded ones; the average is
+    computed from the headline. All are null if a rate is missing.
     """
     if all(line.currency == currency for line in lines):
         return _shown(lines, currency, None)

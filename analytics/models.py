@@ -1,4 +1,4 @@
-"""What the transactions of a day add up to."""
+"""Daily sums of transactions."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ MAX_TOTAL = 10 ** (money.TOTAL_DIGITS - money.MAX_DECIMALS)
 class DailyTotals(models.Model):
     """Part of what one user moved on one UTC day in one currency.
 
-    All rows of a (user, day, currency) added up are the truth: at most one that is folded, and
-    the pending ones that were appended since. Signs are as the writes made them, so a pending
-    row of an edit or a delete counts below zero.
+    The sum of all rows of a (user, day, currency) is the truth: at most one folded row, and the
+    pending rows appended since. Signs are as the writes made them, so a pending row of an edit or a
+    delete may be negative.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -50,7 +50,7 @@ class DailyTotals(models.Model):
                 name="one_folded_row_a_day",
             ),
             models.CheckConstraint(
-                # PostgreSQL takes NaN for the greatest number.
+                # PostgreSQL treats NaN as the greatest number.
                 name="totals_are_numbers",
                 condition=Q(credit__lt=MAX_TOTAL, debit__lt=MAX_TOTAL),
             ),

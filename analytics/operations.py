@@ -14,10 +14,10 @@ from fido.lib.cache.versioned_cache import write_fence
 from transactions.models import Transaction
 from transactions.signals import Change, DayMoved
 
-REPAIR_LOCK = 0x46_69_64_6F  # any number that no other advisory lock uses
+REPAIR_LOCK = 0x46_69_64_6F  # an arbitrary number that no other advisory lock uses
 
-# One statement, so that a row is never counted twice or not at all. The folded row takes the id
-# of one that it replaces. Ordered, so that two folds lock the days in one order.
+# One statement, so that a row is never counted twice or missed. The folded row takes the id of one
+# that it replaces. Ordered, so that two folds lock the days in one order.
 FOLD = """
 WITH taken AS (
     DELETE FROM analytics_dailytotals
@@ -53,7 +53,7 @@ class Sum:
 
 
 def append(changes: Iterable[Change]) -> set[int]:
-    """Appends one pending row for each (user, day, currency) that changed; returns the users."""
+    """Append one pending row for each (user, day, currency) that changed; return the users."""
     sums: dict[tuple[int, date, str], Sum] = defaultdict(Sum)
     for change in changes:
         for row, sign in ((change.before, -1), (change.after, +1)):
@@ -68,20 +68,20 @@ def append(changes: Iterable[Change]) -> set[int]:
 
 
 def append_loaded(user_id: int, moved: Iterable[DayMoved]) -> None:
-    """Appends one pending row for each day and currency."""
+    """Append one pending row for each day and currency."""
     DailyTotals.objects.bulk_create(
         DailyTotals(user_id=user_id, **vars(on_day)) for on_day in moved
     )
 
 
 def fold(user_id: int) -> None:
-    """Adds a user's pending rows into the folded ones. No answer changes, whenever it runs."""
+    """Add a user's pending rows to the folded ones. No answer changes, whenever it runs."""
     with connection.cursor() as cursor:
         cursor.execute(FOLD, {"user_id": user_id})
 
 
 def fold_everybody() -> int:
-    """Folds for every user who has something pending; returns how many there were."""
+    """Fold for every user with pending rows; return how many there were."""
     users = queries.users_with_pending_totals()
     for user_id in users:
         fold(user_id)
@@ -89,11 +89,11 @@ def fold_everybody() -> int:
 
 
 def repair(*, first_user_id: int, last_user_id: int) -> list[queries.Difference]:
-    """Appends what the totals of these users lack; returns what it was.
+    """Append what these users' totals lack; return those differences.
 
-    Appended like any write's, so it is right while others write: in one snapshot a transaction
-    and its totals are there together or not at all. Only a second repair could count the same
-    difference again; the lock keeps that out.
+    They are appended like any write's, so this is correct while others write: in one snapshot a
+    transaction and its totals are both there or both not. Only a second repair could count the same
+    difference again; the lock prevents that.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [REPAIR_LOCK])
@@ -103,7 +103,7 @@ def repair(*, first_user_id: int, last_user_id: int) -> list[queries.Difference]
         )
     for user_id in {difference.user_id for difference in differences}:
         with write_fence(user_id):
-            pass  # what was answered from the wrong totals is forgotten
+            pass  # this invalidates answers computed from the wrong totals
     return differences
 
 

@@ -1,4 +1,4 @@
-"""The questions that analytics answers, each in one statement: one statement, one snapshot."""
+"""The queries of analytics, each in one statement and hence one snapshot."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from fido.lib.values.errors import DomainError, Kind
 from transactions.models import Transaction
 
 Interval = Literal["day", "week", "month"]
-# 27 years of days in two currencies; a second's work.
+# 27 years of days in two currencies; about a second's work.
 MAX_SERIES_ROWS = 20_000
-# How far back somebody counts as active.
+# How recently a user must have been active.
 ACTIVE_DAYS = 7
 
 
@@ -39,7 +39,7 @@ class SeriesTooLong(DomainError):
 
 @dataclass(frozen=True)
 class Line:
-    """What was moved in one currency, in its units."""
+    """The totals in one currency, in its units."""
 
     currency: str
     count: int
@@ -57,7 +57,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Summary:
-    """A user's movements in a period. `busiest` is a day and its count, None without any."""
+    """A user's totals in a period. `busiest` is a day and its count; None without transactions."""
 
     full_name: str | None
     currency: str
@@ -71,7 +71,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class Difference:
-    """What the totals of a (user, day, currency) lack of what the transactions say."""
+    """The totals of a (user, day, currency), subtracted from what the transactions say."""
 
     user_id: int
     day: date
@@ -83,7 +83,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Split:
-    """A period as whole days, `first <= day < last`, and what is left over at its two ends."""
+    """A period as whole days, `first <= day < last`, and the remainders at its two ends."""
 
     first: date | None
     last: date | None
@@ -91,7 +91,7 @@ class Split:
 
 
 def split(period: Period) -> Split:
-    """Whole days come from the totals, the ragged ends of the first and last from transactions."""
+    """Whole days come from the totals; the partial days at both ends from transactions."""
     if period.start and period.start > clock.midnight(date.max):
         return Split(date.max, date.max, (period,))
     first, head = _first_whole_day(period.start)
@@ -102,7 +102,7 @@ def split(period: Period) -> Split:
 
 
 def summary(*, user_id: int, period: Period) -> Summary | None:
-    """What a user moved in a period; None: there is no such user."""
+    """A user's totals in a period; None: there is no such user."""
     parts = split(period)
     totals = _whole_days(user_id, parts)
     answers = {"lines": ArraySubquery(_lines(totals)), "busiest": Subquery(_busiest(totals))}
@@ -114,10 +114,10 @@ def summary(*, user_id: int, period: Period) -> Summary | None:
 
 
 def series(*, user_id: int, period: Period, interval: Interval) -> dict[date, list[Line]]:
-    """What was moved in each interval that has any, by the interval's first day, in order.
+    """The totals of each non-empty interval, by the interval's first day, in order.
 
     Raises:
-        SeriesTooLong: more than MAX_SERIES_ROWS days, times currencies, in the period.
+        SeriesTooLong: the period has more than MAX_SERIES_ROWS days times currencies.
     """
     parts = split(period)
     days: Any = _whole_days(user_id, parts).values_list("day", "currency").annotate(**TOTALS)
@@ -134,18 +134,18 @@ def series(*, user_id: int, period: Period, interval: Interval) -> dict[date, li
 
 
 def most_active_users(limit: int) -> list[int]:
-    """Active users with the most transactions of the last days, most first.
+    """Active users with the most transactions in the last days, most first.
 
-    It looks up those days for each user in the index that analytics have, so it costs as much as
-    there are users, however long their histories. An index on the day alone would do it in a third
-    of the time, and every write would pay for it.
+    It looks those days up for each user in the index that analytics have, so the cost grows with
+    the number of users, not with their histories. An index on the day alone would take a third of
+    the time, and every write would pay for it.
     """
     first = clock.now().date() - (ACTIVE_DAYS - 1) * clock.ONE_DAY
     of_user: Any = DailyTotals.objects.filter(user_id=OuterRef("pk"), day__gte=first)
     recent = of_user.values("user_id").annotate(n=Sum("count")).values("n")
     users = User.objects.filter(is_active=True).annotate(recent=Subquery(recent))
     ranked = users.order_by(F("recent").desc(nulls_last=True), "pk").values_list("pk", "recent")
-    # Not in the statement, which would add each of them up twice.
+    # Not in the statement, which would compute each sum twice.
     return [pk for pk, recent in ranked[:limit] if recent]
 
 
@@ -155,9 +155,9 @@ def users_with_pending_totals() -> list[int]:
 
 
 def differences(first_user_id: int, last_user_id: int) -> list[Difference]:
-    """What the totals of users `first..last` (both included) lack, from the transactions.
+    """What the totals of users `first..last` (both included) lack, compared with the transactions.
 
-    One statement adds up the transactions and takes away the totals: no write can come between.
+    One statement adds up the transactions and subtracts the totals, so no write can come between.
     """
     bounds = {"first": first_user_id, "last": last_user_id}
     with connection.cursor() as cursor:
@@ -184,7 +184,7 @@ HAVING sum(count) <> 0 OR sum(credit) <> 0 OR sum(debit) <> 0
 ORDER BY user_id, day, currency
 """
 
-# Not `count`: an annotation may not have a column's name.
+# Not `count`: an annotation may not have the name of a column.
 TOTALS = {"n": Sum("count"), "in_": Sum("credit"), "out": Sum("debit")}
 MOVED: dict[str, Any] = {
     "n": Count("id"),
@@ -211,7 +211,7 @@ def _by_day(rows: QuerySet[Transaction]) -> Any:
 
 
 def as_text(*names: str) -> dict[str, Any]:
-    # As text: psycopg reads a JSON number as a float.
+    # As text, because psycopg reads a JSON number as a float.
     return {name: Cast(name, TextField()) for name in names}
 
 

@@ -1,4 +1,4 @@
-"""Hears of every change to transactions, inside the database transaction that makes it."""
+"""Receives every change of transactions, inside the database transaction that makes it."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from transactions.signals import Change, DayMoved, transactions_changed, transac
 @receiver(transactions_changed)
 def append_totals(sender: Any, changes: list[Change], **kwargs: Any) -> None:
     # Appended, not added up in place: an upsert would make two writers of one day wait for each
-    # other, and the row commits or rolls back with the transaction that it counts.
+    # other. The row commits or rolls back with the transaction that it counts.
     for user_id in operations.append(changes):
         _fold_after_commit(user_id)
 

@@ -1,4 +1,4 @@
-"""Celery jobs that keep the totals short, and how one is asked for."""
+"""Celery jobs that fold the totals, and how to request one."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from celery import shared_task
 from analytics import operations, warming
 from fido.lib.cache import jobs
 
-# Writes of this long are folded together.
+# Writes within this time are folded together.
 FOLD_DELAY_SECONDS = 1
 
 
@@ -28,5 +28,5 @@ def warm_cache(**kwargs: Any) -> None:
 
 
 def request_fold(user_id: int) -> None:
-    """Queues the stats job of a user, unless one is waiting. Never raises: the sweep catches up."""
+    """Queue the user's stats job, unless one is pending. Never raises: the sweep catches up."""
     jobs.request(fold_totals, user_id, countdown=FOLD_DELAY_SECONDS)

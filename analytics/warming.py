@@ -1,4 +1,4 @@
-"""Makes answers before anybody asks for them, where they are not kept already."""
+"""Computes answers ahead of requests, unless they are cached already."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,7 +19,7 @@ from fido.lib.cache.versioned_cache import View
 from fido.lib.values.metrics import WARMED_ANSWERS
 
 LOCK = "fido:warming"
-# An answer that outlasts the next round, even a late one, is left alone.
+# An answer that outlives the next round, even a late one, is left alone.
 LASTING_ROUNDS = 4 / 3
 
 
@@ -30,10 +30,10 @@ class Outcome(StrEnum):
 
 
 def warm(user_id: int) -> Outcome:
-    """Keeps ready what the user's first read asks for: the login, and analytics without parameters.
+    """Warm the answers of a user's first read: the login, and analytics without parameters.
 
-    It is kept as a reader of that moment would keep it, so that it cannot be stale either. A user
-    who is inactive, or for whom somebody writes just now, is skipped.
+    They are cached just as a reader would cache them, so they cannot be stale either. A user who is
+    inactive, or for whom a writer is registered, is skipped.
 
     Raises:
         Away: Redis is.
@@ -52,7 +52,7 @@ def _warmed(view: View) -> Outcome:
         return Outcome.SKIPPED
     if _lasts(view, str(answer.question)):
         return Outcome.KEPT
-    # After the look, like the answer itself. The names in it are nobody's business here.
+    # After the lookup, like the answer itself. Names are not read, because none is needed.
     active = User.objects.filter(pk=view.user_id, is_active=True)
     user = active.only("session_epoch", "is_staff").first()
     if user is None:
@@ -69,9 +69,9 @@ def _lasts(view: View, question: str) -> bool:
 
 
 def warm_most_active() -> None:
-    """One round over the WARM_USERS most active users, unless another one is under way.
+    """One round over the WARM_USERS most active users, unless another round is running.
 
-    It ends in time for the next one; who was not reached is made ready by reading.
+    It ends in time for the next one; users it did not reach get their answers on their next read.
     """
     if not settings.WARM_USERS:
         return
@@ -86,7 +86,7 @@ def warm_most_active() -> None:
 
 @contextmanager
 def _alone() -> Iterator[bool]:
-    """Whether this is the only round. A lock that a dead worker left lapses with the round.
+    """Whether this is the only round. The lock of a dead worker expires with the round.
 
     Raises:
         Away: Redis does not say.
@@ -97,6 +97,6 @@ def _alone() -> Iterator[bool]:
         yield alone
     finally:
         if alone:
-            # Past the link, which would take a lock that has lapsed for an outage.
+            # Not through the link, which would treat an expired lock as an outage.
             with suppress(RedisError):
                 lock.release()

@@ -1,4 +1,4 @@
-"""`make bench`: what the hot paths cost, as ratios to the least that they could cost."""
+"""`make bench`: the cost of the hot paths, as ratios to the least possible cost."""
 
 import argparse
 import os
@@ -15,7 +15,7 @@ def main() -> None:
     with environment() as variables:
         os.environ.update(variables, DJANGO_SETTINGS_MODULE="fido.settings")
         django.setup()
-        # Not before there are settings to read.
+        # Imported only once there are settings to read.
         from benchmarks import bench  # noqa: PLC0415
 
         bench.run(rounds=options.rounds, profiled=options.profile)
@@ -23,11 +23,11 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=400, help="how often each is called")
+    parser.add_argument("--rounds", type=int, default=400, help="how often each path is called")
     parser.add_argument(
         "--profile",
         choices=["create", "create, with a key", "bulk", "history", "analytics"],
-        help="where one path's time goes",
+        help="profile one path",
     )
     return parser.parse_args()
 

@@ -15,15 +15,15 @@ from benchmarks.statements import Bare
 
 
 def run(*, rounds: int, profiled: str | None = None) -> None:
-    """Prints the tables of ratios, or one path's profile.
+    """Print the tables of ratios, or one path's profile.
 
     Raises:
-        SystemExit: an outage of Redis, or a long history, costs more than we promise, or an
+        SystemExit: an outage of Redis or a long history costs more than we promise, or an
             import is slower.
     """
     console = Console(width=110)
     with world.own_database() as database, contextlib.closing(Bare(database)) as bare:
-        console.print(f"Making users with {SHORT:,} and {LONG:,} transactions ...")
+        console.print(f"Creating users with {SHORT:,} and {LONG:,} transactions ...")
         what = contenders(bare)
         if profiled:
             profile(next(path for path in what.paths if path.name.startswith(profiled)))
@@ -42,9 +42,11 @@ def run(*, rounds: int, profiled: str | None = None) -> None:
             console.print(outage.table(present, away))
             console.print(outage.NOTES)
             if not events.kept_promise(costs_of_events):
-                sys.exit("The cost of an event grows with the user's history by more than that.")
+                sys.exit(
+                    "The cost of an event grows with the user's history by more than promised."
+                )
             if not outage.kept_promise(present, away):
-                sys.exit("An outage of Redis costs more than that.")
+                sys.exit("An outage of Redis costs more than promised.")
             if not imports.kept_promise(*importing):
                 sys.exit("An import is slower than half of the bare script.")
 

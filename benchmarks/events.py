@@ -1,4 +1,4 @@
-"""What an event costs a user with few transactions, and one with very many."""
+"""The cost of an event for a user with few transactions, and for one with very many."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ Costs = dict[int, Cost]
 
 
 def measured(rounds: int) -> Costs:
-    """A deposit and a withdrawal, by the length of the history before them, in turns."""
+    """A deposit and a withdrawal, by the length of the earlier history, in turns."""
     ways = {f"{length}": _way(_user(length), length) for length in (FEW, MANY)}
     costs = in_turns(ways, rounds, lambda: None)
     return {length: costs[f"{length}"] for length in (FEW, MANY)}
@@ -34,7 +34,7 @@ def kept_promise(costs: Costs) -> bool:
 
 
 def table(costs: Costs) -> Table:
-    """A row for each length: the ratio first, and microseconds only for context."""
+    """A row for each length: the ratio first, then microseconds for context."""
     table = Table(title=f"A deposit and a withdrawal by POST /events. We promise at most {MOST}.")
     table.add_column("earlier transactions", justify="right")
     table.add_column(f"wall ÷ {FEW}", justify="right")
@@ -46,7 +46,7 @@ def table(costs: Costs) -> Table:
 
 
 def _user(length: int) -> User:
-    """The last deposits lie before all of the withdrawals: that is the longest way to look."""
+    """The last deposits come before all withdrawals: this is the longest lookup."""
     user = UserFactory.create(username=f"history-{length}")
     for _ in range(DEPOSITS):
         record(user, transaction_date=FIRST)
@@ -57,7 +57,7 @@ def _user(length: int) -> User:
 
 def _way(user: User, length: int) -> Callable[[], object]:
     caller, seconds = Caller(session_of(user).access_token), count()
-    # A minute apart, as the copies are.
+    # One minute apart, like the copies.
     after = int((FIRST + timedelta(minutes=length + 1)).timestamp())
 
     def send(kind: str, amount: str) -> None:

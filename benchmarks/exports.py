@@ -1,4 +1,4 @@
-"""What an export costs, against the least that it could be."""
+"""The cost of an export, compared with the least possible cost."""
 
 import csv
 import io
@@ -28,7 +28,7 @@ class Timing:
 
 
 def measured(bare: Bare) -> dict[str, Timing]:
-    """Medians of each way, taken in turns."""
+    """Medians of each way, measured in turns."""
     user = world.user_with_history("exporter", ROWS)
     caller = Caller(session_of(user).access_token)
     path = "/api/v1/transactions/export?format="
@@ -42,7 +42,7 @@ def measured(bare: Bare) -> dict[str, Timing]:
 
 
 def table(timings: dict[str, Timing]) -> Table:
-    """A row for each way; the last one is what the others are compared with."""
+    """A row for each way; the others are compared with the last one."""
     least = list(timings.values())[-1]
     table = Table(title=f"An export of {ROWS:,} transactions")
     table.add_column("", no_wrap=True)

@@ -1,4 +1,4 @@
-"""Calls the WSGI application as a web server does, without a network."""
+"""Calls the WSGI application like a web server, without a network."""
 
 import io
 import json
@@ -22,11 +22,11 @@ class Caller:
         return self.call("POST", url, json.dumps(body).encode(), **headers)
 
     def call(self, method: str, url: str, body: bytes = b"", **headers: str) -> bytes:
-        """The answer's body; an answer that is no success is a mistake of the benchmark."""
+        """The response body; an unsuccessful response is an error of the benchmark."""
         return b"".join(self.parts(method, url, body, **headers))
 
     def parts(self, method: str, url: str, body: bytes = b"", **headers: str) -> Iterator[bytes]:
-        """The answer's body as it comes."""
+        """The response body, part by part."""
         environ = self._environ(method, url, body) | headers
         answer = application(environ, _require_success)
         try:
@@ -58,4 +58,4 @@ def _require_success(
 ) -> Callable[[bytes], object]:
     if not status.startswith("2"):
         raise RuntimeError(f"the service answered {status}")
-    return io.BytesIO().write  # PEP 3333 asks for one; Django never calls it
+    return io.BytesIO().write  # PEP 3333 requires one; Django never calls it

@@ -1,4 +1,4 @@
-"""What an import costs, as a ratio to the least that it could cost."""
+"""The cost of an import, as a ratio to the least possible cost."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ HEADER = (
     *("full_name", "description"),
 )
 Cells = list[str]
-# Of a bare script's rows per second, the least that an import may do.
+# The least that an import may reach of a bare script's rows per second.
 PROMISED_SHARE = 0.5
 
 
 def measured() -> tuple[float, float]:
-    """Seconds of the bare script and of the service, in turns; medians."""
+    """Medians in seconds of the bare script and of the service, in turns."""
     seconds = _measured()
     return median(seconds["bare"]), median(seconds["service"])
 
@@ -115,7 +115,7 @@ COLUMNS = (
 
 
 def _bare(file: Path, owner: User) -> None:
-    """As short as it can be said; as many processes as the import has."""
+    """As short as possible, with as many processes as the import has."""
     encode = partial(
         _lines, owner.pk, settings.FERNET_KEYS[0], settings.BLIND_INDEX_KEYS[0], now().isoformat()
     )

@@ -1,4 +1,4 @@
-"""Times several ways in turns, so that what else the machine does strikes all of them alike."""
+"""Times several ways in turns, so that other load on the machine affects all of them equally."""
 
 import random
 import time
@@ -20,7 +20,7 @@ class Cost:
 def in_turns(
     ways: dict[str, Way], rounds: int, after_round: Callable[[], object]
 ) -> dict[str, Cost]:
-    """Calls each way once in every round, in an order that changes, and takes the medians."""
+    """Call each way once in every round, in a changing order, and take the medians."""
     samples: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     order, shuffle = list(ways), random.Random(1)
     for number in range(-rounds // 10, rounds):

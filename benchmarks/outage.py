@@ -1,4 +1,4 @@
-"""What the same answers cost while Redis is away, as ratios to what they cost when it is there."""
+"""The cost of the same answers while Redis is away, as ratios to their cost with Redis."""
 
 import tempfile
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from fido.lib.cache.versioned_cache import PATIENCE_SECONDS
 from tests.races import wait_until
 from tests.valkey import Valkey
 
-# With and without it in turns, so that what else the machine does strikes both alike.
+# With and without Redis in turns, so that other load on the machine affects both equally.
 TURNS = 5
 NOTES = """\
 Medians of one call. No answer is found kept: with Redis there it is a miss, and is kept. Without,
@@ -28,14 +28,14 @@ Costs = dict[str, Cost]
 
 
 def measured(what: Contenders, rounds: int) -> tuple[Costs, Costs]:
-    """Each path with Redis there, and with Redis away."""
+    """Each path with Redis, and with Redis away."""
     ways = {path.name: path.service for path in what.paths if not path.is_kept}
     present, away = list[Costs](), list[Costs]()
     with _redis_of_our_own() as valkey:
         for _ in range(TURNS):
             present.append(in_turns(ways, rounds // TURNS, what.fold))
             valkey.kill()
-            next(iter(ways.values()))()  # whoever asks first finds out
+            next(iter(ways.values()))()  # the first call detects the outage
             wait_until(lambda: link.down_seconds > PATIENCE_SECONDS)
             away.append(in_turns(ways, rounds // TURNS, what.fold))
             valkey.start()
@@ -68,8 +68,8 @@ def _medians(turns: list[Costs]) -> Costs:
 
 
 def table(present: Costs, away: Costs) -> Table:
-    """A row for each path: the ratio first, and microseconds only for context."""
-    table = Table(title="While Redis is away: times what the same costs when it is there")
+    """A row for each path: the ratio first, then microseconds for context."""
+    table = Table(title="While Redis is away: as multiples of the cost with Redis")
     table.add_column("", no_wrap=True)
     table.add_column("wall ÷ miss", justify="right")
     for heading in ("away µs", "miss µs"):

@@ -1,4 +1,4 @@
-"""What is measured: each path through the service, and the least that it could be."""
+"""What is measured: each path through the service, and its least possible cost."""
 
 import json
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ CREATE, CREATE_ONCE, CREATE_MANY = "create", "create, with a key", f"bulk of {RO
 
 @dataclass(frozen=True)
 class Path:
-    """A way through the service, and the statements that it cannot do without."""
+    """A path through the service, and the statements that it cannot avoid."""
 
     name: str
     service: Way
@@ -38,7 +38,7 @@ class Contenders:
 
 
 def contenders(bare: Bare) -> Contenders:
-    """Makes the users, and what is to be measured on them."""
+    """Create the users, and the paths to measure with them."""
     short, long = (world.user_with_history(f"user{n}", n) for n in (SHORT, LONG))
     few, many = (Caller(session_of(user).access_token) for user in (short, long))
     token = bare.stored_name(long.pk)
@@ -74,7 +74,7 @@ def contenders(bare: Bare) -> Contenders:
 
 
 def _asking(caller: Caller, path: str) -> Way:
-    """The same question with another far end each time, so that no answer is found kept."""
+    """The same question with a different end each time, so that no answer is cached."""
     numbers = count(1)
 
     def ask() -> bytes:

@@ -18,8 +18,10 @@ def statements_of(path: Path) -> str:
 
 
 def table(paths: list[Path], costs: dict[str, Cost]) -> Table:
-    """A row for each path: ratios first, and microseconds only for context."""
-    table = Table(title="In this process, without a network: times what the least would cost")
+    """A row for each path: ratios first, then microseconds for context."""
+    table = Table(
+        title="In this process, without a network: as multiples of the least possible cost"
+    )
     table.add_column("", no_wrap=True)
     for heading in ("CPU ÷ nothing", "÷ psycopg", "wall ÷ nothing", "÷ psycopg"):
         table.add_column(heading, justify="right")
@@ -35,7 +37,7 @@ def table(paths: list[Path], costs: dict[str, Cost]) -> Table:
 
 
 def beside_each_other(costs: dict[str, Cost]) -> str:
-    """What a key adds to a create, and how many rows a bulk records in the time of one."""
+    """What a key adds to a create, and how many rows a bulk records in the time of one create."""
     one, once, many = (costs[name] for name in (CREATE, CREATE_ONCE, CREATE_MANY))
     return (
         f"A create with a key costs {once.cpu / one.cpu:.2f} times the CPU and "

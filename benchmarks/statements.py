@@ -1,4 +1,4 @@
-"""What the hot paths ask of PostgreSQL, by psycopg alone: no ORM, no checks, no decryption."""
+"""The PostgreSQL statements of the hot paths, with psycopg alone: no ORM, checks or decryption."""
 
 import os
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ FROM transactions_transaction WHERE user_id = %s ORDER BY transaction_date DESC,
 
 
 class Bare:
-    """The statements of each path on a connection of its own."""
+    """The statements of each path, on a separate connection."""
 
     def __init__(self, database: str) -> None:
         self.connection = psycopg.connect(
@@ -56,7 +56,7 @@ class Bare:
         self.connection.close()
 
     def stored_name(self, user_id: int) -> bytes:
-        """A name as it is stored, encrypted, to be inserted again."""
+        """A stored name, encrypted, to insert again."""
         return bytes(self._all("SELECT full_name FROM accounts_user WHERE id = %s", user_id)[0][0])
 
     def create(self, user_id: int, token: bytes) -> None:

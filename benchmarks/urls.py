@@ -1,4 +1,4 @@
-"""The service's routes, and beside them a view that does nothing behind the same middleware."""
+"""The service's routes, plus a view that does nothing behind the same middleware."""
 
 from django.http import HttpRequest, JsonResponse
 from django.urls import path

@@ -1,4 +1,4 @@
-"""Where the benchmarks run: real servers, a database of their own, users with histories."""
+"""The benchmarks' environment: real servers, a separate database, users with histories."""
 
 import contextlib
 import logging
@@ -15,8 +15,8 @@ from analytics import operations as totals
 from fido.lib.cache.redis_link import link
 from tests.factories import UserFactory, record
 
-# Copies of one transaction, spread evenly over two years: the shape is what a history page and
-# the totals care for.
+# Copies of one transaction, spread evenly over two years: only the shape matters for a history page
+# and for the totals.
 COPIES = """
 INSERT INTO transactions_transaction
     (id, user_id, full_name, full_name_index, description, transaction_date, transaction_amount,
@@ -44,7 +44,7 @@ def own_database() -> Iterator[str]:
 
 @contextlib.contextmanager
 def _unread_log() -> Iterator[None]:
-    """Log lines are made as ever, which is part of the cost, and go nowhere."""
+    """Log lines are still formatted, which is part of the cost, but written nowhere."""
     with open(os.devnull, "w") as nowhere:
         handlers = [h for h in logging.getLogger().handlers if isinstance(h, logging.StreamHandler)]
         streams = [handler.setStream(nowhere) for handler in handlers]
@@ -61,6 +61,6 @@ def user_with_history(username: str, transactions: int) -> User:
         cursor.execute(COPIES, {"user_id": user.pk, "copies": transactions - 1})
         totals.repair(first_user_id=user.pk, last_user_id=user.pk)
         totals.fold(user.pk)
-        # As autovacuum leaves a table that has stood for a while.
+        # The state in which autovacuum leaves a table after a while.
         cursor.execute("VACUUM ANALYZE transactions_transaction, analytics_dailytotals")
     return user

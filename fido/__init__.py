@@ -1,1 +1,1 @@
-"""The project package: wiring, and no business rule."""
+"""The project package: wiring, without business rules."""

@@ -5,7 +5,8 @@ class FidoConfig(AppConfig):
     name = "fido"
 
     def ready(self) -> None:
-        # The Celery application that jobs are queued by. Not in the package's __init__: what
-        # needs no Django, such as the processes of an import, would load all of Celery.
+        # The Celery application that queues jobs. It is not imported in the package's __init__,
+        # because code that does without Django, such as an import's helper processes, would then
+        # load all of Celery.
         from fido import celery  # noqa: F401, PLC0415
         from fido.lib.api import checks  # noqa: F401, PLC0415

@@ -14,18 +14,18 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fido.settings")
 app = Celery("fido")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-# Carries the request's id into the worker's log lines.
+# Carries the request id into the worker's log lines.
 app.steps["worker"].add(DjangoStructLogInitStep)
 
 
 @setup_logging.connect
 def keep_our_logging(**kwargs: Any) -> None:
-    """Connected, so that Celery does not set up logging of its own."""
+    """Connected so that Celery does not configure logging itself."""
 
 
 @worker_ready.connect
 def keep_what_was_warmed(**kwargs: Any) -> None:
-    # Imported here, for it reads the settings.
+    # Imported here because it reads the settings.
     from fido.lib.cache.redis_link import link  # noqa: PLC0415
 
     link.keep_generation()
@@ -33,7 +33,7 @@ def keep_what_was_warmed(**kwargs: Any) -> None:
 
 @heartbeat_sent.connect
 def show_that_it_works(**kwargs: Any) -> None:
-    # Every two seconds, as long as the worker has its queue.
+    # Sent every two seconds while the worker is connected to its queue.
     from fido.lib.process.alive import show  # noqa: PLC0415
 
     show()

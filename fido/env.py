@@ -23,8 +23,8 @@ TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
-# What may be in a file instead, which NAME_FILE names: then neither the environment nor whoever
-# lists the processes or containers has it.
+# These may be in a file instead, which NAME_FILE names. Then the environment does not show them,
+# and neither do listings of processes or containers.
 SECRETS = (
     "SECRET_KEY",
     "JWT_SIGNING_KEY",
@@ -41,11 +41,11 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Environment:
-    """Typed look-ups in environment variables.
+    """Typed lookups of environment variables.
 
-    Every look-up raises ImproperlyConfigured, with the variable's name and what it should hold,
-    when the variable is missing or malformed. A value is never repeated in the message: it may
-    be a secret.
+    Every lookup raises ImproperlyConfigured, with the variable's name and what it should hold, if
+    the variable is missing or malformed. The message never repeats the value, which may be a
+    secret.
     """
 
     def __init__(self, variables: Mapping[str, str] | None = None) -> None:
@@ -65,19 +65,19 @@ class Environment:
         return value
 
     def token(self, name: str) -> str | None:
-        """Something secret that can stand in an HTTP header; None if it is not set."""
+        """A secret that is valid in an HTTP header; None if it is not set."""
         value = self.text(name, "a token", "")
         if value and not re.fullmatch(r"[!-~]{16,}", value):
-            raise ImproperlyConfigured(f"{name} must be 16 or more letters, digits and signs.")
+            raise ImproperlyConfigured(f"{name} must be at least 16 letters, digits or symbols.")
         return value or None
 
     def folder(self, name: str) -> str | None:
-        """A folder that can be written to; None if it is not set."""
+        """A writable folder; None if it is not set."""
         value = self.text(name, "a folder", "")
         if not value:
             return None
         try:
-            # Tried, for the rights of a folder say nothing about a file system that is read-only.
+            # We try to write, because a folder's mode says nothing about a read-only file system.
             with TemporaryFile(dir=value):
                 return value
         except OSError:
@@ -117,11 +117,11 @@ class Environment:
         return Decimal(value)
 
     def url(self, name: str) -> str | None:
-        """An address to which paths can be added; None where it is not set."""
+        """A base URL; None if it is not set."""
         value = self.text(name, "an address", "")
         if value and not _is_plain_url(value):
             raise ImproperlyConfigured(
-                f"{name} must be an http or https address without user, password, ? and #."
+                f"{name} must be an http or https address without user, password, ? or #."
             )
         return value.rstrip("/") or None
 
@@ -158,7 +158,7 @@ class Environment:
 
 
 def is_given(name: str, variables: Mapping[str, str] = os.environ) -> bool:
-    """Whether a variable is set, itself or by file."""
+    """Whether a variable is set, directly or by file."""
     return any(variables.get(one, "").strip() for one in (name, f"{name}_FILE"))
 
 
@@ -170,12 +170,12 @@ def _from_files(given: Mapping[str, str]) -> dict[str, str]:
 
 def _file_of(name: str, path: str, given: Mapping[str, str]) -> str:
     if given.get(name, "").strip():
-        raise ImproperlyConfigured(f"Set {name} or {name}_FILE, and not both.")
+        raise ImproperlyConfigured(f"Set {name} or {name}_FILE, but not both.")
     try:
         return Path(path).read_text(encoding="utf-8")
     except (OSError, ValueError):
-        # From None: the original message may quote what is in the file.
-        raise ImproperlyConfigured(f"{name}_FILE must be a text file that can be read.") from None
+        # From None: the original message may quote the file.
+        raise ImproperlyConfigured(f"{name}_FILE must name a readable text file.") from None
 
 
 def _is_plain_url(text: str) -> bool:
@@ -189,7 +189,7 @@ def _is_plain_url(text: str) -> bool:
         and parts.scheme in {"http", "https"}
         and bool(parts.hostname)
         and port != 0
-        # Whoever sees the address, in an error or in a log, shall see no password.
+        # Errors and logs may show the address, so it must not contain a password.
         and not {"@", "?", "#"} & set(text)
     )
 

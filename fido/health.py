@@ -1,4 +1,4 @@
-"""Whether this process lives, and whether it can serve."""
+"""Health checks: whether this process is alive, and whether it can serve."""
 
 from collections.abc import Callable
 
@@ -12,13 +12,13 @@ from redis.exceptions import RedisError
 
 @require_safe
 def livez(request: HttpRequest) -> JsonResponse:
-    """The process answers. Asks nobody else, so that a restart is only for what it can cure."""
+    """The process answers. Checks nothing else, so that a restart happens only where it helps."""
     return JsonResponse({"status": "ok"})
 
 
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Database, Redis and migrations; 503 with what failed, and with what error's name."""
+    """Database, Redis and migrations; 503 names each failed check and its error."""
     failed = {name: error for name, check in CHECKS.items() if (error := check())}
     checks = {name: failed.get(name, "ok") for name in CHECKS}
     body = {"status": "failed" if failed else "ok", "checks": checks}

@@ -1,4 +1,4 @@
-"""What Prometheus asks for."""
+"""The endpoint that Prometheus scrapes."""
 
 import hmac
 
@@ -13,7 +13,7 @@ from fido.lib.values.metrics import exposition
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """All counts, for whoever shows METRICS_TOKEN; where none is set, this page is not there."""
+    """All counts, for callers with METRICS_TOKEN; if none is set, this page does not exist."""
     if not settings.METRICS_TOKEN:
         raise Http404
     if not _shows(settings.METRICS_TOKEN, request):

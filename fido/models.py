@@ -1,4 +1,4 @@
-"""The one table of the project itself: which keys of repeated requests were used."""
+"""The project's only table: used idempotency keys."""
 
 from django.conf import settings
 from django.db import models
@@ -11,7 +11,7 @@ from fido.lib.values.ids import new_id
 class IdempotencyKey(models.Model):
     """A key that a user has used, and the answer that it got.
 
-    The key is kept as its SHA-256 digest, as clients put anything into one.
+    The key is stored as its SHA-256 digest, because clients put anything into one.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -24,13 +24,13 @@ class IdempotencyKey(models.Model):
     created_at = models.DateTimeField(default=clock.now)
 
     class Meta:
-        default_permissions = ()  # nothing for staff to see
+        default_permissions = ()  # staff have no access
         constraints = [
             models.UniqueConstraint(
                 fields=["user", "key_digest"], name="idempotency_key_unique_per_user"
             )
         ]
-        # For the purge only.
+        # Used only by the purge.
         indexes = [models.Index(fields=["created_at"], name="idempotency_key_by_age")]
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Beat's schedule in the database, and a sign that beat works through it."""
+"""Beat's schedule in the database, and a liveness file that it touches."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from fido.lib.process.alive import show
 
 class Scheduler(DatabaseScheduler):  # type: ignore[misc]
     def tick(self, *args: Any, **kwargs: Any) -> float:
-        # Every few seconds, whether or not anything is due.
+        # Every few seconds, even if nothing is due.
         pause: float = super().tick(*args, **kwargs)
         show()
         return pause

@@ -1,4 +1,4 @@
-"""Django's settings, all of them from the environment. `.env.example` explains each variable."""
+"""Django's settings, all from the environment. `.env.example` explains each variable."""
 
 import os
 import tempfile
@@ -40,7 +40,7 @@ DATABASES = {
 DATABASES["default"].setdefault("OPTIONS", {}).update(
     connect_timeout=3,
     application_name="fido",
-    # Whatever the server's default is: compare-and-set reads again what it has lost.
+    # Independent of the server's default: after a lost compare-and-set, the code reads again.
     isolation_level=IsolationLevel.READ_COMMITTED,
     options=f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_SECONDS}s",
 )
@@ -55,34 +55,35 @@ CACHES = {
         "OPTIONS": {
             "SOCKET_CONNECT_TIMEOUT": 0.25,
             "SOCKET_TIMEOUT": 0.25,
-            # One at once, for a connection that a restart has cut; redis-py's own default waits
-            # for seconds between several, and a request waits with it. Who did not answer in time
-            # is not asked again.
+            # One immediate retry, for a connection that a restart has cut. redis-py's own default
+            # waits for seconds between several retries, and the request waits with it. A timeout is
+            # not retried.
             "CONNECTION_POOL_KWARGS": {"retry": Retry(NoBackoff(), 1, (RedisConnectionError,))},
         },
     }
 }
 
-# How long an answer is kept at the most, so that everything is refreshed from time to time.
+# The longest time that an answer is cached, so that everything is refreshed now and then.
 CACHE_SECONDS = env.integer("CACHE_SECONDS", default=300)
-# Answers of so many users are kept ready, in rounds: the next one comes before any has expired.
+# The number of users whose answers are warmed, in rounds. The next round comes before any answer
+# expires.
 WARM_USERS = env.integer("WARM_USERS", default=1000, minimum=0)
 WARM_SECONDS = max(CACHE_SECONDS // 2, 10)
-# PostgreSQL ends a longer transaction of the service; a writer that died lapses only after that.
+# PostgreSQL ends a longer transaction of the service; a dead writer expires only after that.
 TRANSACTION_TIMEOUT_SECONDS = 30
 WRITER_LAPSE_SECONDS = 2 * TRANSACTION_TIMEOUT_SECONDS
 
-# An export only reads, so it may take longer; but neither for ever nor from all threads.
+# An export only reads, so it may take longer; but it is bounded, and cannot occupy all threads.
 EXPORT_SECONDS = env.integer("EXPORT_SECONDS", default=600)
 EXPORT_STALL_SECONDS = env.integer("EXPORT_STALL_SECONDS", default=60)
 EXPORTS_PER_PROCESS = env.integer("EXPORTS_PER_PROCESS", default=1)
-# The bank; None: the table that ships with Fido.
+# The bank; None means the table that ships with Fido.
 RATES_URL = env.url("RATES_URL")
 RATES_SYNC_SECONDS = env.integer("RATES_SYNC_SECONDS", default=60)
 RATES_MAX_FACTOR = env.factor("RATES_MAX_FACTOR", default="2")
 RATES_STALE_HOURS = env.integer("RATES_STALE_HOURS", default=96)
 
-# For tests: webhooks may go to this machine, and there without TLS.
+# For tests: webhooks may go to this machine, without TLS.
 WEBHOOK_ALLOW_LOOPBACK = env.boolean("WEBHOOK_ALLOW_LOOPBACK", default=False)
 
 CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", "the queue's Redis or Valkey", REDIS_URL)
@@ -121,13 +122,13 @@ CELERY_BEAT_SCHEDULE = {
     "keep answers of active users ready": {
         "task": "analytics.warm_cache",
         "schedule": timedelta(seconds=WARM_SECONDS),
-        # Where the workers have fallen behind, rounds do not pile up.
+        # If the workers have fallen behind, rounds do not pile up.
         "options": {"expire_seconds": WARM_SECONDS},
     },
     "ask the bank for its rates": {
         "task": "rates.sync",
         "schedule": timedelta(seconds=RATES_SYNC_SECONDS),
-        # Where the workers have fallen behind, there is one thing to catch up on, and not many.
+        # If the workers have fallen behind, they have one sync to catch up on, not many.
         "options": {"expire_seconds": RATES_SYNC_SECONDS},
     },
     "forget ended login sessions": {
@@ -150,27 +151,27 @@ HTTPS_ONLY = env.boolean("HTTPS_ONLY", default=True)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS_ONLY
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS_ONLY else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS_ONLY
-# Inside the cluster, health checks and Prometheus come by plain HTTP.
+# Inside the cluster, health checks and Prometheus use plain HTTP.
 SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^metrics$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SESSION_COOKIE_AGE = 8 * 3600
 X_FRAME_OPTIONS = "DENY"
 MAX_BODY_BYTES = 1024 * 1024
-# What is parsed of it may take 25 times as much memory.
+# Parsed, a body may take 25 times as much memory.
 MAX_BULK_BODY_BYTES = 4 * MAX_BODY_BYTES
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
-# Never to a file in /tmp: that fills the disk, and holds in clear what was sent.
+# Never to a file in /tmp: that fills the disk, and holds the upload in clear.
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 
-# Where uploads wait, encrypted, until a worker has imported them: one folder for the web processes
-# and the workers.
+# Where uploads wait, encrypted, until a worker has imported them. Web processes and workers share
+# this folder.
 IMPORTS_DIR = env.text(
     "IMPORTS_DIR",
     "a folder that web processes and workers share",
     str(Path(tempfile.gettempdir()) / "fido-imports"),
 )
 IMPORT_MAX_BYTES = env.integer("IMPORT_MAX_MEGABYTES", default=1024) * 1024 * 1024
-# Processes that encrypt for one import at once.
+# Processes that encrypt for one import.
 IMPORT_PROCESSES = env.integer("IMPORT_PROCESSES", default=os.cpu_count() or 1)
 
 ROOT_URLCONF = "fido.urls"
@@ -222,7 +223,7 @@ TEMPLATES = [
     }
 ]
 STATIC_URL = "/static/"
-# Without it, assets are served straight from the installed packages: nothing to forget.
+# If it is empty, assets are served directly from the installed packages, without collectstatic.
 STATIC_ROOT = env.text("STATIC_ROOT", "a folder", "") or None
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 STORAGES = {

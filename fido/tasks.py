@@ -1,4 +1,4 @@
-"""Celery jobs about what knows no app."""
+"""Celery jobs that belong to no app."""
 
 from typing import Any
 

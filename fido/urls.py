@@ -1,4 +1,4 @@
-"""Which path leads where. Canonical API paths have no trailing slash; see RequestMiddleware."""
+"""The URL configuration. Canonical API paths have no trailing slash; see RequestMiddleware."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ handler400 = problems.bad_request
 handler404 = problems.not_found
 handler500 = problems.server_error
 
-# No token is looked at, and no OPTIONS: the docs' page has no form for its answer.
+# No token is checked, and there is no OPTIONS: the docs page has no form for its answer.
 PUBLIC: dict[str, Any] = {"authentication_classes": [], "http_method_names": ["get", "head"]}
 
 urlpatterns = [

@@ -1,8 +1,8 @@
-"""What gunicorn serves."""
+"""The WSGI application for gunicorn."""
 
 import os
 
-# First of all: what is imported next reads the settings.
+# First, because the next import reads the settings.
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fido.settings")
 
 from django.core.wsgi import get_wsgi_application

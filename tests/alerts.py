@@ -1,4 +1,4 @@
-"""Streams of events, what the contract says of them, and alerts in the database."""
+"""Streams of events, their codes according to the contract, and alerts in the database."""
 
 import random
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ START = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
 def stream(text: str) -> list[Event]:
-    """Events such as `+67.15@0 -10@30`: a deposit or a withdrawal, at a second."""
+    """Parse events such as `+67.15@0 -10@30`: a deposit or a withdrawal, at a second."""
     return [_event(word) for word in text.split()]
 
 
@@ -30,7 +30,7 @@ def _event(word: str) -> Event:
 
 
 def naive(events: list[Event]) -> list[int]:
-    """The table of the contract, word by word, over the whole stream."""
+    """The contract's table, implemented literally over the whole stream."""
     this, deposits = events[-1], [event for event in events if event.is_deposit]
     last3, last3_deposits = events[-3:], deposits[-3:]
     window = [d.amount for d in deposits if this.at - d.at <= timedelta(seconds=30)]
@@ -45,7 +45,7 @@ def naive(events: list[Event]) -> list[int]:
 
 
 def random_stream(seed: int) -> list[Event]:
-    """Up to 9 events whose amounts and pauses lie about the borders."""
+    """Up to 9 events whose amounts and pauses are close to the limits."""
     chance = random.Random(seed)
     at, events = START, []
     for _ in range(chance.randint(1, 9)):
@@ -58,13 +58,13 @@ def random_stream(seed: int) -> list[Event]:
 
 
 def add_default_rules() -> None:
-    """Those of the migration, unless they are there."""
+    """Add the migration's rules, unless they exist."""
     if not Rule.objects.exists():
         import_module("analytics.alerts.migrations.0002_default_rules").add(apps, None)
 
 
 def recorded(owner: User, event: Event, currency: str = "USD") -> Transaction:
-    """The event as a transaction, by the operation that the API calls."""
+    """Record the event as a transaction, by the operation that the API calls."""
     return record(
         owner,
         transaction_date=event.at,
@@ -75,7 +75,7 @@ def recorded(owner: User, event: Event, currency: str = "USD") -> Transaction:
 
 
 def check_all(user: User) -> None:
-    """What the background job does."""
+    """Do what the background job does."""
     while operations.check_some(user.pk):
         pass
 
@@ -89,7 +89,7 @@ def alerts_of(user: User) -> dict[str, list[int]]:
 
 
 def naively(user: User, currency: str = "USD") -> dict[str, list[int]]:
-    """The same by the contract's words, over all transactions that are there."""
+    """The same according to the contract, over all existing transactions."""
     rows = Transaction.objects.filter(user_id=user.pk, currency=currency)
     ordered = rows.order_by("transaction_date", "id")
     events = [

@@ -1,4 +1,4 @@
-"""A bank of the NBP form on a real socket, that can also be slow, down, wrong, huge or closed."""
+"""An NBP-style bank on a real socket, which can also be slow, down, wrong, huge or closed."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,7 +18,7 @@ PATHS = {f"/api/exchangerates/tables/{letter}/?format=json": letter for letter i
 def table(letter: str, day: date = TODAY, /, **prices: Any) -> bytes:
     """A body: `table("A", USD="3.95")`, or `table("C", USD=("3.91", "3.99"))`.
 
-    A price stands in it letter by letter as it is given.
+    A price appears in it exactly as given.
     """
     names = ("bid", "ask") if letter == "C" else ("mid",)
     rows = []
@@ -33,7 +33,7 @@ def table(letter: str, day: date = TODAY, /, **prices: Any) -> bytes:
 
 
 class StubBank(StubServer):
-    """What it answers for each table is its owner's to say; it notes who asked for what."""
+    """The test sets its answer for each table; it records which tables were requested."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
@@ -43,13 +43,13 @@ class StubBank(StubServer):
         class Handler(QuietHandler):
             def do_GET(self) -> None:  # noqa: N802 - http.server's name
                 bank.calls.append(self.path)
-                with suppress(OSError):  # nobody listens any more
+                with suppress(OSError):  # the client has disconnected
                     bank.answers.get(PATHS.get(self.path, ""), status(404))(self)
 
         super().__init__(Handler)
 
     def gives(self, **bodies: bytes) -> None:
-        """From now on these tables, and 404 for the others."""
+        """Serve these tables from now on, and 404 for the others."""
         self.answers = {letter: says(body) for letter, body in bodies.items()}
 
     def answers_all(self, say: Say) -> None:
@@ -72,7 +72,7 @@ def status(code: int, **headers: str) -> Say:
 
 
 def first(*sayings: Say) -> Say:
-    """One after the other, and the last one from then on."""
+    """Each answer in turn, then always the last one."""
     left = list(sayings)
 
     def say(handler: BaseHTTPRequestHandler) -> None:
@@ -83,7 +83,7 @@ def first(*sayings: Say) -> Say:
 
 
 def endless(handler: BaseHTTPRequestHandler) -> None:
-    """50 MB, which nobody should wait for."""
+    """50 MB, more than any client should read."""
     handler.send_response(200)
     handler.send_header("Content-Length", str(50 * 1024 * 1024))
     handler.end_headers()
@@ -96,7 +96,7 @@ def hangs_up(handler: BaseHTTPRequestHandler) -> None:
 
 
 def silent(bank: StubBank) -> Say:
-    """Takes the request, and says nothing."""
+    """Accepts the request, and sends nothing."""
 
     def say(handler: BaseHTTPRequestHandler) -> None:
         handler.close_connection = True
@@ -106,7 +106,7 @@ def silent(bank: StubBank) -> Say:
 
 
 def dripping(bank: StubBank, *, head: bool) -> Say:
-    """A byte at a time, for longer than anybody should wait."""
+    """One byte at a time, for longer than any client should wait."""
 
     def say(handler: BaseHTTPRequestHandler) -> None:
         handler.close_connection = True

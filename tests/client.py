@@ -1,4 +1,4 @@
-"""A client that logs in as the real one does and speaks the API's paths."""
+"""A client that logs in like a real one and uses the API's paths."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from accounts.tokens import TokenPair, pair_for, refresh_expiry
 
 
 class ApiClient:
-    """Calls `/api/v1` as one user, or as nobody."""
+    """Calls `/api/v1` as one user, or anonymously."""
 
     def __init__(self, user: User | None = None, *, token: str | None = None) -> None:
         self.user = user
@@ -24,7 +24,7 @@ class ApiClient:
         return self.user.pk
 
     def grant(self, *permissions: str) -> None:
-        """Gives the user permissions such as `transactions.view_transaction`."""
+        """Give the user permissions such as `transactions.view_transaction`."""
         assert self.user
         for permission in permissions:
             app, _, codename = permission.partition(".")
@@ -56,7 +56,7 @@ class ApiClient:
 
 
 def session_of(user: User) -> TokenPair:
-    """A login without the password's hash, which takes most of a test's time."""
+    """A login without hashing the password, which would take most of a test's time."""
     session = LoginSession.objects.create(user=user, token_id="0" * 32, expires_at=refresh_expiry())
     return pair_for(user, session)
 

@@ -16,21 +16,21 @@ from tests.client import ApiClient
 from tests.factories import StaffFactory, UserFactory
 from tests.races import wait_until
 
-# One run is like the next: a suite that a person waits for must not find something by chance.
+# Every run is the same: a suite that people wait for must not fail at random.
 hypothesis.settings.register_profile("repeatable", derandomize=True, database=None)
 hypothesis.settings.load_profile("repeatable")
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _no_beat_after_the_end() -> Iterator[None]:
-    """The servers of the tests end before this process, which is none of the service's."""
+    """The test servers stop before this process, which is not one of the service's."""
     yield
     link.beats = False
 
 
 @pytest.fixture(autouse=True)
 def _empty_redis() -> Iterator[None]:
-    """Throttles and waiting jobs of one test must not reach into the next, nor may an outage."""
+    """One test's throttles, queued jobs and outages must not affect the next test."""
     get_redis_connection().flushdb()
     yield
     wait_until(lambda: not link.is_down)
@@ -43,7 +43,7 @@ def _quick_passwords(settings: Any) -> None:
 
 @pytest.fixture
 def redis_away() -> Iterator[None]:
-    """Nobody listens where this process looks for Redis, and it knows."""
+    """Redis refuses connections from this process, which already knows."""
     elsewhere = {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}
     with override_settings(CACHES={"default": elsewhere}):
         with suppress(Away):
@@ -53,7 +53,7 @@ def redis_away() -> Iterator[None]:
 
 @pytest.fixture
 def bank(settings: Any) -> Iterator[StubBank]:
-    """A bank that Fido is configured for, which gives out nothing yet."""
+    """The bank that Fido is configured for; it publishes nothing yet."""
     with StubBank().open() as stub:
         settings.RATES_URL = stub.url
         yield stub

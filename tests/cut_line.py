@@ -1,4 +1,4 @@
-"""A line to PostgreSQL that breaks at a commit: before the server has heard of it, or after."""
+"""A connection to PostgreSQL that breaks at a commit: before the server receives it, or after."""
 
 import contextlib
 import os
@@ -16,14 +16,14 @@ DEADLINE_SECONDS = 30
 
 
 class Cut(Enum):
-    """Where a commit is held up until the line is cut."""
+    """Where a commit is held up until the connection is cut."""
 
     BEFORE = "before PostgreSQL has heard of it"
     AFTER = "after it has committed, before it can say so"
 
 
 class Line:
-    """Passes on all that is sent, but for the one commit that was asked for."""
+    """Passes on everything, except for the one commit that it was told to hold."""
 
     def __init__(self, listening: socket.socket) -> None:
         self._listening = listening
@@ -32,7 +32,7 @@ class Line:
 
     @property
     def url(self) -> str:
-        """Of the test's database, by way of this line."""
+        """The test database's URL, through this proxy."""
         url = urlsplit(url_of_test_database())
         login = url.netloc.rpartition("@")[0]
         return url._replace(netloc=f"{login}@127.0.0.1:{self._listening.getsockname()[1]}").geturl()
@@ -46,7 +46,7 @@ class Line:
         assert self._held.wait(DEADLINE_SECONDS), "nobody has committed"
 
     def cut(self) -> None:
-        """Breaks the connection whose commit is held."""
+        """Break the connection whose commit is held."""
         self._cut.set()
 
     def serve(self) -> None:

@@ -1,4 +1,4 @@
-"""Users and transactions, made as the service makes them."""
+"""Users and transactions, created the way the service creates them."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -51,12 +51,12 @@ class DraftFactory(Factory[Draft]):
 
 
 def record(owner: User, **fields: Any) -> Transaction:
-    """A transaction through the operation that the API calls."""
+    """A transaction, recorded by the operation that the API calls."""
     return operations.record(owner=owner, draft=DraftFactory.build(**fields))
 
 
 def wallet(owner: User, name: str = "main", **held: str) -> Wallet:
-    """An open wallet that holds these amounts, by currency."""
+    """An open wallet with these amounts, by currency."""
     made = wallets.create_wallet(user_id=owner.pk, name=name)
     for currency, amount in held.items():
         wallets.open_balance(wallet=made, currency=currency, opening=Decimal(amount))

@@ -1,4 +1,4 @@
-"""What the write fence tells Redis, and whether a writer stands."""
+"""What the write fence tells Redis, and whether a writer is registered."""
 
 from collections.abc import Callable
 from functools import partial
@@ -13,7 +13,7 @@ Step = tuple[str, int, bool]
 
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> list[Step]:
-    """Each entering and leaving: which, whose, and whether inside a database transaction."""
+    """Each entry and exit: which, whose, and whether inside a database transaction."""
     taken: list[Step] = []
 
     def watched(step: str, take: Callable[[int, str], None], user_id: int, writer: str) -> None:

@@ -1,4 +1,4 @@
-"""Histories too long to be recorded one by one."""
+"""Histories too long to record one by one."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from django.db import connection
 
 from transactions.models import Transaction
 
-# A minute apart. The tokens are those of the one that was recorded, and so can be decrypted.
+# One minute apart. The tokens are those of the recorded transaction, so they can be decrypted.
 COPIES = """
 INSERT INTO transactions_transaction
     (id, user_id, full_name, full_name_index, description, transaction_date, transaction_amount,
@@ -21,7 +21,7 @@ AT_ONCE = 50_000  # within the service's statement_timeout
 
 
 def add_copies(row: Transaction, count: int) -> None:
-    """Adds as many of the same owner, each a minute later, past every total."""
+    """Add that many rows of the same owner, each a minute later, bypassing the totals."""
     values: dict[str, Any] = {"user_id": row.user_id, "id": row.pk}
     with connection.cursor() as cursor:
         for first in range(1, count + 1, AT_ONCE):

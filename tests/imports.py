@@ -1,4 +1,4 @@
-"""Files to import, and the ways they are imported in tests."""
+"""Files to import, and ways to import them in tests."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +26,7 @@ def upload(
     request_id: str | None = None,
     **fields: Any,
 ) -> Any:
-    """`POST /imports`; nothing works on it yet. `key` is an Idempotency-Key."""
+    """`POST /imports`; no worker has started on it. `key` is an Idempotency-Key."""
     headers = {} if key is None else {"HTTP_IDEMPOTENCY_KEY": key}
     headers |= {} if request_id is None else {"HTTP_X_REQUEST_ID": request_id}
     form = {"file": SimpleUploadedFile("rows.csv", content), **fields}
@@ -34,14 +34,14 @@ def upload(
 
 
 def submitted(client: ApiClient, content: bytes) -> Import:
-    """An upload that was accepted."""
+    """An accepted upload."""
     answer = upload(client, content)
     assert answer.status_code == 202, answer.content
     return present(answer.json()["id"])
 
 
 def claimed(row: Import) -> Import:
-    """The import as a worker has it that may go on with it."""
+    """The import as claimed by a worker."""
     mine = operations.claim(user_id=row.user_id, import_id=row.pk)
     assert mine is not None
     return mine
@@ -53,7 +53,7 @@ def work(
     *,
     must_stop: Callable[[], bool] = lambda: False,
 ) -> Import:
-    """What a worker does with it, in this process."""
+    """Do what a worker does, in this process."""
     user_id = user_id or present(import_id).user_id
     mine = operations.claim(user_id=user_id, import_id=UUID(str(import_id)))
     assert mine is not None
@@ -66,7 +66,7 @@ def present(import_id: str | UUID) -> Import:
 
 
 def imported(client: ApiClient, content: bytes, **fields: Any) -> Import:
-    """An upload that was accepted and worked through."""
+    """An accepted and imported upload."""
     answer = upload(client, content, **fields)
     assert answer.status_code == 202, answer.content
     return work(answer.json()["id"], answer.json()["user_id"])

@@ -1,4 +1,4 @@
-"""Key rings being rotated, and what columns hold as stored."""
+"""Rotation of key rings, and stored column values."""
 
 import base64
 from typing import Any
@@ -10,7 +10,7 @@ from fido.lib.values.crypto import keys
 
 
 def rotate(settings: Any) -> None:
-    """Puts a new key first in both rings."""
+    """Put a new key first in both rings."""
     settings.FERNET_KEYS = [keys.new_fernet_key(), *settings.FERNET_KEYS]
     new_index_key = base64.urlsafe_b64decode(keys.new_index_key())
     settings.BLIND_INDEX_KEYS = [new_index_key, *settings.BLIND_INDEX_KEYS]
@@ -22,7 +22,7 @@ def forget_older_keys(settings: Any) -> None:
 
 
 def stored(row: models.Model, column: str) -> bytes | None:
-    """A bytea as it is in the database."""
+    """A bytea as stored in the database."""
     table = row._meta.db_table
     with connection.cursor() as cursor:
         cursor.execute(f'SELECT "{column}" FROM "{table}" WHERE id = %s', [row.pk])
@@ -31,7 +31,7 @@ def stored(row: models.Model, column: str) -> bytes | None:
 
 
 def store(row: models.Model, column: str, value: bytes | None) -> None:
-    """Writes a bytea past every field and operation."""
+    """Write a bytea, bypassing every field and operation."""
     table = row._meta.db_table
     with connection.cursor() as cursor:
         cursor.execute(f'UPDATE "{table}" SET "{column}" = %s WHERE id = %s', [value, row.pk])

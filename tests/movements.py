@@ -1,4 +1,4 @@
-"""Random writes through the operations, and what the transactions really add up to."""
+"""Random writes through the operations, and the true sums of the transactions."""
 
 import random
 import threading
@@ -61,7 +61,7 @@ class Movements:
         if row := self._any_row(user):
             fields = self._fields()
             some = self.random.sample(sorted(fields), k=self.random.randrange(1, 5))
-            # An amount goes with its currency's decimals.
+            # An amount needs a currency with its decimals.
             if {"currency", "transaction_amount"} & set(some):
                 some += ["currency", "transaction_amount"]
             self._ignoring_deleted(operations.amend, row, {name: fields[name] for name in some})
@@ -91,7 +91,7 @@ class Movements:
 
 
 def in_threads(users: list[User], *, threads: int, steps: int, seed: int) -> dict[str, int]:
-    """Runs `steps` random writes in all, from several threads at once; counts what was done."""
+    """Run `steps` random writes in total, from several threads at once; count the writes done."""
 
     def run(number: int) -> dict[str, int]:
         try:
@@ -127,7 +127,7 @@ class FoldingThread(threading.Thread):
 
 
 def recomputed(user: User, rows: list[Transaction]) -> Summary:
-    """The summary, from nothing but the user's transactions and Python's Decimal."""
+    """The summary, recomputed only from the user's transactions with Python's Decimal."""
     lines: dict[str, Line] = {}
     days: dict[date, int] = defaultdict(int)
     for row in rows:
@@ -140,7 +140,7 @@ def recomputed(user: User, rows: list[Transaction]) -> Summary:
 
 
 def assert_exact(user: User) -> None:
-    """What analytics answer equals what the transactions say, both in one snapshot."""
+    """Check that analytics equal the transactions, both in one snapshot."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         answered = queries.summary(user_id=user.pk, period=Period())

@@ -1,4 +1,4 @@
-"""Argon2 as in production, but quick, and counted."""
+"""Argon2 as in production, but fast, and counted."""
 
 from typing import Any, ClassVar
 
@@ -6,7 +6,7 @@ from django.contrib.auth.hashers import Argon2PasswordHasher
 
 
 class QuickArgon2(Argon2PasswordHasher):
-    """Half a second a user would be most of the suite's time."""
+    """At half a second per user, hashing would take most of the suite's time."""
 
     time_cost, memory_cost, parallelism = 1, 8, 1
     computed: ClassVar[int] = 0

@@ -1,4 +1,4 @@
-"""Real threads on one PostgreSQL: all at once, or one held up in the middle of its write."""
+"""Real threads on one PostgreSQL: all at once, or one paused in the middle of its write."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ DEADLINE_SECONDS = 20
 
 
 def at_once(*calls: Callable[[], T]) -> list[T]:
-    """Runs each call in its own thread, all let go together; their results in order."""
+    """Run each call in its own thread, all released together; return their results in order."""
     barrier = Barrier(len(calls))
 
     def run(call: Callable[[], T]) -> T:
@@ -32,10 +32,10 @@ def overtaken(
     then: Callable[[], object] = lambda: None,
     in_vain: bool = False,
 ) -> T:
-    """What `call` gives when `by` writes the same row between its read and its write.
+    """The result of `call` when `by` writes the same row between its read and its write.
 
     `by` writes in a transaction that commits only once `call`, which cannot see that write yet,
-    waits for the row; or that rolls back then, if it was in vain. `then` is done just before.
+    waits for the row; if `in_vain`, it rolls back then. `then` runs just before.
     """
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
@@ -59,14 +59,14 @@ def wait_until(true: Callable[[], bool]) -> None:
     deadline = time.monotonic() + DEADLINE_SECONDS
     while not true():
         if time.monotonic() > deadline:
-            raise TimeoutError("what was waited for did not happen")
+            raise TimeoutError("the condition did not become true in time")
         time.sleep(0.005)
 
 
 def waiting_for_locks() -> int:
     """How many connections wait for a lock that another one holds."""
     with connection.cursor() as cursor:
-        # Not pg_stat_activity, which shows the same throughout a transaction.
+        # Not pg_stat_activity, which stays the same throughout a transaction.
         cursor.execute("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
         count: int = cursor.fetchone()[0]
     return count

@@ -1,4 +1,4 @@
-"""A receiver of webhooks on a real socket, that can also be down, slow, or leading elsewhere."""
+"""A webhook receiver on a real socket, which can also be down, slow, or redirecting."""
 
 from contextlib import suppress
 
@@ -6,7 +6,7 @@ from tests.stub_server import QuietHandler, StubServer
 
 
 class Receiver(StubServer):
-    """Notes what comes in, and answers `status`; `hangs` takes the request and says nothing."""
+    """Records what arrives, and answers `status`; `hangs` accepts the request and stays silent."""
 
     path = "/hook?a=1"
 

@@ -17,7 +17,7 @@ from fido import embedded
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
-    # A wrapper, because pytest-django reads the settings in this very hook.
+    # A wrapper, because pytest-django reads the settings in this same hook.
     if not os.environ.get("PYTEST_XDIST_WORKER"):
         stack = contextlib.ExitStack()
         early_config.add_cleanup(stack.close)
@@ -27,7 +27,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
 
 @contextlib.contextmanager
 def environment() -> Iterator[dict[str, str]]:
-    """What the settings read; secrets are made anew for each run."""
+    """The settings' variables, with new secrets for each run."""
     folder = Path(tempfile.mkdtemp(prefix="fido-tests-"))
     folder.chmod(0o711)
     try:
@@ -43,6 +43,6 @@ def environment() -> Iterator[dict[str, str]]:
 
 
 def operators_environment(**variables: str) -> dict[str, str]:
-    """For a process that an operator would start: nothing names Django's settings there."""
+    """For a process that an operator would start, without DJANGO_SETTINGS_MODULE."""
     ours = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
     return ours | variables

@@ -1,4 +1,4 @@
-"""Members of staff in front of the admin's pages."""
+"""Staff users of the admin pages."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ HIDDEN = "•••"
 
 
 class Desk:
-    """A browser in which somebody is logged in to the admin; paths are below `/admin/`."""
+    """A browser in which a user is logged in to the admin; paths are below `/admin/`."""
 
     def __init__(self, user: User) -> None:
         self.user = user
@@ -27,7 +27,7 @@ class Desk:
         return self._browser.post(f"/admin/{path}", form)
 
     def text(self, path: str, **parameters: Any) -> str:
-        """The page, which must be there."""
+        """The page, which must exist."""
         response = self.get(path, **parameters)
         assert response.status_code == 200, response.content[:500]
         return str(response.content.decode())
@@ -47,7 +47,7 @@ def page_of(user: User) -> str:
 
 
 def saved(desk: Desk, user: User, **form: Any) -> Any:
-    """The answer to saving the record's page with these fields changed."""
+    """The response to saving the record's page with these fields changed."""
     filled = {
         "full_name": user.full_name or "",
         "email": user.email or "",
@@ -60,7 +60,7 @@ def saved(desk: Desk, user: User, **form: Any) -> Any:
 
 
 def damage(row: Any, column: str) -> None:
-    """Overwrites an encrypted column with what is no token."""
+    """Overwrite an encrypted column with bytes that are not a token."""
     with connection.cursor() as cursor:
         table = row._meta.db_table
         cursor.execute(f"UPDATE {table} SET {column} = 'no token' WHERE id = %s", [row.pk])
@@ -73,7 +73,7 @@ def stored(row: Any, column: str) -> bytes:
 
 
 def refuse_entries() -> None:
-    """The access log takes no more rows. Undone with the test's transaction."""
+    """Make the access log refuse rows. Undone with the test's transaction."""
     with connection.cursor() as cursor:
         cursor.execute(
             "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"

@@ -1,4 +1,4 @@
-"""An HTTP server of a test's own, on a real socket, in the place of somebody else's."""
+"""A test's HTTP server on a real socket, in place of an external server."""
 
 import ssl
 import threading
@@ -17,7 +17,9 @@ class QuietHandler(BaseHTTPRequestHandler):
 
 
 class StubServer:
-    """Serves while it is open. `finished` is set at its end, for who keeps a client waiting."""
+    """Serves while it is open. `finished` is set at its end, for handlers that keep a client
+    waiting.
+    """
 
     path = ""
 
@@ -25,13 +27,13 @@ class StubServer:
         self.finished = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
-        # A client that goes away is no news.
+        # A client that disconnects is not an error.
         self._server.handle_error = lambda *args: None  # type: ignore[method-assign]
         self.port = self._server.server_port
         self.url = f"http://127.0.0.1:{self.port}{self.path}"
 
     def speak_tls(self, certificate: Path) -> None:
-        """From now on, under this certificate for localhost, that only itself has signed."""
+        """Use TLS from now on, with this self-signed certificate for localhost."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True)

@@ -1,4 +1,4 @@
-"""Settings for mypy's Django plugin, which reads the models and touches no server."""
+"""Settings for mypy's Django plugin, which reads the models and contacts no server."""
 
 import os
 

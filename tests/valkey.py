@@ -1,4 +1,4 @@
-"""A Valkey of a test's own, to be taken away."""
+"""A test's own Valkey, which can be taken away."""
 
 import os
 import random
@@ -40,7 +40,7 @@ class Valkey:
             time.sleep(0.02)
 
     def freeze(self) -> None:
-        """It takes connections and answers nothing."""
+        """Make it accept connections and answer nothing."""
         self.process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
@@ -55,7 +55,7 @@ class Valkey:
         self.thaw()
 
     def refuse(self, seconds: float) -> None:
-        """Nobody gets in, and what was sent is lost: a cut network, with the data kept."""
+        """Refuse connections and lose what was sent: a cut network, with the data kept."""
         control = redis.Redis.from_url(self.url)
         control.config_set("maxclients", 1)
         control.client_kill_filter(_type="normal", skipme=True)
@@ -69,7 +69,7 @@ class Valkey:
         self.start()
 
     def lose(self, seconds: float) -> None:
-        """A crash of the machine: the disk has not learned what came in the last seconds."""
+        """Crash the machine: the disk has not received the last seconds."""
         disk, copy = self.folder / "appendonlydir", self.folder / "before"
         shutil.copytree(disk, copy)
         time.sleep(seconds)
@@ -83,7 +83,7 @@ class Valkey:
         self.process.wait()
 
     def crowd(self) -> None:
-        """Fills a good part of a small server's memory with other things."""
+        """Fill a good part of a small server's memory with other data."""
         client = redis.Redis.from_url(self.url)
         with suppress(redis.RedisError), client.pipeline(transaction=False) as pipeline:
             for _ in range(300):
@@ -92,7 +92,7 @@ class Valkey:
 
     @property
     def evicted(self) -> int:
-        """How many keys it has dropped for want of memory since its start."""
+        """How many keys it has evicted since its start."""
         count: int = redis.Redis.from_url(self.url).info("stats")["evicted_keys"]
         return count
 

@@ -1,4 +1,4 @@
-"""What wallets hold, and whether it is what their transactions say."""
+"""The balances of wallets, compared with their transactions."""
 
 from collections import defaultdict
 from decimal import Decimal
@@ -9,13 +9,13 @@ from transactions.models import Transaction
 
 
 def held(wallet: Wallet) -> dict[str, Decimal]:
-    """What there is by currency, also in a closed wallet."""
+    """The amounts by currency, even of a closed wallet."""
     rows = Balance.objects.filter(user_id=wallet.user_id, wallet_id=wallet.pk)
     return dict(rows.values_list("currency", "amount"))
 
 
 def assert_balanced(user: User) -> None:
-    """Each balance is its opening amount plus its transactions; added up by Python."""
+    """Each balance is its opening amount plus its transactions, added up in Python."""
     sums: dict[tuple[object, str], Decimal] = defaultdict(Decimal)
     for row in Transaction.objects.filter(user_id=user.pk, wallet_id__isnull=False):
         sign = 1 if row.transaction_type == "credit" else -1

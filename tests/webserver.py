@@ -1,4 +1,4 @@
-"""Fido as it is deployed: gunicorn in a process of its own, spoken to over a socket."""
+"""Fido as deployed: gunicorn in a separate process, reached over a socket."""
 
 import contextlib
 import http.client
@@ -29,11 +29,11 @@ class WebServer:
     pid: int
 
     def request(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        """The answer, with its body read into `.content`. An iterable body is sent in chunks."""
+        """The response, with its body read into `.content`. An iterable body is sent in chunks."""
         client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_SECONDS)
         with contextlib.closing(client):
             names = {name.replace("_", "-"): value for name, value in headers.items()}
-            # A body that is too large is answered before all of it is there.
+            # A body that is too large is answered before all of it has arrived.
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 client.request(method, path, body=body, headers=names)
             answer: Any = client.getresponse()
@@ -41,7 +41,7 @@ class WebServer:
             return answer
 
     def raw(self, data: bytes) -> bytes:
-        """What comes back until the server closes, for bytes that no client library sends."""
+        """Everything until the server closes, for bytes that no client library sends."""
         with socket.create_connection(("127.0.0.1", self.port), DEADLINE_SECONDS) as connected:
             answer = b""
             with contextlib.suppress(OSError):
@@ -58,7 +58,7 @@ class WebServer:
 
 @contextlib.contextmanager
 def serving(*more: str, **variables: str) -> Iterator[WebServer]:
-    """Gunicorn on the test's database, or on what `variables` say; `more` options are its own."""
+    """Gunicorn on the test's database, or as `variables` say; `more` are its own options."""
     with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as bound:
         output = Path(folder) / "output"
         options = [f"--bind=fd://{bound.fileno()}", "--worker-class=gthread", "--threads=1"]

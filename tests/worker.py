@@ -26,7 +26,7 @@ def url_of_test_database() -> str:
 
 
 class Worker:
-    """`celery -A fido worker` in a process group of its own."""
+    """`celery -A fido worker` in its own process group."""
 
     def __init__(self, *, concurrency: int = 2, output: BinaryIO | None = None) -> None:
         self.concurrency, self.output = concurrency, output
@@ -49,7 +49,7 @@ class Worker:
         self._wait_until_ready()
 
     def kill(self) -> None:
-        """With -9, pool and all, wherever they are."""
+        """Kill it and its pool with -9, wherever they are."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 

@@ -1,4 +1,4 @@
-"""What transactions do to the balances of the wallets that they are in."""
+"""How transactions change the balances of their wallets."""
 
 from collections.abc import Iterable
 from uuid import UUID
@@ -11,7 +11,7 @@ from transactions.signals import Change
 
 
 def follow(change: Change) -> None:
-    """Moves the balances by what a change that was just written means for them.
+    """Move the balances according to a change that was just written.
 
     Raises:
         InsufficientFunds, BalanceTooLarge, WalletClosed
@@ -23,7 +23,7 @@ def follow(change: Change) -> None:
 
 
 def follow_all(user_id: int, rows: Iterable[Transaction]) -> dict[UUID, DomainError]:
-    """Moves the balances by many new rows, one after another; why not, by the others' ids."""
+    """Move the balances by many new rows, in order; returns the refusals of the others, by id."""
     moving = [(row, movement) for row in rows for movement in _movements(row, +1)]
     if not moving:
         return {}
@@ -32,7 +32,7 @@ def follow_all(user_id: int, rows: Iterable[Transaction]) -> dict[UUID, DomainEr
 
 
 def _movements(row: Transaction | None, sign: int) -> Iterable[Movement]:
-    """At most one: none where there is no row, or no wallet."""
+    """At most one movement: none without a row or a wallet."""
     if row is None or row.wallet_id is None:
         return
     if row.transaction_type == Transaction.Type.DEBIT:

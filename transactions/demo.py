@@ -1,4 +1,4 @@
-"""The demonstration: five people and how money comes to and leaves them over two years.
+"""The demonstration: five people's income and spending over two years.
 
 Everything follows from the seed and the end, so the same end gives the same transactions.
 """
@@ -26,7 +26,7 @@ CREDIT, DEBIT = Transaction.Type.CREDIT, Transaction.Type.DEBIT
 
 @dataclass(frozen=True)
 class Habit:
-    """Something bought with a `chance` on each of some weekdays, for a price in whole units."""
+    """A purchase with a `chance` on each of some weekdays, for a price in whole units."""
 
     what: tuple[str, ...]
     category: str
@@ -55,7 +55,7 @@ class Trip:
 
 @dataclass(frozen=True)
 class Person:
-    """Salary and rent are in whole units of the currency, a month."""
+    """Salary and rent are in whole units of the currency per month."""
 
     username: str
     full_name: str
@@ -74,7 +74,7 @@ KYOTO = Trip("Kyoto", "JPY", month=4, first_day=3, days=9, cheapest=400, dearest
 LISBON = Trip("Lisbon", "EUR", month=9, first_day=12, days=7, cheapest=3, dearest=140)
 
 PEOPLE = (
-    # One currency alone, so that the first answer a newcomer sees has its amounts in one.
+    # Only one currency, so that the first answer a newcomer sees has all its amounts in one.
     Person(
         "ada",
         "Ada Lovelace",
@@ -148,7 +148,7 @@ HABITS = (
 
 
 def history(person: Person, until: datetime) -> list[Draft]:
-    """What a person moved in the two years up to a moment, in order of time."""
+    """A person's transactions in the two years up to a moment, in order of time."""
     random = Random(f"{SEED} {person.username}")  # noqa: S311 - repeatable is what it must be
     today = until.date()
     days = [today - timedelta(days=ago) for ago in reversed(range(DAYS))]
@@ -160,14 +160,14 @@ def history(person: Person, until: datetime) -> list[Draft]:
     past = [draft for draft in drafts if draft.transaction_date <= until]
     past.sort(key=lambda draft: draft.transaction_date)
     return [
-        # With an id of the client's own, the same recorded again would be refused.
+        # The external_id makes a second recording of the same transaction fail.
         replace(draft, full_name=draft.full_name or person.full_name, external_id=f"demo-{number}")
         for number, draft in enumerate(past, start=1)
     ]
 
 
 def salary_day(month: date) -> date:
-    """The 25th, or the last working day before it. Public holidays are not known here."""
+    """The 25th, or the last working day before it. Public holidays are ignored."""
     day = month.replace(day=SALARY_DAY)
     return day - timedelta(days=max(0, day.weekday() - SATURDAY + 1))
 
@@ -231,7 +231,7 @@ def _draft(moment: datetime, kind: str, amount: Decimal, currency: str, what: st
 
 
 def _price(random: Random, cheapest: int, dearest: int, currency: str) -> Decimal:
-    """Drawn in the currency's smallest unit, so that no rounding is needed."""
+    """A random price in the currency's smallest unit, so that no rounding is needed."""
     decimals = money.CURRENCIES[currency]
     smallest = random.randint(cheapest * 10**decimals, dearest * 10**decimals)
     return Decimal(smallest).scaleb(-decimals)

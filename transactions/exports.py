@@ -1,4 +1,4 @@
-"""A history as a file that is made while it is sent: of one moment, and in constant memory.
+"""A history as a file that is generated while it is sent: one snapshot, in constant memory.
 
 docs/adr/0010-export.md says what bounds an export, and what was rejected.
 """
@@ -28,7 +28,7 @@ logger = structlog.get_logger("fido.export")
 
 BATCH_ROWS = 500
 READ = ["wallet_name" if column == "wallet" else column for column in NAMES]
-# It is given back with the transaction, whatever becomes of this process.
+# Released with the transaction, even if this process is killed.
 TAKE_TURN = "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))"
 
 
@@ -38,10 +38,10 @@ class ExportsBusy(DomainError):
 
 
 class BrokenOff(BrokenPipeError):
-    """Ends an answer that has begun, so that nobody takes it for whole.
+    """Ends an answer that has begun, so that nobody takes it for complete.
 
-    To the web server it is as if the client had gone: it closes the connection without the last
-    chunk, and every client knows by that.
+    The web server treats it as if the client had disconnected: it closes the connection without the
+    last chunk, and every client recognises that.
     """
 
     def __init__(self, reason: str) -> None:
@@ -50,17 +50,17 @@ class BrokenOff(BrokenPipeError):
 
 
 class Slots:
-    """How many exports this process runs; each of them holds one of its threads."""
+    """The number of exports that this process runs; each of them holds one of its threads."""
 
     def __init__(self) -> None:
         self._lock, self._taken = threading.Lock(), 0
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """Raises ExportsBusy where there is none left."""
+        """Take a slot. Raises ExportsBusy if none is free."""
         with self._lock:
             if self._taken >= settings.EXPORTS_PER_PROCESS:
-                raise ExportsBusy("As many exports are running as may run at once; try again.")
+                raise ExportsBusy("Too many exports are running; try again later.")
             self._taken += 1
         try:
             yield
@@ -74,9 +74,9 @@ slots = Slots()
 
 @dataclass
 class Export:
-    """The file of some transactions, in the order that the queryset gives them.
+    """The file of some transactions, in the queryset's order.
 
-    A user has one export at a time. `masked` hides names, under columns of another name.
+    A user has one export at a time. `masked` hides names, in columns with other names.
     """
 
     rows: TransactionQuerySet
@@ -87,10 +87,10 @@ class Export:
     _opened: bool = field(default=False, init=False)
 
     def opened(self) -> Generator[bytes, None, None]:
-        """The file's parts, each of whole lines. The first rows are there already.
+        """The file's parts, each of whole lines. The first rows are already fetched.
 
-        It holds this thread's database connection in a transaction until it has ended or was
-        closed. While it is read it raises BrokenOff: there is more, and it cannot be had.
+        It keeps this thread's database connection in a transaction until it ends or is closed.
+        While it is read it may raise BrokenOff: there are more rows, but they cannot be read.
 
         Raises:
             ExportsBusy: the user, or this process, has enough exports running.
@@ -101,7 +101,7 @@ class Export:
 
     def _logged(self) -> Generator[bytes, None, None]:
         started, ended = time.monotonic(), "left by the client"
-        # Sent when the request's context has been left.
+        # The rest is sent after the request's context has been left.
         log = logger.bind(**structlog.contextvars.get_contextvars())
         try:
             yield from self._unbroken()
@@ -119,7 +119,7 @@ class Export:
             yield from self._parts()
         except Error as error:
             if not self._opened:
-                raise  # nothing is sent yet, and this becomes an ordinary answer
+                raise  # nothing is sent yet, so this becomes an ordinary answer
             raise BrokenOff(type(error.__cause__ or error).__name__) from error
 
     def _parts(self) -> Generator[bytes, None, None]:
@@ -129,7 +129,7 @@ class Export:
         value = formats.masked if self.masked else formats.in_clear
         with slots.taken(), bounded_read(**bounds):
             self._take_turn()
-            # In a transaction, so that the cursor ends with it and nothing is read ahead.
+            # In a transaction, so that the cursor ends with it and nothing is fetched ahead.
             rows: Any = queries.with_wallet_name(self.rows).values_list(*READ)
             with closing(rows.iterator(BATCH_ROWS)) as found:
                 batch = list(islice(found, BATCH_ROWS))
@@ -148,4 +148,4 @@ class Export:
             cursor.execute(TAKE_TURN, [f"fido.export:{self.viewer_id}"])
             (mine,) = cursor.fetchone()
         if not mine:
-            raise ExportsBusy("You have an export running already; try again when it has ended.")
+            raise ExportsBusy("You already have an export running; try again when it has ended.")

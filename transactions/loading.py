@@ -1,4 +1,4 @@
-"""Many new rows at once, as an import has them: checked, encrypted, and written as text."""
+"""Many new rows at once, from an import: checked, encrypted, and written as text."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -13,9 +13,9 @@ from transactions.signals import DayMoved, transactions_loaded
 
 
 class NotSettled(Exception):
-    """Some rows that were to be loaded move a balance as it cannot be moved.
+    """Some rows would move a balance in a way that is refused.
 
-    `refused` says why, by the places of their movements. Nothing was written.
+    `refused` has the reasons, by the position of the movement. Nothing was written.
     """
 
     def __init__(self, refused: dict[int, DomainError]) -> None:
@@ -32,16 +32,15 @@ def load(  # noqa: PLR0913 - what a batch consists of
     ids: tuple[UUID, UUID],
     in_wallets: Sequence[Movement],
 ) -> None:
-    """Adds many new rows of one user, in the caller's database transaction and write fence.
+    """Insert many new rows of one user, in the caller's database transaction and write fence.
 
-    `lines` are in the text format of PostgreSQL's COPY, their cells those of `columns`: checked
-    and encrypted, as the model would have them. `moved` is what they add up to, `ids` are the
-    first and the last of the block that theirs are from, and `in_wallets` is what those of them
-    that are in a wallet do to it, one after another.
+    `lines` are in the text format of PostgreSQL's COPY, their cells those of `columns`: checked and
+    encrypted as the model requires. `moved` is their sums; `ids` are the first and the last of the
+    block of their ids; `in_wallets` is the movements of the rows that are in a wallet, in order.
 
     Raises:
         IntegrityError: an `external_id` is taken.
-        NotSettled: the caller's database transaction has to be rolled back.
+        NotSettled: the caller has to roll its database transaction back.
     """
     names = ", ".join(map(connection.ops.quote_name, columns))
     table = connection.ops.quote_name(Transaction._meta.db_table)

@@ -1,4 +1,4 @@
-"""What happened: one row for each credit or debit."""
+"""Transactions: one row for each credit or debit."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class TransactionQuerySet(models.QuerySet["Transaction"]):
         return rows
 
     def named(self, full_name: str) -> TransactionQuerySet:
-        """Those of this whole name, case, accents and spacing aside."""
+        """Those with this whole name, without regard to case, accents and spacing."""
         return self.filter(matching(Transaction, "full_name", full_name))
 
     def visible_to(self, viewer: User) -> TransactionQuerySet:
-        """The viewer's own; for staff with the permission everybody's."""
+        """The viewer's own; for staff with the permission, all."""
         everybody = viewer.may_for_others("transactions.view_transaction")
         return self.all() if everybody else self.of(viewer.pk)
 
@@ -70,7 +70,7 @@ class Transaction(models.Model):
         blank=True,
         help_text="The client's own id, unique for its user.",
     )
-    # The constraint is one of user and wallet together; see the migration.
+    # The constraint covers user and wallet together; see the migration.
     wallet = models.ForeignKey(
         Wallet,
         on_delete=models.PROTECT,
@@ -79,7 +79,7 @@ class Transaction(models.Model):
         blank=True,
         db_constraint=False,
         db_index=False,
-        help_text="Whose balance it moves.",
+        help_text="The wallet whose balance it moves.",
     )
     category = models.CharField(  # noqa: DJ001 - null is none, and "" is no category
         max_length=columns.max_length("category"),
@@ -87,7 +87,7 @@ class Transaction(models.Model):
         blank=True,
         help_text=columns.BY_NAME["category"].help_text,
     )
-    version = models.BigIntegerField(default=1, help_text="One more with each edit.")
+    version = models.BigIntegerField(default=1, help_text="Incremented by each edit.")
     created_at = models.DateTimeField(default=clock.now)
     updated_at = models.DateTimeField(default=clock.now)
 
@@ -109,13 +109,13 @@ class Transaction(models.Model):
                 fields=["user", "transaction_type", "transaction_date", "id"],
                 name="history_by_type",
             ),
-            # For the rules of alerts: the last deposits in a currency, however many withdrawals
-            # and deposits in others came since.
+            # For the rules of alerts: the last deposits in a currency, however many withdrawals,
+            # and deposits in other currencies, came since.
             models.Index(
                 fields=["user", "currency", "transaction_type", "transaction_date", "id"],
                 name="history_by_currency_and_type",
             ),
-            # A transaction without a wallet or a category pays nothing for these two.
+            # These two cost nothing for a transaction without a wallet or a category.
             models.Index(
                 fields=["user", "wallet", "transaction_date", "id"],
                 condition=Q(wallet__isnull=False),
@@ -126,9 +126,9 @@ class Transaction(models.Model):
                 condition=Q(category__isnull=False),
                 name="history_by_category",
             ),
-            # For amounts that few have; for those that many have, the history's order is better.
+            # For amounts that are rare; for frequent ones, walking the history in order is cheaper.
             models.Index(fields=["user", "transaction_amount"], name="history_by_amount"),
-            # For staff, who may page through everybody's.
+            # For staff, who may page through all users' transactions.
             models.Index(fields=["transaction_date", "id"], name="history_of_everybody"),
         ]
         constraints = [
@@ -138,7 +138,7 @@ class Transaction(models.Model):
                 name="external_id_unique_per_user",
             ),
             models.CheckConstraint(
-                # The upper bound keeps NaN out, which PostgreSQL takes for the greatest number.
+                # The upper bound keeps NaN out, which PostgreSQL treats as the greatest number.
                 name="amount_is_positive_and_finite",
                 condition=Q(
                     transaction_amount__gt=0, transaction_amount__lt=10**money.INTEGER_DIGITS

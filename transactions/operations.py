@@ -1,4 +1,4 @@
-"""The only place that writes transactions. HTTP is not known here."""
+"""The only place that writes transactions. It knows nothing of HTTP."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ INSERTED_AT_ONCE = 1000
 
 
 class ExternalIdTaken(DomainError):
-    """The user has another transaction of this external id; `existing_id` says which.
+    """The user has another transaction with this external id: `existing_id`.
 
-    None, where it was deleted at the same moment.
+    It is None if that one was deleted concurrently.
     """
 
     code, title = "external-id-taken", "There is a transaction with this external_id."
@@ -47,11 +47,11 @@ class ExternalIdRepeated(DomainError):
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """A transaction as somebody means it, before it has an id.
+    """A transaction's content, before it has an id.
 
     `transaction_amount` is positive, in `currency`'s units (not cents) and with no more decimals
     than it has; `transaction_date` is aware. `full_name` and `description` are in clear.
-    `wallet_id` is a wallet of the owner, whose balance it moves.
+    `wallet_id` is a wallet of the owner; the transaction moves its balance.
     """
 
     transaction_date: datetime
@@ -71,13 +71,13 @@ class Draft:
 
 
 def record(*, owner: User, draft: Draft, id_: UUID | None = None) -> Transaction:
-    """Records one credit or debit, and moves its wallet; totals are exact once this commits.
+    """Record one credit or debit, and move its wallet; totals are exact once this commits.
 
-    `id_` is for who knows what came before it, and sees to the order of ids.
+    Pass `id_` only if you know the user's previous id, and keep the ids in order.
 
     Raises:
         ExternalIdTaken: the owner has one with this `external_id`.
-        InvalidInput: the amount is written with more decimals than its currency has.
+        InvalidInput: the amount has more decimals than its currency.
         InsufficientFunds, BalanceTooLarge, WalletClosed
     """
     require_recordable(draft)
@@ -90,7 +90,7 @@ def record(*, owner: User, draft: Draft, id_: UUID | None = None) -> Transaction
 
 
 def record_in_wallet(*, owner: User, draft: Draft) -> tuple[Transaction, Decimal]:
-    """Records one that names a wallet, and tells what the wallet then held of the currency.
+    """Record one that names a wallet; return it and the wallet's new balance in the currency.
 
     Raises as `record` does.
     """
@@ -104,17 +104,17 @@ def record_in_wallet(*, owner: User, draft: Draft) -> tuple[Transaction, Decimal
 def record_many(
     *, owner: User, drafts: Sequence[Draft], atomic: bool = True
 ) -> list[Transaction | DomainError]:
-    """Records many of one user in one database transaction; what became of each, in order.
+    """Record many of one user in one database transaction; return each result, in order.
 
-    Wallets are moved by one after another. An `external_id` that is taken, also by an earlier
-    draft and be that refused, refuses its draft alone, and so does a balance that cannot be moved
-    so; if `atomic`, it refuses them all.
+    Wallets are moved by one draft after another. A draft whose `external_id` is already taken is
+    refused; the others go through. This holds even if an earlier draft with that id was itself
+    refused. The same goes for a balance that cannot be moved. If `atomic`, one refusal refuses all.
 
     Raises:
-        ExternalIdTaken: if `atomic`. `index` says which draft was refused, and `first_index`,
-            where it was, which other draft has the same `external_id`.
+        ExternalIdTaken: if `atomic`. `index` is the refused draft, and `first_index` the other
+            draft with the same `external_id`, if there is one.
         InsufficientFunds, BalanceTooLarge, WalletClosed: if `atomic`, with `index`.
-        InvalidInput: an amount is written with more decimals than its currency has.
+        InvalidInput: an amount has more decimals than its currency.
     """
     for draft in drafts:
         require_recordable(draft)
@@ -136,16 +136,16 @@ def record_many(
 
 
 def amend(*, row: Transaction, changes: dict[str, Any], if_unchanged: bool = False) -> Transaction:
-    """Changes the named fields of a transaction, and returns it as it now is.
+    """Change the named fields of a transaction; return its new state.
 
-    `row` may be out of date: the update is conditional on its version and, on a miss, is tried
-    again on the row as it has become. So the old values that the totals take back are the true
-    ones. Every miss means that somebody else's write went through.
+    `row` may be out of date: the update is conditional on its version and, after a miss, is retried
+    on the current row. So the old values that the totals subtract are correct. Every miss means
+    that another write went through.
 
     Raises:
         NotFound: it was deleted meanwhile.
         ExternalIdTaken: the user has another one with this `external_id`.
-        InvalidInput: the amount has more decimals than the currency, of which one is new.
+        InvalidInput: the amount has more decimals than the currency, and either is new.
         InsufficientFunds, BalanceTooLarge, WalletClosed
     """
     taken = _naming_the_existing(row.user_id, changes.get("external_id"))
@@ -160,50 +160,50 @@ def amend(*, row: Transaction, changes: dict[str, Any], if_unchanged: bool = Fal
 
 
 def delete(*, row: Transaction, if_unchanged: bool = False) -> None:
-    """Deletes a transaction, of which `row` may be out of date.
+    """Delete a transaction; `row` may be out of date.
 
     Raises:
-        NotFound: somebody else has deleted it.
-        PreconditionFailed: it is no longer as `row` says, and was to be deleted only so.
+        NotFound: another request has deleted it.
+        PreconditionFailed: the deletion was conditional, and the transaction differs from `row`.
         InsufficientFunds, BalanceTooLarge, WalletClosed
     """
     with write_fence(row.user_id), transaction.atomic():
-        # Raw, so that it is one statement for good: once a row refers to transactions,
-        # QuerySet.delete() first reads and then deletes by id, whatever the version.
+        # Raw, so that it stays one statement: once a row refers to transactions, QuerySet.delete()
+        # first reads and then deletes by id, regardless of the version.
         while not (rows := _same_version(row))._raw_delete(rows.db):
             row = _present(row, if_unchanged)
         _followed(Change(before=row, after=None))
 
 
 def require_recordable(draft: Draft) -> None:
-    """What only the whole draft can tell to be wrong.
+    """Check what only the whole draft can tell.
 
     Raises:
-        InvalidInput: the amount is written with more decimals than its currency has.
+        InvalidInput: the amount has more decimals than its currency.
     """
     _require_decimals(draft.transaction_amount, draft.currency)
 
 
 def _row(owner: User, draft: Draft, now: datetime, id_: UUID) -> Transaction:
-    # Field by field: asdict() copies deeply, which for many takes as long as to encrypt them.
+    # Field by field: asdict() copies deeply, which for many drafts takes as long as encryption.
     values = {field.name: getattr(draft, field.name) for field in fields(draft)}
     return Transaction(id=id_, user=owner, created_at=now, updated_at=now, **values)
 
 
 def _insert(user_id: int, rows: list[Transaction]) -> dict[UUID, ExternalIdTaken]:
-    """Inserts the rows whose external id is free; why not, of the others, by their ids."""
-    # In one order, so that of two that want the same ones neither waits for the other.
+    """Insert the rows whose external id is free; return the refusals of the others, by id."""
+    # In one order, so that two writers that want the same ids do not deadlock.
     named = sorted((row for row in rows if row.external_id), key=lambda row: str(row.external_id))
     plain = [row for row in rows if not row.external_id]
     Transaction.objects.bulk_create(plain, INSERTED_AT_ONCE)
-    # Who has the same external id and has not committed yet is waited for.
+    # This waits for a writer of the same external id that has not committed yet.
     Transaction.objects.bulk_create(named, INSERTED_AT_ONCE, ignore_conflicts=True)
     holders = queries.ids_of_external(user_id, [str(row.external_id) for row in named])
     refusals = {}
     for row in named:
         holder = holders.get(str(row.external_id))
         if holder != row.pk:
-            # None: what refused it is gone again.
+            # None: the conflicting transaction is gone again.
             refusals[row.pk] = ExternalIdTaken(existing_id=holder and str(holder))
     return refusals
 
@@ -212,7 +212,7 @@ def _first_taken(rows: list[Transaction], refusals: dict[UUID, ExternalIdTaken])
     index, row = next((n, row) for n, row in enumerate(rows) if row.pk in refusals)
     existing_id = refusals[row.pk].extra["existing_id"]
     for earlier, other in enumerate(rows[:index]):
-        if str(other.pk) == existing_id:  # which is not recorded either
+        if str(other.pk) == existing_id:  # the other draft was not recorded either
             return ExternalIdTaken(existing_id=None, index=index, first_index=earlier)
     return ExternalIdTaken(existing_id=existing_id, index=index)
 
@@ -223,7 +223,7 @@ def _first_unsettled(rows: list[Transaction], refusals: dict[UUID, DomainError])
 
 
 def _take_back(user_id: int, unsettled: Collection[UUID]) -> None:
-    """Deletes again the rows that were inserted before it was known that there is too little."""
+    """Delete rows that were inserted before the balance turned out to be too low."""
     if unsettled:
         rows = Transaction.objects.filter(user_id=user_id, id__in=unsettled)
         rows._raw_delete(rows.db)
@@ -232,7 +232,8 @@ def _take_back(user_id: int, unsettled: Collection[UUID]) -> None:
 def _taken_or_repeated(
     taken: dict[UUID, ExternalIdTaken], unsettled: Collection[UUID]
 ) -> dict[UUID, DomainError]:
-    # Not recorded in a second round: others may wait for our wallets by now, and we for their ids.
+    # Not recorded in a second round: others may already wait for our wallets, and we would wait for
+    # their ids.
     gone = {str(id_) for id_ in unsettled}
     return {
         id_: ExternalIdRepeated() if refusal.extra["existing_id"] in gone else refusal
@@ -242,8 +243,8 @@ def _taken_or_repeated(
 
 def _changed(row: Transaction, changes: dict[str, Any]) -> Transaction:
     after = copy.copy(row)
-    # The column has room for four decimals, so an amount that was read says nothing about how
-    # it was written.
+    # The column has room for four decimals, so the amount read from it does not show how many
+    # decimals it was written with.
     after.transaction_amount = row.transaction_amount.normalize()
     for field, value in changes.items():
         setattr(after, field, value)
@@ -261,8 +262,8 @@ def _require_decimals(amount: Decimal, currency: str) -> None:
 
 
 def _replace(*, before: Transaction, after: Transaction, fields: dict[str, Any]) -> bool:
-    """Compare-and-set on the version; whether it was still the one we read."""
-    # Only what was named is written: a token that cannot be read just now stays as it is.
+    """Compare-and-set on the version; return whether it was still the one we read."""
+    # Only the named fields are written, so a token that cannot be read at the moment stays.
     values = {name: getattr(after, name) for name in fields}
     if "full_name" in values:
         index = blind_index(Transaction, "full_name")
@@ -287,7 +288,7 @@ def _present(row: Transaction, if_unchanged: bool) -> Transaction:
 
 
 def _followed(change: Change) -> None:
-    """Moves the wallets and tells higher apps, now that the rows say so."""
+    """Move the wallets and notify higher apps, once the rows are written."""
     balances.follow(change)
     _announce(change)
 
@@ -298,14 +299,14 @@ def _announce(*changes: Change) -> None:
 
 @contextmanager
 def _naming_the_existing(user_id: int, external_id: str | None) -> Iterator[None]:
-    """Turns the refusal of a second `external_id` into one that names the first.
+    """Turn the refusal of a second `external_id` into one that names the first.
 
-    Which constraint refused is not read from its name: the only other unique value is the id.
+    The constraint's name is not parsed: the only other unique value is the id.
     """
     try:
         yield
     except IntegrityError as error:
-        # What refused may be gone again when we look.
+        # The conflicting transaction may be gone again when we look.
         existing = external_id and queries.id_of_external(user_id, external_id)
         if existing or (external_id and isinstance(error.__cause__, UniqueViolation)):
             raise ExternalIdTaken(existing_id=existing and str(existing)) from None

@@ -1,4 +1,4 @@
-"""Questions about transactions that span rows."""
+"""Queries about transactions that span rows."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ LOOKUPS = {
 
 
 def history(*, viewer: User, filters: dict[str, Any]) -> TransactionQuerySet:
-    """What the viewer may see of what they asked for.
+    """The requested transactions, as far as the viewer may see them.
 
     `filters` holds a `period` and any of `user_id`, `full_name` (whole, in clear), `wallet` (its
     name) and LOOKUPS.
@@ -48,7 +48,7 @@ def history(*, viewer: User, filters: dict[str, Any]) -> TransactionQuerySet:
 def _in_wallet(rows: TransactionQuerySet, name: str, user_id: int | None) -> TransactionQuerySet:
     if user_id is None:
         return rows.filter(Exists(_wallet_of_row().filter(name=name)))
-    # Looked up apart, so that there is an index that gives the order.
+    # Looked up separately, so that an index provides the order.
     ids = wallets.ids_named(user_id, name)
     return rows.filter(wallet_id=ids[0]) if len(ids) == 1 else rows.filter(wallet_id__in=ids)
 
@@ -58,7 +58,7 @@ def _wallet_of_row() -> Any:
 
 
 def wallet_names(rows: Sequence[Transaction]) -> Mapping[UUID, str]:
-    """What the wallets of these transactions are called; no query where none is in one."""
+    """The wallet names of these transactions; no query if none is in a wallet."""
     inside = [row for row in rows if row.wallet_id is not None]
     return wallets.names(
         (row.user_id for row in inside), (row.wallet_id for row in inside if row.wallet_id)
@@ -66,14 +66,14 @@ def wallet_names(rows: Sequence[Transaction]) -> Mapping[UUID, str]:
 
 
 def with_wallet_name(rows: TransactionQuerySet) -> TransactionQuerySet:
-    """Annotates `wallet_name`, for rows that are read in one statement however many they are."""
+    """Annotate `wallet_name`, for any number of rows that one statement reads."""
     name = Subquery(_wallet_of_row().values("name"))
-    # For those that are in none nothing is looked up.
+    # Nothing is looked up for rows without a wallet.
     return rows.annotate(wallet_name=Case(When(wallet_id__isnull=False, then=name)))
 
 
 def ordering(order: str) -> tuple[str, str]:
-    """The columns of an order by date, total by the id, as the indexes have it."""
+    """The order by date, made total by the id, as the indexes have it."""
     sign = "-" if order.startswith("-") else ""
     return f"{sign}transaction_date", f"{sign}id"
 
@@ -85,7 +85,7 @@ def id_of_external(user_id: int, external_id: str) -> UUID | None:
 
 
 def ids_of_external(user_id: int, external_ids: Collection[str]) -> dict[str, UUID]:
-    """Those of the user's transactions that have one of these external ids, by it."""
+    """The user's transactions with any of these external ids, as ids keyed by external id."""
     if not external_ids:
         return {}
     rows = Transaction.objects.filter(user_id=user_id, external_id__in=external_ids)
@@ -94,9 +94,9 @@ def ids_of_external(user_id: int, external_ids: Collection[str]) -> dict[str, UU
 
 @dataclass(frozen=True)
 class BalanceDifference:
-    """A balance, and what it would be by its opening amount and its transactions.
+    """A balance, and its expected value: its opening amount plus its transactions.
 
-    `amount` is None where transactions are in a wallet that has no such balance.
+    `amount` is None if transactions are in a wallet that has no such balance.
     """
 
     user_id: int
@@ -109,7 +109,7 @@ class BalanceDifference:
 def balance_differences(first_user_id: int, last_user_id: int) -> list[BalanceDifference]:
     """The wrong balances of users `first..last` (both included).
 
-    One statement reads balances and transactions: no write can come between.
+    One statement reads balances and transactions, so no write can come between.
     """
     with connection.cursor() as cursor:
         cursor.execute(BALANCE_DIFFERENCES, {"first": first_user_id, "last": last_user_id})
@@ -137,6 +137,6 @@ ORDER BY user_id, wallet_id, currency
 
 
 def owner_of(transaction_id: UUID) -> int | None:
-    """Whose transaction it is: the one look-up that has no user to go by."""
+    """The transaction's owner: the one lookup without a user id."""
     rows = Transaction.objects.filter(id=transaction_id)
     return rows.values_list("user_id", flat=True).first()

@@ -1,4 +1,4 @@
-"""How higher apps hear of what this one has written."""
+"""Signals that tell higher apps about this app's writes."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -11,7 +11,7 @@ from transactions.models import Transaction
 
 @dataclass(frozen=True)
 class Change:
-    """One row as it was and as it is. `before` is None for a new one, `after` for a deleted one."""
+    """One row before and after. `before` is None for a new one, `after` for a deleted one."""
 
     before: Transaction | None
     after: Transaction | None
@@ -19,7 +19,7 @@ class Change:
 
 @dataclass(frozen=True)
 class DayMoved:
-    """What many new rows of one user add up to on one UTC day in one currency, in its units."""
+    """The sums of many new rows of one user on one UTC day in one currency, in its units."""
 
     day: date
     currency: str
@@ -32,6 +32,6 @@ class DayMoved:
 # receiver's rows commit or roll back with it; a receiver that raises undoes the write.
 transactions_changed = Signal()
 
-# The same for so many new rows that they are not spoken of one by one. Sent with `user_id`,
-# `moved: list[DayMoved]`, and `ids`, the first and the last of theirs: they are from one block.
+# The same for too many new rows to list one by one. Sent with `user_id`, `moved: list[DayMoved]`,
+# and `ids`: the first and the last id, both from one block.
 transactions_loaded = Signal()

@@ -1,4 +1,4 @@
-"""What the commands share that look at each user's rows."""
+"""What the commands share that check each user's rows."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ def each_of(user_ids: list[int]) -> Iterator[list[int]]:
     """These users, one at a time.
 
     Raises:
-        CommandError: there is no such user.
+        CommandError: a user does not exist.
     """
     if unknown := unknown_users(user_ids):
         raise CommandError(f"There is no user {', '.join(map(str, unknown))}.")
@@ -23,7 +23,7 @@ def each_of(user_ids: list[int]) -> Iterator[list[int]]:
 
 @contextmanager
 def time_to_read() -> Iterator[None]:
-    """Lifts the limit that requests have: one statement reads whole histories here."""
+    """Lift the statement timeout of requests: here one statement reads whole histories."""
     with connection.cursor() as cursor:
         cursor.execute("SET statement_timeout = 0")
         try:

@@ -1,4 +1,4 @@
-"""The access log refuses to be changed, and the group of service accounts exists."""
+"""Makes the access log append-only, and creates the group of service accounts."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The rates in force and their history, as staff read them."""
+"""Admin pages for the rates in force and their history, read-only."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from fido.lib.staff.pages import ReadOnlyAdmin
 
 @admin.register(PublishedTable)
 class PublishedTableAdmin(ReadOnlyAdmin):
-    """History, below the table that is in force, which may be the one that ships with Fido."""
+    """History, below the table in force, which may be the one that ships with Fido."""
 
     ordering = ("letter", "-effective_date", "-id")
     list_display = ("letter", "effective_date", "fetched_at", "currencies")

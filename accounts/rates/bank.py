@@ -1,4 +1,4 @@
-"""Asks the bank for its tables: bounded in time and size, and never led elsewhere."""
+"""Fetches the bank's tables: bounded in time and size, and without following redirects."""
 
 import random
 import time
@@ -14,27 +14,28 @@ from fido.lib.outbound.deadline import DeadlinePassed, Watch, cut_off, watched
 
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 5.0
-# All of it, retries included; a time-out alone bounds one wait, and a bank may send byte by byte.
+# For the whole fetch, including retries; a timeout bounds only one wait, and a bank may send byte
+# by byte.
 DEADLINE_SECONDS = 20.0
 ATTEMPTS = 3
 BACKOFF_SECONDS = 0.5
-# Real ones have 10 KB.
+# Real ones have about 10 KB.
 MAX_BYTES = 1024 * 1024
 PIECE_BYTES = 64 * 1024
 HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "Fido"}
 
 
 class Away(Exception):
-    """The bank did not answer, or says that it cannot just now."""
+    """The bank did not answer, or says that it is unavailable."""
 
 
 def fetch(url: str) -> dict[Letter, Published]:
-    """The tables that the bank gives out now; without those that it answers 404 for.
+    """Fetch the bank's current tables; those that it answers 404 for are left out.
 
-    So NBP says that there is none, as on a holiday.
+    NBP's 404 means that there is no table, as on a holiday.
 
     Raises:
-        Refused: no answer in time, or one that cannot be used.
+        Refused: no answer in time, or an unusable one.
     """
     try:
         with cut_off(DEADLINE_SECONDS) as watch, _pool(url, watch) as pool:
@@ -52,9 +53,9 @@ def _path(url: str, letter: Letter) -> str:
 def _answer(pool: HTTPConnectionPool, path: str) -> bytes | None:
     for attempt in range(ATTEMPTS):
         if attempt:
-            # Apart, so that many installations do not come back together.
+            # Jitter, so that many installations do not retry together.
             time.sleep(BACKOFF_SECONDS * 2**attempt * random.uniform(0.5, 1))  # noqa: S311
-        # What went wrong is told by its kind only: messages hold addresses, and change each time.
+        # Only the kind of the error is reported: messages contain addresses, and differ each time.
         with suppress(Away):
             return _attempt(pool, path)
     raise _no_answer()
@@ -72,7 +73,7 @@ def _attempt(pool: HTTPConnectionPool, path: str) -> bytes | None:
         try:
             return _body(answer)
         finally:
-            answer.close()  # whatever is left of it is not read
+            answer.close()  # the rest of the body is not read
     except HTTPError as error:
         raise Away from error
 

@@ -1,8 +1,8 @@
-"""From one currency into another, across the base. Decimal only, and rounded once.
+"""Converts from one currency into another through the base. Decimal only, rounded once.
 
-`column` is the one that is used on both legs: `bid` converts at what the bank pays for either
-currency, `ask` at what it takes. It is not the price of a deal, in which the bank would buy one
-currency at its bid and sell the other at its ask.
+`column` applies to both legs: `bid` converts at what the bank pays for either currency, `ask` at
+what it charges. It is not the price of a deal, in which the bank would buy one currency at its bid
+and sell the other at its ask.
 """
 
 from collections.abc import Iterable
@@ -13,8 +13,8 @@ from accounts.rates.table import ONE, Column, RateTable
 from fido.lib.values import money
 
 # The product of a total of 38 digits and a rate of 28 is exact, and the quotient has a hundred
-# digits after the point. It is cut off, not rounded: rounding it half-up afterwards is then the
-# same as rounding the true value.
+# digits after the point. It is truncated, not rounded, so that rounding it half-up afterwards gives
+# the same as rounding the true value.
 _WIDE = Context(prec=200, rounding=ROUND_DOWN)
 _SHOWN = Context(prec=10, rounding=ROUND_HALF_UP)
 
@@ -22,10 +22,10 @@ _SHOWN = Context(prec=10, rounding=ROUND_HALF_UP)
 def convert(
     amount: Decimal, *, source: str, target: str, table: RateTable, column: Column = "mid"
 ) -> Decimal:
-    """The amount in the target currency, half-up to its decimals.
+    """The amount in the target currency, rounded half-up to its decimals.
 
     Raises:
-        RateMissing: and the two currencies differ.
+        RateMissing: only if the two currencies differ.
     """
     if source == target:
         return money.rounded(amount, target)
@@ -34,10 +34,10 @@ def convert(
 
 
 def cross_rate(*, source: str, target: str, table: RateTable, column: Column = "mid") -> Decimal:
-    """What one unit of the source is in the target, to ten digits: to be shown, not to be used.
+    """One unit of the source in the target, to ten digits: for display, not for computing.
 
     Raises:
-        RateMissing: and the two currencies differ.
+        RateMissing: only if the two currencies differ.
     """
     if source == target:
         return ONE
@@ -45,5 +45,5 @@ def cross_rate(*, source: str, target: str, table: RateTable, column: Column = "
 
 
 def total(converted: Iterable[Decimal]) -> Decimal:
-    """The exact sum of lines that were rounded each, so that what is shown adds up."""
+    """The exact sum of lines that are already rounded, so that the displayed figures add up."""
     return reduce(money.added, converted, money.ZERO)

@@ -1,7 +1,7 @@
-"""The table in force as Redis keeps it, so that a request asks neither the bank nor PostgreSQL.
+"""The table in force, cached in Redis, so that requests ask neither the bank nor PostgreSQL.
 
-`versioned_cache` keeps users' answers under a version of the rates, which is renewed here, in the
-same step that puts another table in: an answer made of the last one is asked for by nobody.
+`versioned_cache` stores users' answers under a version of the rates. The same step that stores
+another table here renews that version, so nobody looks up answers made from the last table.
 """
 
 import hashlib
@@ -18,8 +18,8 @@ from fido.lib.cache.redis_link import Away, link
 KEY = "fido:{rates}:table"
 TRIES = 5
 
-# Compare-and-set: whoever put another table in since has renewed the version. One that says the
-# same, but was fetched later, makes no answer wrong.
+# Compare-and-set: if another process has stored another table since, it has renewed the version. A
+# table with the same rates, only fetched later, makes no answer wrong.
 PUT = """
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 if redis.call('HGET', KEYS[1], 'digest') ~= ARGV[2] then
@@ -34,7 +34,9 @@ Stored = Callable[[], RateTable | None]
 
 
 def find(stored: Stored) -> RateTable | None:
-    """The kept table; where there is none, or Redis is away, what `stored` gives, kept from now."""
+    """The cached table. If it is missing, or Redis is away, the result of `stored`, which is then
+    cached.
+    """
     try:
         version, kept = _look()
     except Away:
@@ -47,19 +49,21 @@ def find(stored: Stored) -> RateTable | None:
 
 
 def refresh(stored: Stored) -> None:
-    """Keeps what `stored` gives, whatever was kept. Where Redis is away, that lapses by itself."""
+    """Cache the result of `stored`, replacing any cached table. If Redis is away, the old one
+    expires.
+    """
     for _ in range(TRIES):
         try:
             version, _kept = _look()
         except Away:
             return
-        # Read after the look: a sync that overtakes this one has renewed the version.
+        # Read after the lookup: a sync that overtakes this one has renewed the version.
         if _put(version, stored()):
             return
 
 
 def _look() -> tuple[str, bytes | None]:
-    """The version of the rates, made if there is none, and the table."""
+    """The version of the rates, created if there is none, and the table."""
 
     def ask(client: Any) -> Any:
         pipeline = client.pipeline(transaction=False)
@@ -72,7 +76,7 @@ def _look() -> tuple[str, bytes | None]:
 
 
 def _put(version: str, table: RateTable | None) -> bool:
-    """Whether it was put in, or could not be for want of Redis."""
+    """Whether to stop: the table was stored, or Redis is away."""
     text = _encoded(table)
     renewed = versioned_cache.renewed_version()
     arguments = (KEY, versioned_cache.RATES_KEY, version, _digest(table), text, *renewed, _ms())
@@ -83,7 +87,7 @@ def _put(version: str, table: RateTable | None) -> bool:
 
 
 def _ms() -> int:
-    # Outlasts a sync that is late. One that reaches PostgreSQL and not Redis is made good by this.
+    # Outlasts a late sync. If a sync reaches PostgreSQL but not Redis, this expiry corrects it.
     return 3 * settings.RATES_SYNC_SECONDS * 1000
 
 
@@ -97,6 +101,6 @@ def _decoded(kept: bytes) -> RateTable | None:
 
 
 def _digest(table: RateTable | None) -> str:
-    """Of what conversions depend on, which the time of fetching is not."""
+    """A digest of what conversions depend on, which excludes the time of fetching."""
     content = table and table.as_json() | {"fetched_at": None}
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()

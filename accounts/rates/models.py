@@ -1,4 +1,4 @@
-"""What the bank has published, and how asking it has gone."""
+"""What the bank has published, and the state of the sync."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fido.lib.values import clock
 
 
 class PublishedTable(models.Model):
-    """One of the bank's tables, as it was fetched first. Rows are only added: they are history."""
+    """One of the bank's tables, as first fetched. Rows are only added: they are history."""
 
     class Letter(models.TextChoices):
         MID = "A", "A: mid rates"
@@ -23,7 +23,7 @@ class PublishedTable(models.Model):
 
     class Meta:
         indexes = [
-            # A bank may correct a table: of one day the row that came last counts.
+            # A bank may correct a table: for one day the row that came last counts.
             models.Index(fields=["letter", "-effective_date", "-id"], name="rates_newest_first"),
         ]
         constraints = [
@@ -35,7 +35,7 @@ class PublishedTable(models.Model):
 
 
 class SyncState(models.Model):
-    """The one row about asking the bank. To write to it first makes two syncs take turns."""
+    """The single row of the sync. Each sync writes to it first, so syncs take turns."""
 
     ONLY = 1
 
@@ -43,7 +43,7 @@ class SyncState(models.Model):
     attempted_at = models.DateTimeField(null=True)
     # When table A last came, whether or not it was new.
     fetched_at = models.DateTimeField(null=True)
-    # Why the last attempt brought nothing, and since when that is so.
+    # Why the last attempt failed, and since when.
     refusal = models.CharField(max_length=30, blank=True)
     detail = models.CharField(max_length=200, blank=True)
     refused_since = models.DateTimeField(null=True)

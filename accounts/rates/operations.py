@@ -1,4 +1,4 @@
-"""All that writes rates: what the bank gave out, and how asking it went."""
+"""All writes of rates: what the bank delivered, and how the sync went."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ from fido.lib.values import clock
 
 logger = logging.getLogger(__name__)
 
-# Of the interval: the scheduler's ticks are not even, and one that is early is no second one.
+# A fraction of the interval. The scheduler's ticks are uneven, so a slightly early one still
+# counts.
 ALMOST = 0.9
 TOO_EARLY = timedelta(days=7)
 NO_REFUSAL = {"refusal": "", "detail": ""}
@@ -35,9 +36,9 @@ Tables = Mapping[Letter, Published]
 
 
 def sync_if_due() -> None:
-    """Asks the bank, unless somebody has in this interval. Of many at once one does.
+    """Fetch the rates, unless a sync has run in this interval. Of many concurrent calls, one does.
 
-    What keeps it from getting a table is logged when it begins, and not again while it lasts.
+    An error is logged when it begins, and not again while it lasts.
     """
     interval = timedelta(seconds=settings.RATES_SYNC_SECONDS * ALMOST)
     due = Q(attempted_at__isnull=True) | Q(attempted_at__lt=Now() - interval)
@@ -46,7 +47,7 @@ def sync_if_due() -> None:
 
 
 def sync_now(url: str, *, accept: bool) -> None:
-    """Asks the bank now. `accept` takes tables however little they are like the last ones.
+    """Fetch the rates now. `accept` takes tables however much they differ from the last ones.
 
     Raises:
         Refused: nothing has changed.
@@ -57,7 +58,7 @@ def sync_now(url: str, *, accept: bool) -> None:
 
 
 def _attempted(condition: Q) -> bool:
-    """Notes an attempt, if the condition holds of the last one. A compare-and-set."""
+    """Record an attempt if the condition holds for the last one. A compare-and-set."""
     SyncState.objects.bulk_create([SyncState()], ignore_conflicts=True)
     return bool(_state().filter(condition).update(attempted_at=Now()))
 
@@ -69,13 +70,13 @@ def _sync(url: str, *, accept: bool) -> Refused | None:
     except Refused as error:
         refusal = error
     _note(refusal)
-    # Also with nothing new: Redis may have lost it, or have been away when it was.
+    # Even if nothing is new: Redis may have lost the table, or been away when it came.
     kept.refresh(queries.stored)
     return refusal
 
 
 def _store(offered: Tables, *, accept: bool) -> None:
-    """Adds all that is new of it, or nothing.
+    """Add all the new tables, or none.
 
     Raises:
         Refused
@@ -83,7 +84,7 @@ def _store(offered: Tables, *, accept: bool) -> None:
     now = clock.now()
     tables = _of_today(offered, now.date())
     with transaction.atomic():
-        # A write first, so that whoever else is syncing waits, and then sees what we have added.
+        # A write first, so that another sync waits, and then sees what we have added.
         _state().update(fetched_at=now if "A" in tables else F("fetched_at"))
         last = {letter: queries.published(row) for letter, row in queries.newest().items()}
         news = {letter: table for letter, table in tables.items() if table != last.get(letter)}
@@ -94,10 +95,10 @@ def _store(offered: Tables, *, accept: bool) -> None:
 
 
 def _of_today(offered: Tables, today: date) -> Tables:
-    """Without those of a later day: the bank will give them out on that day, too."""
+    """Without tables dated in the future: the bank will deliver them again on that day."""
     for table in offered.values():
         if table.effective_date - today > TOO_EARLY:
-            raise Refused("future", f"Table {table.letter} is of a day far in the future.")
+            raise Refused("future", f"Table {table.letter} is dated far in the future.")
     return {k: table for k, table in offered.items() if table.effective_date <= today}
 
 
@@ -122,15 +123,17 @@ def _row(table: Published) -> PublishedTable:
 
 
 def _note(refusal: Refused | None) -> None:
-    """Notes how it went, and logs it where it went otherwise than the last time."""
+    """Record the result, and log it if it differs from the last one."""
     noted = {"refusal": refusal.code, "detail": refusal.detail} if refusal else NO_REFUSAL
     since = clock.now() if refusal else None
     if not _state().exclude(**noted).update(**noted, refused_since=since):
         return
     if refusal:
-        logger.error("No new rates, the last ones stay (%s): %s", refusal.code, refusal.detail)
+        logger.error(
+            "No new rates; the last ones stay in force (%s): %s", refusal.code, refusal.detail
+        )
     else:
-        logger.warning("The bank gives out rates again.")
+        logger.warning("The bank delivers rates again.")
 
 
 def _state() -> QuerySet[SyncState]:

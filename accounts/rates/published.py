@@ -1,4 +1,4 @@
-"""What a bank publishes, and what of it is believed.
+"""What a bank publishes, and which of it is accepted.
 
 The form is NBP's: a JSON list of one table, whose rows have `code` and `mid` (tables A and B), or
 `code`, `bid` and `ask` (table C), in the base's units for one unit of the currency.
@@ -24,12 +24,12 @@ Letter = Literal["A", "B", "C"]
 Prices = dict[str, dict[str, Decimal]]
 IN_TABLE: dict[Letter, tuple[Column, ...]] = {"A": ("mid",), "B": ("mid",), "C": ("bid", "ask")}
 
-# A conversion is exact with these: see conversion.py.
+# With these limits a conversion is exact: see conversion.py.
 SMALLEST, LARGEST, MAX_DECIMALS = Decimal("1e-9"), Decimal("1e9"), 18
 
 
 class Refused(Exception):
-    """What the bank sent is not used. The detail repeats nothing of it but currency codes."""
+    """The bank's answer is not used. The detail repeats only currency codes from it."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
@@ -39,7 +39,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Published:
-    """One table as the bank gave it out. `prices` leaves out what ISO 4217 does not know."""
+    """One table as the bank published it. `prices` leaves out what ISO 4217 does not know."""
 
     letter: Letter
     effective_date: date
@@ -47,17 +47,17 @@ class Published:
 
 
 def parse(letter: Letter, body: bytes) -> Published:
-    """The table in a body.
+    """Parse a response body into a table.
 
     Raises:
-        Refused: the body is not such a table, or a price is none. Then nothing of it is used.
+        Refused: the body is not such a table, or a price is invalid. Then none of it is used.
     """
     table = _only_table(letter, _json(letter, body))
     return Published(letter, _day(letter, table), _prices(letter, table))
 
 
 def combined(tables: Mapping[Letter, Published]) -> dict[str, Rate]:
-    """The rates of all currencies that have a mid. Where A and B both have one, A's counts."""
+    """The rates of all currencies that have a mid. If A and B both have one, A's counts."""
     mids = {
         code: prices["mid"]
         for letter in ("B", "A")
@@ -69,7 +69,7 @@ def combined(tables: Mapping[Letter, Published]) -> dict[str, Rate]:
 
 
 def require_order(rates: Mapping[str, Rate]) -> None:
-    """The bank does not sell below what it buys at, nor far from its own mid.
+    """The bank does not sell below its buying price, nor far from its own mid.
 
     Raises:
         Refused
@@ -84,7 +84,7 @@ def require_order(rates: Mapping[str, Rate]) -> None:
 
 
 def require_likeness(new: Mapping[str, Rate], old: Mapping[str, Rate]) -> None:
-    """A table that lacks what the last one has, or moves it far, is more likely wrong than true.
+    """A table that lacks a currency of the last one, or moves it far, is probably wrong.
 
     Raises:
         Refused
@@ -103,28 +103,30 @@ def require_likeness(new: Mapping[str, Rate], old: Mapping[str, Rate]) -> None:
 def _require_near(code: str, price: Decimal, other: Decimal, what: str) -> None:
     factor = settings.RATES_MAX_FACTOR
     if price > other * factor or price * factor < other:
-        raise Refused("moved-too-far", f"{code}: a rate is over {factor} times off {what}.")
+        raise Refused(
+            "moved-too-far", f"{code}: a rate differs by a factor of over {factor} from {what}."
+        )
 
 
 def _json(letter: Letter, body: bytes) -> Any:
     try:
         return read_json(body.decode("utf-8-sig"))
     except (ValueError, RecursionError, ArithmeticError):
-        raise Refused("not-json", f"Table {letter} is not JSON that can be read.") from None
+        raise Refused("not-json", f"Table {letter} is not valid JSON.") from None
 
 
 def _only_table(letter: Letter, data: Any) -> dict[str, Any]:
     match data:
         case [{"table": str(named), "rates": [_, *_]} as table] if named.upper() == letter:
             return cast(dict[str, Any], table)
-    raise Refused("malformed", f"Table {letter} does not have the form of such a table.")
+    raise Refused("malformed", f"Table {letter} does not have the expected form.")
 
 
 def _day(letter: Letter, table: dict[str, Any]) -> date:
     try:
         return clock.parse_day(table.get("effectiveDate"))
     except clock.MalformedTime:
-        raise Refused("malformed", f"Table {letter} does not say of which day it is.") from None
+        raise Refused("malformed", f"Table {letter} has no valid effective date.") from None
 
 
 def _prices(letter: Letter, table: dict[str, Any]) -> Prices:
@@ -134,8 +136,8 @@ def _prices(letter: Letter, table: dict[str, Any]) -> Prices:
         if not (isinstance(code, str) and re.fullmatch("[A-Z]{3}", code)):
             raise Refused("malformed", f"Table {letter} has a row without a currency.")
         if code in prices:
-            raise Refused("duplicate", f"{code}: it stands twice in table {letter}.")
-        # Units of account, such as the XDR, are no money here; and a code may be new.
+            raise Refused("duplicate", f"{code}: it is listed twice in table {letter}.")
+        # Units of account, such as the XDR, are not money here; and a code may be new.
         if code in CURRENCIES:
             prices[code] = {name: _price(code, row.get(name)) for name in IN_TABLE[letter]}
     _drop_base(prices)
@@ -147,13 +149,13 @@ def _prices(letter: Letter, table: dict[str, Any]) -> Prices:
 def _price(code: str, value: Any) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise Refused("malformed", f"{code}: a rate is not a number.")
-    # Before anything is computed with it: 1e999999 is small to write and huge to print.
+    # Checked before any arithmetic: 1e999999 is short to write and huge to print.
     if not SMALLEST <= value <= LARGEST:
         raise Refused("out-of-bounds", f"{code}: a rate is not between {SMALLEST} and {LARGEST}.")
     price = Decimal(value)
     exponent = price.as_tuple().exponent
     if not isinstance(exponent, int) or -exponent > MAX_DECIMALS:
-        raise Refused("out-of-bounds", f"{code}: a rate has over {MAX_DECIMALS} decimals.")
+        raise Refused("out-of-bounds", f"{code}: a rate has more than {MAX_DECIMALS} decimals.")
     return price
 
 

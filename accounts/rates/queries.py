@@ -1,4 +1,4 @@
-"""Which rates are in force, and which were."""
+"""Which rates are in force, and which were earlier."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,10 +16,10 @@ from accounts.rates.table import RatesUnavailable, RateTable
 
 
 def in_force() -> RateTable:
-    """The table to convert at now: from Redis, or from PostgreSQL. Never asks the bank.
+    """The table to convert at now: from Redis, or from PostgreSQL. Never calls the bank.
 
     Raises:
-        RatesUnavailable: a bank is configured, and has given none yet.
+        RatesUnavailable: a bank is configured, and has delivered none yet.
     """
     table = kept.find(stored) if settings.RATES_URL else shipped_table()
     if table is None:
@@ -28,7 +28,7 @@ def in_force() -> RateTable:
 
 
 def rate_as_of(moment: datetime) -> RateTable:
-    """The table that was in force on the UTC day of a moment, from PostgreSQL.
+    """The table in force on the UTC day of a moment, from PostgreSQL.
 
     Raises:
         RatesUnavailable: there was none yet.
@@ -41,13 +41,13 @@ def rate_as_of(moment: datetime) -> RateTable:
 
 
 def stored() -> RateTable | None:
-    """The table in force as PostgreSQL has it; None: the bank has given none yet."""
+    """The table in force according to PostgreSQL; None: the bank has delivered none yet."""
     table = _one_table(newest())
     return table and replace(table, fetched_at=sync_state().fetched_at or table.fetched_at)
 
 
 def newest(day: date = date.max) -> dict[Letter, PublishedTable]:
-    """The newest row of each of the bank's tables, of at most that day."""
+    """The newest row of each of the bank's tables, dated no later than that day."""
     rows = PublishedTable.objects.filter(letter__in=IN_TABLE, effective_date__lte=day)
     newest_first = rows.order_by("letter", "-effective_date", "-id").distinct("letter")
     return {cast(Letter, row.letter): row for row in newest_first}
@@ -62,7 +62,7 @@ def published(row: PublishedTable) -> Published:
 
 
 def sync_state() -> SyncState:
-    """How asking the bank has gone; an unsaved row where nobody has asked yet."""
+    """The state of the sync; an unsaved row before the first attempt."""
     return SyncState.objects.filter(pk=SyncState.ONLY).first() or SyncState()
 
 

@@ -1,4 +1,4 @@
-"""The table that ships with Fido, for when no bank is configured. For demonstrations only."""
+"""The table that ships with Fido, used if no bank is configured. For demonstrations only."""
 
 from functools import cache
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A table of exchange rates as a value: what one unit of each currency costs in the base."""
+"""A table of exchange rates as a value: the price of one unit of each currency in the base."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class RatesUnavailable(DomainError):
 
 @dataclass(frozen=True)
 class Rate:
-    """What the bank asks and gives for one unit, in the base. Not every currency has bid and ask.
+    """The bank's prices for one unit, in the base. Not every currency has bid and ask.
 
-    It buys the currency at `bid` and sells it at `ask`.
+    The bank buys the currency at `bid` and sells it at `ask`.
     """
 
     mid: Decimal
@@ -48,10 +48,10 @@ class Rate:
 
 @dataclass(frozen=True)
 class RateTable:
-    """The rates in force on a day. `fetched_at` is when the bank last said so.
+    """The rates in force on a day. `fetched_at` is when the bank last delivered them.
 
-    `effective_date` is that of the mid rates; bid and ask may be a day ahead of them, and mid
-    rates of rare currencies days behind.
+    `effective_date` is that of the mid rates; bid and ask may be a day ahead of them, and mid rates
+    of rare currencies days behind.
     """
 
     effective_date: date
@@ -61,7 +61,7 @@ class RateTable:
     base: str = BASE
 
     def price(self, currency: str, column: Column) -> Decimal:
-        """What one unit of the currency is in the base; 1 for the base itself.
+        """The price of one unit of the currency in the base; 1 for the base itself.
 
         Raises:
             RateMissing: the table lacks the currency, or its bid and ask.
@@ -76,12 +76,12 @@ class RateTable:
 
     @property
     def stale(self) -> bool:
-        """Whether the day that the rates are of ended over RATES_STALE_HOURS ago."""
+        """Whether the rates' day ended over RATES_STALE_HOURS ago."""
         end = clock.midnight(self.effective_date) + clock.ONE_DAY
         return clock.now() - end > timedelta(hours=settings.RATES_STALE_HOURS)
 
     def as_json(self) -> dict[str, Any]:
-        """As `GET /rates` answers it, less what depends on the time."""
+        """The answer of `GET /rates`, without the parts that depend on the time."""
         return {
             "base": self.base,
             "effective_date": self.effective_date.isoformat(),
@@ -102,7 +102,7 @@ class RateTable:
 
 
 def text(rate: Decimal) -> str:
-    """A rate as answers write it: all of its digits, and never an exponent."""
+    """A rate in the format of answers: all its digits, and never an exponent."""
     return f"{rate:f}"
 
 

@@ -1,4 +1,4 @@
-"""What the staff's pages of all apps are built on: the site, its forms, and who may read what.
+"""The base of the staff pages of all apps: the site, its forms, and who may read what.
 
-Apart from `accounts.admin`, which registers its pages on that site when it is imported.
+It is separate from `accounts.admin`, which registers its pages on that site when it is imported.
 """

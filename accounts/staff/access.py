@@ -1,4 +1,4 @@
-"""Who may read personal data on the staff's pages, and that it is written down."""
+"""Who may read personal data on the staff pages, and the log entry for it."""
 
 import operator
 import re
@@ -15,7 +15,7 @@ from fido.lib.staff.pages import AnyModelAdmin
 
 
 def may_open(request: HttpRequest) -> bool:
-    """Whether names, addresses and descriptions are shown in clear on a record's page."""
+    """Whether a record's page shows names, addresses and descriptions in clear."""
     return request.user.has_perm("accounts.view_personal_data")
 
 
@@ -23,12 +23,12 @@ class LoggedRecordAdmin(AnyModelAdmin):
     """Writes each opening of a record to the access log."""
 
     def subject_id(self, row: Any) -> int:
-        """Whose personal data the row holds."""
+        """The user whose personal data the row holds."""
         return int(row.user_id)
 
     def render_change_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        # Django comes here whenever it is about to show a record, and only then. The page is
-        # rendered when the view has returned and what it wrote is committed: no entry, no page.
+        # Django calls this only when it is about to show a record, and each time. The page is
+        # rendered after the view has returned and its writes are committed: no entry, no page.
         row = kwargs["obj"]
         if row is not None and may_open(request):
             operations.log_access(
@@ -41,9 +41,9 @@ class LoggedRecordAdmin(AnyModelAdmin):
 
 
 class SearchedByUserAdmin(AnyModelAdmin):
-    """Finds the rows of a user, by the user's id or whole user name."""
+    """Finds a user's rows, by the user's id or whole user name."""
 
-    search_fields = ("user",)  # only so that there is a search box
+    search_fields = ("user",)  # only to get a search box
     search_help_text = "A user's id or whole user name."
     user_fields: ClassVar[tuple[str, ...]] = ("user",)
 
@@ -59,13 +59,13 @@ class SearchedByUserAdmin(AnyModelAdmin):
 
 
 def user_ids(term: str) -> list[int]:
-    """The users whose id or user name, case aside, this is."""
+    """The users with this id or, case-insensitive, this user name."""
     found = User.objects.get_queryset().with_username(term).values_list("pk", flat=True)
     number = as_id(term)
     return [*found] if number is None else [*found, number]
 
 
 def as_id(term: str) -> int | None:
-    """The number that could be a user's id."""
+    """The number, if it could be a user's id."""
     number = int(term) if re.fullmatch("[0-9]{1,19}", term) else None
     return None if number is None or number > MAX_BIGINT else number

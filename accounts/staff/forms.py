@@ -1,4 +1,4 @@
-"""Forms of the staff's pages about accounts. What they store goes through operations."""
+"""Forms of the staff pages about accounts. They store data through operations."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +31,7 @@ MAX_EMAIL_LENGTH = 254
 
 @contextmanager
 def counted(request: HttpRequest, name: str) -> Iterator[None]:
-    """As login_throttle's, but refusing as a form does; `params["wait"]` is in seconds."""
+    """Like login_throttle's, but raises a form error; `params["wait"]` is in seconds."""
     try:
         with login_throttle.counted(request, name):
             yield
@@ -50,7 +50,7 @@ class LoginForm(AdminAuthenticationForm):
 
     @property
     def wait_seconds(self) -> int | None:
-        """For how long another attempt is refused."""
+        """Seconds for which further attempts are refused."""
         for error in self.non_field_errors().as_data():
             if error.code == "throttled" and error.params:
                 return int(error.params["wait"])
@@ -65,10 +65,10 @@ class LoginForm(AdminAuthenticationForm):
 
 
 class StoredByOperation:
-    """Instead of the form's own `user.save()`.
+    """Replaces the form's own `user.save()`.
 
-    That writes all columns, so a name that cannot be read just now would be lost; and it leaves
-    the user's sessions alive.
+    That writes all columns, so a name that cannot be read at the moment would be lost; and it
+    leaves the user's sessions alive.
     """
 
     cleaned_data: dict[str, Any]
@@ -84,7 +84,7 @@ class StoredByOperation:
 
 
 class OwnPasswordForm(StoredByOperation, AdminPasswordChangeForm):
-    """Whoever finds a browser logged in cannot try passwords here without end."""
+    """Throttled: someone who finds a logged-in browser must not try passwords without limit."""
 
     def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -96,11 +96,11 @@ class OwnPasswordForm(StoredByOperation, AdminPasswordChangeForm):
 
 
 class PasswordForm(StoredByOperation, PasswordOfOtherForm):
-    """Somebody else's password."""
+    """Sets another user's password."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # To keep somebody out, there is is_active.
+        # Use is_active to lock a user out.
         self.fields.pop("usable_password", None)
 
 
@@ -128,16 +128,16 @@ class UserAddForm(UserCreationForm):
 
 
 class UserChangeForm(UserForm):
-    """Declares no field: a declared one is in every form, also where a page leaves it out."""
+    """Declares no field: a declared one is in every form, even if a page leaves it out."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name in {"email", "full_name"} & self.fields.keys():
             if unreadable(self.instance, name):
-                self.fields[name].help_text = "What is stored cannot be read. Empty leaves it."
+                self.fields[name].help_text = "The stored value cannot be read. Empty keeps it."
         permissions: Any = self.fields.get("user_permissions")
         if permissions:
-            # Each permission's name says its model.
+            # Each permission's name includes its model.
             permissions.queryset = permissions.queryset.select_related("content_type")
 
     def clean_email(self) -> str | None:

@@ -1,4 +1,4 @@
-"""The staff's site itself: its name, its login, and one's own password."""
+"""The staff site itself: its name, its login, and the change of one's own password."""
 
 from functools import partial
 from typing import Any
@@ -21,7 +21,7 @@ class StaffSite(AdminSite):
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Throttled, it answers 429 with the form, as the API does with a problem."""
+        """When throttled, it answers 429 with the form; the API answers with a problem."""
         response = super().login(request, extra_context)
         if isinstance(response, TemplateResponse) and response.context_data:
             wait = response.context_data["form"].wait_seconds

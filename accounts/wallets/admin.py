@@ -1,4 +1,4 @@
-"""Wallets and what they hold, as staff read them; nobody changes one here."""
+"""Admin pages for wallets and their balances, read-only."""
 
 from django.contrib import admin
 from django.utils.html import format_html_join

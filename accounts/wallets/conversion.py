@@ -1,4 +1,4 @@
-"""What wallets hold, in one currency."""
+"""The contents of wallets, converted into one currency."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Line:
 
 @dataclass(frozen=True)
 class Converted:
-    """`sum` adds up the rounded lines, so that what is shown adds up; None where one is missing.
+    """`sum` adds the rounded lines, so that the displayed figures add up; None if one is missing.
 
-    `rates_as_of` is None where nothing had to be converted.
+    `rates_as_of` is None if nothing had to be converted.
     """
 
     lines: list[Line]
@@ -42,7 +42,7 @@ class Converted:
 
 
 def converted(*, user_id: int, name: str | None, target: str, column: Column) -> Converted:
-    """What the user's open wallets hold, or the one of this name.
+    """The contents of the user's open wallets, or of the one with this name.
 
     Raises:
         NotFound: there is no such open wallet.
@@ -61,7 +61,7 @@ def converted(*, user_id: int, name: str | None, target: str, column: Column) ->
 
 
 def _held(user_id: int, name: str | None) -> Sequence[Held]:
-    """In the order of wallets and then currencies."""
+    """Ordered by wallet, then currency."""
     wallet_id: UUID | None = None
     if name is not None:
         wallet = queries.open_wallet(user_id, name)
@@ -78,7 +78,7 @@ def _line(held: Held, target: str, table: RateTable | None, column: Column) -> L
     wallet, source, amount = held
     if source == target:
         return Line(wallet, source, amount, ONE, amount)
-    # Nothing is nothing in any currency, also where there is no rate.
+    # Zero is zero in any currency, even without a rate.
     unknown = Line(wallet, source, amount, None, None if amount else amount)
     if table is None:
         return unknown

@@ -1,4 +1,4 @@
-"""Wallets, and what each holds of a currency."""
+"""Wallets, and their balance in each currency."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fido.lib.values import clock, money
 from fido.lib.values.ids import new_id
 from fido.lib.values.money_sql import currency_is_a_code, has_the_currencys_decimals
 
-# No balance reaches it. It keeps NaN out, which PostgreSQL takes for the greatest number.
+# No balance reaches it. It keeps NaN out, which PostgreSQL treats as the greatest number.
 LIMIT = 10**money.INTEGER_DIGITS
 
 
@@ -24,14 +24,14 @@ class WalletQuerySet(models.QuerySet["Wallet"]):
 
 
 class Wallet(models.Model):
-    """Some of a user's money, under a name. A closed one remains for the sake of its history."""
+    """Part of a user's money, under a name. A closed wallet remains for its history."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
     name = models.CharField(max_length=names.MAX_LENGTH)
     closed_at = models.DateTimeField(null=True, blank=True)
     version = models.BigIntegerField(
-        default=1, help_text="One more with each change, and with each currency."
+        default=1, help_text="Incremented by each change, and by each new currency."
     )
     created_at = models.DateTimeField(default=clock.now)
     updated_at = models.DateTimeField(default=clock.now)
@@ -45,7 +45,7 @@ class Wallet(models.Model):
                 condition=Q(closed_at__isnull=True),
                 name="open_wallet_unique_by_name",
             ),
-            # What balances and transactions refer to: a wallet of their own user.
+            # The target of balances and transactions: a wallet of the same user.
             models.UniqueConstraint(fields=["user", "id"], name="wallet_of_user"),
             models.CheckConstraint(
                 name="wallet_name_fits_a_path",
@@ -59,11 +59,11 @@ class Wallet(models.Model):
 
 
 class Balance(models.Model):
-    """What a wallet holds of one currency: its opening amount and all that was moved since."""
+    """A wallet's balance in one currency: its opening amount and everything moved since."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
-    # The constraint is one of user and wallet together; see the migration.
+    # The constraint covers user and wallet together; see the migration.
     wallet = models.ForeignKey(
         Wallet,
         on_delete=models.PROTECT,
@@ -76,7 +76,7 @@ class Balance(models.Model):
         max_digits=money.AMOUNT_DIGITS,
         decimal_places=money.MAX_DECIMALS,
         default=money.ZERO,
-        help_text="What it began with; not a transaction.",
+        help_text="The amount at the start; not a transaction.",
     )
     amount = models.DecimalField(
         max_digits=money.AMOUNT_DIGITS, decimal_places=money.MAX_DECIMALS, default=money.ZERO

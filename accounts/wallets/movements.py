@@ -1,8 +1,8 @@
-"""Moves balances, inside the database transaction and the write fence of what causes it.
+"""Moves balances, inside the database transaction and the write fence of what causes the move.
 
-A balance is moved by the transactions of its wallet and by nothing else, and never below zero.
-Locks are taken in one order by everybody, so that nobody waits in a ring: the transactions' own
-rows, then wallets (only to open a balance), then balances, each in the order of their keys.
+A balance is moved only by the transactions of its wallet, and never below zero. Everyone takes
+locks in one order, so that there are no deadlocks: the transactions' own rows, then wallets (only
+to open a balance), then balances, each in the order of their keys.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class BalanceTooLarge(DomainError):
 
 @dataclass(frozen=True)
 class Movement:
-    """What one transaction does to a balance: `delta` is positive for money that comes in."""
+    """A transaction's effect on a balance: `delta` is positive for incoming money."""
 
     key: Key
     delta: Decimal
@@ -41,7 +41,7 @@ class Movement:
 
 @dataclass
 class Held:
-    """A balance that this transaction has locked; `now` is what it is going to be."""
+    """A balance that this transaction has locked; `now` is its new amount."""
 
     before: Decimal
     is_open: bool
@@ -49,12 +49,12 @@ class Held:
 
 
 def move(*, user_id: int, deltas: Mapping[Key, Decimal]) -> None:
-    """Moves balances of one user by what is not zero of this, all of them or none.
+    """Move balances of one user by the non-zero movements, all of them or none.
 
     A credit opens a currency that the wallet does not have.
 
     Raises:
-        InsufficientFunds: a debit is of more than there is.
+        InsufficientFunds: a debit exceeds the balance.
         BalanceTooLarge
         WalletClosed
     """
@@ -67,9 +67,9 @@ def move(*, user_id: int, deltas: Mapping[Key, Decimal]) -> None:
 
 
 def settle(*, user_id: int, movements: Sequence[Movement]) -> dict[int, DomainError]:
-    """Moves balances of one user by as many of the movements as can be made, one after another.
+    """Apply as many of the movements as possible to one user's balances, in order.
 
-    Returns why not, of the others, by their places.
+    Returns the refusals of the others, by position.
     """
     refused: dict[int, DomainError] = {}
     credited = {movement.key for movement in movements if movement.delta > 0}
@@ -92,7 +92,7 @@ def settle(*, user_id: int, movements: Sequence[Movement]) -> dict[int, DomainEr
 
 
 def net(movements: Iterable[Movement]) -> dict[Key, Decimal]:
-    """What movements add up to, by balance."""
+    """The sum of the movements, by balance."""
     sums: dict[Key, Decimal] = defaultdict(Decimal)
     for movement in movements:
         sums[movement.key] = money.added(sums[movement.key], movement.delta)
@@ -100,9 +100,9 @@ def net(movements: Iterable[Movement]) -> dict[Key, Decimal]:
 
 
 def _move_one(user_id: int, key: Key, delta: Decimal) -> None:
-    # The condition is looked at again after waiting for another's write, so of two withdrawals
-    # of everything one finds nothing left. After a miss each round means that somebody else has
-    # written in between, or that there is a balance now.
+    # The condition is evaluated again after waiting for another write, so of two withdrawals of
+    # everything one finds nothing left. After a miss, each retry means that another write came in
+    # between, or that the balance now exists.
     while not _moved(user_id, key, delta):
         balance = queries.balance(user_id, key)
         if balance is None:
@@ -147,7 +147,7 @@ def _open_missing(user_id: int, keys: Iterable[Key], *, lenient: bool = False) -
 
 
 def _open_empty(user_id: int, key: Key) -> None:
-    """Opens a balance at zero, unless somebody has done so since we looked."""
+    """Open a balance at zero, unless another writer has done so since we looked."""
     touch_open(user_id, key[0])
     wallet_id, currency = key
     row = Balance(user_id=user_id, wallet_id=wallet_id, currency=currency)
@@ -155,7 +155,7 @@ def _open_empty(user_id: int, key: Key) -> None:
 
 
 def _held(user_id: int, keys: Iterable[Key]) -> dict[Key, Held]:
-    """The balances that there are, locked by a real write, one by one in the order of the keys."""
+    """The existing balances, locked by a real write, one by one in the order of their keys."""
     held = {}
     for key in sorted(keys):
         if _of(user_id, key).update(amount=F("amount")):
@@ -165,7 +165,7 @@ def _held(user_id: int, keys: Iterable[Key]) -> dict[Key, Held]:
 
 
 def _closed(user_id: int, keys: set[Key]) -> set[Key]:
-    """Those of the keys whose wallet is closed."""
+    """Those keys whose wallet is closed."""
     open_ids = queries.open_among(user_id, {wallet_id for wallet_id, _ in keys})
     return {key for key in keys if key[0] not in open_ids}
 

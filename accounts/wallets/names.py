@@ -1,11 +1,11 @@
-"""What a wallet may be called. The name stands in paths, so what a path cannot hold is refused."""
+"""Valid wallet names. A name appears in paths, so what a path cannot hold is refused."""
 
 import unicodedata
 
 MAX_LENGTH = 20
-# The wallet that there is without anybody having asked for one.
+# The wallet that a new customer gets without asking for one.
 MAIN = "main"
-# Control characters, such as hide or turn what stands beside them, and line breaks.
+# Control characters, such as those that hide or reverse neighbouring text, and line breaks.
 _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
@@ -16,21 +16,25 @@ class MalformedName(ValueError):
 
 
 def normalised(text: str) -> str:
-    """One way to write a letter with its accent (NFC), so that what looks alike is one name."""
+    """NFC: one way to write an accented letter, so that names that look alike are equal."""
     return unicodedata.normalize("NFC", text).strip()
 
 
 def parse(text: str) -> str:
-    """The name that a text means.
+    """The wallet name that a text means.
 
     Raises:
-        MalformedName: it is empty, too long, `.` or `..`, or holds a slash or what is not seen.
+        MalformedName: it is empty, too long, `.` or `..`, or has a slash or invisible characters.
     """
     name = normalised(text)
     if not 0 < len(name) <= MAX_LENGTH:
-        raise MalformedName(f"A wallet's name has 1 to {MAX_LENGTH} characters.", "max-length")
+        raise MalformedName(
+            f"A wallet's name must have 1 to {MAX_LENGTH} characters.", "max-length"
+        )
     if name in {".", ".."} or set("/\\").intersection(name):
-        raise MalformedName("A wallet's name stands in a path: no slash, and neither . nor ..")
+        raise MalformedName(
+            "A wallet's name must not be . or .., or contain a slash: it is part of a path."
+        )
     if any(unicodedata.category(character) in _UNSEEN for character in name):
-        raise MalformedName("A wallet's name holds no control characters.")
+        raise MalformedName("A wallet's name must not contain control characters.")
     return name

@@ -1,7 +1,7 @@
-"""Everything that writes wallets, and opens balances. What moves them is in `movements`.
+"""Everything that writes wallets and opens balances. `movements` moves them.
 
-Locks are taken in one order by everybody: first a wallet's row, then its balances. So opening a
-balance and closing the wallet, which both begin with a write to it, take turns.
+Everyone takes locks in one order: first a wallet's row, then its balances. Opening a balance and
+closing the wallet both begin with a write to the wallet's row, so they take turns.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from fido.lib.cache.versioned_cache import write_fence
 from fido.lib.values import clock, money
 from fido.lib.values.errors import DomainError, InvalidInput, NotFound, PreconditionFailed
 
-# So that what lists all of a user's wallets stays a page that one reads.
+# So that a list of all of a user's wallets remains a readable page.
 MAX_WALLETS = 1000
 
 
 class WalletClosed(DomainError):
-    """The wallet was closed; what belongs to it stays as it is."""
+    """The wallet was closed; its contents stay as they are."""
 
     code, title = "wallet-closed", "The wallet is closed."
 
@@ -41,14 +41,14 @@ class TooManyWallets(DomainError):
 
 
 class Taken(InvalidInput):
-    """The user has an open wallet of this name, or the wallet this currency."""
+    """The user has an open wallet of this name, or the wallet has this currency."""
 
     def __init__(self, field: str, detail: str) -> None:
         super().__init__(field, "taken", detail)
 
 
 def create_wallet(*, user_id: int, name: str) -> Wallet:
-    """Opens a wallet, which has no currency yet. `name` is as `names.parse` gives it.
+    """Open a wallet, without any currency yet. `name` comes from `names.parse`.
 
     Raises:
         Taken, TooManyWallets
@@ -63,12 +63,12 @@ def create_wallet(*, user_id: int, name: str) -> Wallet:
 
 
 def rename_wallet(*, wallet: Wallet, name: str, if_unchanged: bool = False) -> Wallet:
-    """Gives an open wallet another name, also where its transactions show it.
+    """Rename an open wallet; its transactions show the new name too.
 
     Raises:
         Taken
         NotFound: it was closed meanwhile.
-        PreconditionFailed: it is no longer as `wallet` says, and was to be renamed only so.
+        PreconditionFailed: the change was conditional, and the wallet differs from `wallet`.
     """
     rows = _still(wallet, if_unchanged)
     changes: dict[str, Any] = {"name": name, "updated_at": clock.now(), "version": F("version") + 1}
@@ -77,19 +77,19 @@ def rename_wallet(*, wallet: Wallet, name: str, if_unchanged: bool = False) -> W
         if not rows.update(**changes):
             raise PreconditionFailed() if if_unchanged else NotFound()
 
-    # What lists say of the wallet's transactions changes with it.
+    # Lists of the wallet's transactions show its name, so they change too.
     with write_fence(wallet.user_id):
         _refusing_taken(write, wallet, name)
     return Wallet.objects.of(wallet.user_id).get(id=wallet.pk)
 
 
 def close_wallet(*, wallet: Wallet, if_unchanged: bool = False) -> None:
-    """Closes a wallet for good, and makes its name free. Its transactions remain.
+    """Close a wallet permanently, and free its name. Its transactions remain.
 
     Raises:
         WalletHoldsMoney
-        NotFound: somebody else has closed it.
-        PreconditionFailed: it is no longer as `wallet` says, and was to be closed only so.
+        NotFound: another request has closed it.
+        PreconditionFailed: the change was conditional, and the wallet differs from `wallet`.
     """
     now = clock.now()
     with write_fence(wallet.user_id), transaction.atomic():
@@ -103,7 +103,7 @@ def close_wallet(*, wallet: Wallet, if_unchanged: bool = False) -> None:
 
 
 def open_balance(*, wallet: Wallet, currency: str, opening: Decimal = money.ZERO) -> Balance:
-    """Opens a currency in a wallet, holding `opening`, which is no transaction.
+    """Open a currency in a wallet with `opening`, which is not a transaction.
 
     Raises:
         Taken: the wallet has this currency.
@@ -120,15 +120,15 @@ def open_balance(*, wallet: Wallet, currency: str, opening: Decimal = money.ZERO
     )
     with write_fence(wallet.user_id), transaction.atomic():
         touch_open(wallet.user_id, wallet.pk)
-        # Nobody else opens one in this wallet now.
+        # From here on nobody else can open a balance in this wallet.
         if queries.balance(wallet.user_id, (wallet.pk, currency)):
-            raise Taken("currency", "The wallet has this currency.")
+            raise Taken("currency", "The wallet already has this currency.")
         balance.save(force_insert=True)
     return balance
 
 
 def create_customer(*, full_name: str, currency: str, total: Decimal) -> User:
-    """Creates somebody who does not log in, with `total` in a wallet of the usual name.
+    """Create a customer who does not log in, with `total` in the default wallet.
 
     Raises:
         InvalidInput: the total has more decimals than the currency.
@@ -143,7 +143,7 @@ def create_customer(*, full_name: str, currency: str, total: Decimal) -> User:
 
 
 def touch_open(user_id: int, wallet_id: Any) -> None:
-    """Writes to an open wallet's row, so that nobody closes it before this transaction has ended.
+    """Write to an open wallet's row, so that it cannot be closed before this transaction ends.
 
     Raises:
         WalletClosed
@@ -154,7 +154,7 @@ def touch_open(user_id: int, wallet_id: Any) -> None:
 
 
 def require_decimals(amount: Decimal, currency: str, *, field: str) -> None:
-    """Raises InvalidInput: the amount is written with more decimals than its currency has."""
+    """Raises InvalidInput: the amount has more decimals than its currency."""
     try:
         money.require_decimals(amount, currency)
     except money.MalformedAmount as error:
@@ -167,22 +167,22 @@ def _still(wallet: Wallet, if_unchanged: bool) -> Any:
 
 
 def _shut_empty(balances: queries.Balances) -> None:
-    """Closes those at zero, one by one in the order of their keys, as everybody locks them."""
+    """Close the balances that are zero, in the order of their keys, as everyone locks them."""
     for currency in sorted(balances.filter(amount=0).values_list("currency", flat=True)):
-        # Who is moving it is waited for; and who comes later finds it closed.
+        # This waits for a concurrent move; a later one finds the balance closed.
         balances.filter(currency=currency, amount=0).update(is_open=False)
 
 
 def _refusing_taken(write: Any, wallet: Wallet, name: str) -> None:
-    taken = Taken("name", "You have a wallet of this name.")
-    # Asked first, so that two wallets which are each to get the other's name do not wait in a ring.
+    taken = Taken("name", "There is already a wallet with this name.")
+    # Checked first, so that two wallets which swap names do not deadlock.
     if (holder := queries.open_wallet(wallet.user_id, name)) and holder.pk != wallet.pk:
         raise taken
     try:
         with transaction.atomic():
             write()
     except IntegrityError as error:
-        # Whoever had the name may have given it up again: the constraint is what tells.
+        # The holder may have given the name up again, so only the constraint can tell.
         if isinstance(error.__cause__, UniqueViolation):
             raise taken from None
         raise

@@ -1,4 +1,4 @@
-"""Questions about wallets and balances that span rows."""
+"""Queries about wallets and balances that span rows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def open_ids(user_id: int) -> dict[str, UUID]:
 
 
 def open_ids_of(named: Collection[tuple[int, str]]) -> dict[tuple[int, str], UUID]:
-    """Those open wallets of these users and names that there are, by both."""
+    """The existing open wallets of these users and names, by both."""
     if not named:
         return {}
     user_ids, called = ({*each} for each in zip(*named, strict=True))
@@ -41,14 +41,14 @@ def open_among(user_id: int, wallet_ids: Collection[UUID]) -> set[UUID]:
 
 
 def ids_named(user_id: int, name: str) -> list[UUID]:
-    """The user's wallets that have or had this name: the open one, and any that are closed."""
+    """The user's wallets that have or had this name: the open one, and any closed ones."""
     return list(Wallet.objects.of(user_id).filter(name=name).values_list("id", flat=True))
 
 
 def names(user_ids: Iterable[int], wallet_ids: Iterable[UUID]) -> dict[UUID, str]:
-    """What wallets of these users are called, also closed ones. Asks nothing where there are none.
+    """The names of these users' wallets, including closed ones. No query if there are none.
 
-    By both, so that each part of a database that is split by user finds its own.
+    Keyed by user and wallet, so that each part of a database split by user finds its own.
     """
     if not (ids := set(wallet_ids)):
         return {}
@@ -57,7 +57,7 @@ def names(user_ids: Iterable[int], wallet_ids: Iterable[UUID]) -> dict[UUID, str
 
 
 def open_balances(user_id: int, wallet_id: UUID | None = None) -> Balances:
-    """The balances of one of the user's wallets, or of all of them."""
+    """The open balances of one of the user's wallets, or of all of them."""
     rows = Balance.objects.filter(user_id=user_id, is_open=True)
     return rows if wallet_id is None else rows.filter(wallet_id=wallet_id)
 
@@ -67,12 +67,12 @@ def balance(user_id: int, key: Key) -> Balance | None:
 
 
 def amount(user_id: int, key: Key) -> Decimal:
-    """What there is, exactly, for a caller whose transaction has just moved it."""
+    """The exact amount, for a caller whose transaction has just moved it."""
     return Balance.objects.values_list("amount", flat=True).get(_is(user_id, key))
 
 
 def present(user_id: int, keys: Collection[Key]) -> set[Key]:
-    """Those of the keys for which there is a balance, open or closed."""
+    """Those keys that have a balance, open or closed."""
     wallet_ids = {wallet_id for wallet_id, _ in keys}
     rows = Balance.objects.filter(user_id=user_id, wallet_id__in=wallet_ids)
     return {*keys} & {*rows.values_list("wallet_id", "currency")}

@@ -1,7 +1,7 @@
-"""Webhooks: what is to be sent, the attempts, and the secrets.
+"""Webhooks: the outbox of deliveries, their attempts, and the secrets.
 
-Deliveries are rows of the same database transaction as their alerts, so each alert is sent at
-least once to each endpoint that was there, or is seen to have been given up.
+Deliveries are rows in the same database transaction as their alerts. So each alert is sent at least
+once to each endpoint that existed then, or its delivery is visibly given up.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from fido.lib.values import clock
 
 TRIED_FOR = timedelta(days=3)
 FIRST_DELAY, LONGEST_DELAY, FACTOR = timedelta(seconds=5), timedelta(hours=6), 3
-# Longer than an attempt takes: a name is looked up, and then there is a deadline.
+# Longer than an attempt takes: a name lookup, then a call with a deadline.
 LEASE = timedelta(seconds=60)
 
 
@@ -46,7 +46,7 @@ class Outcome:
 
 
 def enqueue(alerts: list[Alert]) -> bool:
-    """Notes down what is to be sent, in the caller's transaction; whether there is anything."""
+    """Add deliveries to the outbox, in the caller's transaction; return whether there are any."""
     endpoints = WebhookEndpoint.objects.filter(enabled=True).values_list("pk", flat=True)
     now = clock.now()
     rows = [
@@ -65,7 +65,7 @@ def enqueue(alerts: list[Alert]) -> bool:
 
 
 def deliver_one(user_id: int) -> bool:
-    """Makes one attempt at what is due longest of a user's; whether there was any."""
+    """Attempt the user's delivery that has been due longest; return whether there was one."""
     for delivery_id in queries.due_deliveries(user_id):
         if delivery := claim(user_id, delivery_id):
             settle(delivery, attempt(delivery))
@@ -74,7 +74,7 @@ def deliver_one(user_id: int) -> bool:
 
 
 def claim(user_id: int, delivery_id: UUID) -> Delivery | None:
-    """The delivery, to be tried by the caller alone for as long as the lease lasts."""
+    """The delivery, leased to the caller alone."""
     lease = uuid.uuid4()
     rows = Delivery.objects.filter(user_id=user_id, id=delivery_id)
     if not rows.filter(queries.is_due()).update(lease=lease, leased_until=Now() + LEASE):
@@ -83,7 +83,7 @@ def claim(user_id: int, delivery_id: UUID) -> Delivery | None:
 
 
 def attempt(delivery: Delivery) -> Outcome:
-    """Sends it. Outside of any database transaction, which it would hold open."""
+    """Send it, outside any database transaction, which would stay open meanwhile."""
     started = time.monotonic()
     status, error = None, ""
     try:
@@ -94,7 +94,7 @@ def attempt(delivery: Delivery) -> Outcome:
 
 
 def settle(delivery: Delivery, outcome: Outcome) -> bool:
-    """Writes down how it went, and when it is tried again; False: another worker has taken over."""
+    """Record the result and the time of the next attempt; False: another worker has claimed it."""
     now = clock.now()
     changes: dict[str, Any] = {"status": Delivery.Status.DELIVERED}
     if not outcome.is_delivered:
@@ -112,7 +112,7 @@ def settle(delivery: Delivery, outcome: Outcome) -> bool:
 
 
 def redeliver(rows: Iterable[Delivery]) -> int:
-    """Has them tried again at once, for as long as new ones are; how many."""
+    """Retry them at once, for as long as new ones are retried; return how many."""
     now, count = clock.now(), 0
     for row in rows:
         mine: QuerySet[Delivery] = Delivery.objects.filter(user_id=row.user_id, id=row.pk)
@@ -123,24 +123,24 @@ def redeliver(rows: Iterable[Delivery]) -> int:
 
 
 def rotate(endpoint: WebhookEndpoint) -> None:
-    """Adds a secret; the present one stays beside it, and one before that goes."""
+    """Add a secret; the current one stays as the previous one, and the older one is dropped."""
     secrets = {"previous_secret": endpoint.secret, "secret": signing.new_secret()}
     WebhookEndpoint.objects.filter(pk=endpoint.pk).update(**secrets)
 
 
 def forget_previous(endpoint: WebhookEndpoint) -> None:
-    """From now on what is sent is signed by the newest secret alone."""
+    """From now on only the newest secret signs."""
     WebhookEndpoint.objects.filter(pk=endpoint.pk).update(previous_secret=None)
 
 
 def delay(attempts: int) -> timedelta:
-    """How long to wait after so many attempts and one more; apart, so that they do not pile up."""
+    """The wait after attempt `attempts` + 1, with jitter so that retries do not pile up."""
     growing: timedelta = min(FIRST_DELAY * FACTOR ** min(attempts, 20), LONGEST_DELAY)
     return growing * random.uniform(0.75, 1.25)  # noqa: S311
 
 
 def payload(alert: Alert) -> str:
-    """What is sent, the same at each attempt. It names nobody."""
+    """The request body, the same at each attempt. It contains no names."""
     data = {
         "id": str(alert.pk),
         "code": alert.code,

@@ -1,4 +1,4 @@
-"""Rules, the alerts that they raised, and what is still to be checked."""
+"""Rules, the alerts that they raised, and the pending checks."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from fido.lib.values import clock
 from fido.lib.values.crypto.fields import EncryptedTextField
 from fido.lib.values.ids import new_id
 
-# Codes are labels of a metric, so there may be only so many.
+# Codes are labels of a metric, so their number must be limited.
 MAX_CODE = 9999
 
 
 class Rule(models.Model):
-    """One rule that staff may edit. Which parameters it has is its kind's to say."""
+    """One rule that staff may edit. Its kind defines its parameters."""
 
     code = models.PositiveSmallIntegerField(
-        help_text=f"What alerts are known by: 1 to {MAX_CODE:,}. Alerts keep the one they had."
+        help_text=f"Identifies the rule's alerts: 1 to {MAX_CODE:,}. Existing alerts keep theirs."
     )
     kind = models.CharField(max_length=30)
     parameters = models.JSONField(default=dict, blank=True)
@@ -30,11 +30,11 @@ class Rule(models.Model):
         max_length=3,
         blank=True,
         validators=[require_known_currency],
-        help_text="Whose transactions it looks at; empty is the default currency.",
+        help_text="The currency that it checks; empty means the default currency.",
     )
-    enabled = models.BooleanField(default=True, help_text="Cleared, it raises no more alerts.")
+    enabled = models.BooleanField(default=True, help_text="If cleared, it raises no more alerts.")
     position = models.PositiveSmallIntegerField(
-        default=100, help_text="Codes are answered in this order, then in that of the ids."
+        default=100, help_text="Answers list codes in this order, then by id."
     )
 
     class Meta:
@@ -59,9 +59,9 @@ class Rule(models.Model):
 
 
 class Alert(models.Model):
-    """A rule was raised by a transaction. It is of record: it stays when either is changed.
+    """A rule was raised by a transaction. A permanent record: it stays when either is changed.
 
-    The transaction is named by its id alone, for it may be deleted.
+    It stores only the transaction's id, because the transaction may be deleted.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -69,14 +69,14 @@ class Alert(models.Model):
     rule = models.ForeignKey(Rule, on_delete=models.PROTECT, related_name="+", db_index=False)
     code = models.PositiveSmallIntegerField(help_text="The rule's code when it was raised.")
     transaction_id = models.UUIDField()
-    time = models.DateTimeField(help_text="Of the transaction, when it was checked.")
+    time = models.DateTimeField(help_text="The transaction's time when it was checked.")
     created_at = models.DateTimeField(default=clock.now)
 
     class Meta:
         indexes = [
             models.Index(fields=["user", "time", "id"], name="alerts_of_user"),
             models.Index(fields=["user", "code", "time", "id"], name="alerts_of_user_by_code"),
-            # For staff, who may page through everybody's.
+            # For staff, who may page through all users' alerts.
             models.Index(fields=["time", "id"], name="alerts_of_everybody"),
             models.Index(fields=["code", "time", "id"], name="alerts_of_everybody_by_code"),
         ]
@@ -91,27 +91,29 @@ class Alert(models.Model):
 
 
 class EventClock(models.Model):
-    """The one row of a user that each event writes to first, so that events take turns."""
+    """One row per user. Each event writes to it first, so that events take turns."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     user = models.OneToOneField(User, on_delete=models.PROTECT, related_name="+")
-    latest = models.DateTimeField(help_text="The latest event's time: no later one is earlier.")
-    # The next one's is greater, whatever the clocks of the web servers say.
+    latest = models.DateTimeField(
+        help_text="The latest event's time; a new one may not be earlier."
+    )
+    # The next event's id is greater, whatever the clocks of the web servers say.
     transaction_id = models.UUIDField(null=True)
 
     class Meta:
-        default_permissions = ()  # nothing for staff to see
+        default_permissions = ()  # staff have no access
 
     def __str__(self) -> str:
         return str(self.latest)
 
 
 class PendingCheck(models.Model):
-    """Transactions that the background has to check: all with ids from `first` to `last`.
+    """Transactions for the background to check: all with ids from `first` to `last`.
 
-    `first` and `last` are ids of one block, and nobody else's lie between them; `since` and
-    `until` are their first and last moments, when they were recorded. Where there are many, they
-    are checked in steps in the order of (currency, date, id): `after_…` says how far.
+    `first` and `last` are ids of one block, with no other ids between them; `since` and `until` are
+    their first and last times when they were recorded. If there are many, they are checked in steps
+    in the order of (currency, date, id): `after_…` is the position reached.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -137,7 +139,7 @@ class PendingCheck(models.Model):
 
 
 class CheckTurn(models.Model):
-    """The one row of a user that each check writes to first, so that checks take turns."""
+    """One row per user. Each check writes to it first, so that checks take turns."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     user = models.OneToOneField(User, on_delete=models.PROTECT, related_name="+")
@@ -151,15 +153,15 @@ class CheckTurn(models.Model):
 
 
 class WebhookEndpoint(models.Model):
-    """An address that is told of every alert, and the secrets by which it knows us."""
+    """An address that receives every alert, and the secrets that authenticate us there."""
 
     url = models.CharField(
-        max_length=MAX_URL_LENGTH, help_text="Begins with https://. It is told of all new alerts."
+        max_length=MAX_URL_LENGTH, help_text="Begins with https://. It receives all new alerts."
     )
     description = models.CharField(max_length=200, blank=True)
-    enabled = models.BooleanField(default=True, help_text="Cleared, nothing is sent there.")
+    enabled = models.BooleanField(default=True, help_text="If cleared, nothing is sent there.")
     secret = EncryptedTextField(default=new_secret, editable=False)
-    # While a receiver changes over, what is sent is signed by both.
+    # While a receiver changes over, both secrets sign each message.
     previous_secret = EncryptedTextField(null=True, editable=False)
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
@@ -171,7 +173,7 @@ class WebhookEndpoint(models.Model):
 
 
 class Delivery(models.Model):
-    """One alert on its way to one endpoint. Its id is the `webhook-id` of every attempt."""
+    """One alert for one endpoint. Its id is the `webhook-id` of every attempt."""
 
     class Status(models.TextChoices):
         PENDING = "pending"
@@ -188,7 +190,7 @@ class Delivery(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     due_at = models.DateTimeField(default=clock.now)
     gives_up_at = models.DateTimeField()
-    # Whose turn it is. Who lost the lease does not write down how it went.
+    # The current worker's lease. A worker that has lost it does not record a result.
     lease = models.UUIDField(null=True)
     leased_until = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=clock.now)
@@ -201,7 +203,7 @@ class Delivery(models.Model):
                 condition=Q(status="pending"),
                 name="deliveries_due_of_user",
             ),
-            # For the job that looks for what is due.
+            # For the job that finds due deliveries.
             models.Index(fields=["due_at"], condition=Q(status="pending"), name="deliveries_due"),
         ]
         constraints = [
@@ -215,7 +217,7 @@ class Delivery(models.Model):
 
 
 class DeliveryAttempt(models.Model):
-    """How one attempt went: a status, or why there was none."""
+    """The result of one attempt: a status, or why there was none."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)

@@ -1,4 +1,4 @@
-"""All that writes alerts: by the event that raises them, or in the background."""
+"""All writes of alerts: by the event that raises them, or in the background."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from fido.lib.values.ids import new_id, ranges
 from transactions.models import Transaction
 from transactions.signals import Change, DayMoved
 
-# Of what one database transaction checks: so few transactions that the past of each is looked up
-# by index; or, of more, so many rows of the history in order, or until so many alerts were raised.
+# The bounds of one database transaction: marks; transactions few enough to look up the past of each
+# by index; otherwise rows of the history in order; and alerts raised.
 MARKS, FEW, STEP, ALERTS = 1_000, 100, 20_000, 5_000
 INSERTED_AT_ONCE = 1_000
 
@@ -36,15 +36,15 @@ ON CONFLICT (user_id) DO UPDATE SET taken_at = excluded.taken_at
 """
 
 
-# --- what is to be checked ---
+# --- marking what to check ---
 
-# The id of the transaction that is being recorded by who checks it on the spot.
+# The id of the transaction that its writer is recording and checks itself.
 _checked_by_writer: ContextVar[UUID | None] = ContextVar("checked_by_writer", default=None)
 
 
 @contextmanager
 def checking_it_here(id_: UUID) -> Iterator[None]:
-    """Within, the transaction of this id leaves no mark when it is recorded."""
+    """Inside, recording the transaction with this id leaves no mark."""
     token = _checked_by_writer.set(id_)
     try:
         yield
@@ -53,10 +53,10 @@ def checking_it_here(id_: UUID) -> Iterator[None]:
 
 
 def mark(changes: Iterable[Change]) -> set[int]:
-    """Notes down new transactions to be checked, in the caller's transaction; whose they are.
+    """Mark new transactions to be checked, in the caller's transaction; return their users.
 
-    One that is there is not checked again when it is changed. But where it is still to be
-    checked, and moves to another place in the order, its mark may have gone past that place.
+    An existing transaction is not checked again when it changes. But if its check is pending and it
+    moves to another place in the order, the round may already have passed that place.
     """
     new: dict[int, dict[UUID, datetime]] = defaultdict(dict)
     for change in changes:
@@ -71,7 +71,7 @@ def mark(changes: Iterable[Change]) -> set[int]:
 
 
 def mark_loaded(user_id: int, ids: tuple[UUID, UUID], moved: list[DayMoved]) -> None:
-    """Notes down so many new transactions that they are not spoken of one by one."""
+    """Mark new transactions that are too many to list one by one."""
     days = [each.day for each in moved]
     PendingCheck.objects.create(
         user_id=user_id,
@@ -97,10 +97,10 @@ def _moved_unchecked(before: Transaction, after: Transaction) -> bool:
 
 
 def check_some(user_id: int) -> bool:
-    """Checks some of a user's transactions; whether there may be more.
+    """Check some of a user's transactions; return whether there may be more.
 
-    Their alerts are stored and their marks removed in one database transaction, and one worker
-    does so at a time: whatever is killed or tried again, each is checked once.
+    One database transaction stores their alerts and removes their marks, and only one worker does
+    so at a time. Despite any kill or retry, each is checked once.
     """
     with transaction.atomic():
         _take_turn(user_id)
@@ -121,11 +121,11 @@ def _take_turn(user_id: int) -> None:
 
 
 def _few(marks: list[PendingCheck]) -> Few:
-    """Marks that stand for few transactions each, with these; not too many of them together."""
+    """Marks that stand for few transactions each, with these; a limited number of them."""
     few, rows_in_all = [], 0
     for each in marks:
         if each.after_currency or rows_in_all > FEW:
-            continue  # it was found to stand for many; or there is enough to do
+            continue  # it turned out to stand for many; or there is enough to do
         rows = queries.marked_rows(each, FEW + 1)
         if len(rows) <= FEW:
             few.append((each, rows))
@@ -143,7 +143,7 @@ def _check_each(user_id: int, few: Few, rules: dict[str, list[Active]]) -> None:
 
 
 def alerts_of(row: Transaction, rules: dict[str, list[Active]]) -> list[Alert]:
-    """The alerts that a transaction raises, over its user's stream as it stands."""
+    """The alerts that a transaction raises, against its user's stream as it is now."""
     in_force = rules.get(row.currency, [])
     if not in_force:
         return []
@@ -166,7 +166,7 @@ def _alert(user_id: int, rule: Active, this: Event) -> Alert:
 
 @dataclass(frozen=True)
 class Place:
-    """How far a round over the history has come: in which currency, and behind which row."""
+    """The position of a round over the history: the currency, and the last row checked."""
 
     currency: str
     at: datetime | None = None
@@ -174,10 +174,10 @@ class Place:
 
 
 def _check_step(user_id: int, marks: list[PendingCheck], rules: dict[str, list[Active]]) -> None:
-    """Goes on with a round over the history, in order; all that were marked at its start share it.
+    """Continue a round over the history, in order, for all that were marked at its start.
 
-    What is marked meanwhile waits for the next round, so that an import of any length takes as
-    many rounds as it was checked behind, and not one for each of its batches.
+    Transactions marked meanwhile wait for the next round. So an import of any length takes only as
+    many rounds as checking was behind, instead of one for each of its batches.
     """
     under_way = [each for each in marks if each.after_currency]
     marks = under_way or marks
@@ -207,7 +207,7 @@ def _next_currency(currency: str, currencies: list[str]) -> Place | None:
 def _checked_step(
     user_id: int, marks: list[PendingCheck], rules: dict[str, list[Active]], place: Place
 ) -> Place | None:
-    """Stores what up to STEP rows behind the place raise; where the next step goes on."""
+    """Store the alerts of up to STEP rows after the position; return the next position."""
     rows = queries.stream(user_id, place.currency).filter(
         transaction_date__gte=min(each.since for each in marks),
         transaction_date__lte=max(each.until for each in marks),
@@ -230,7 +230,7 @@ def _raised(
     rules: list[Active],
     marks: list[PendingCheck],
 ) -> tuple[list[Alert], int]:
-    """What the marked events of the stream raise, and how many were looked at until enough did."""
+    """The alerts of the marked events, and how many events were read to get enough."""
     alerts: list[Alert] = []
     if not stream:
         return alerts, 0
@@ -264,7 +264,7 @@ def _delete(user_id: int, marks: Iterable[PendingCheck]) -> None:
 
 
 def store(alerts: list[Alert]) -> None:
-    """Stores those alerts that are not there yet, and tells of them."""
+    """Store the alerts that are not stored yet, and send the signal for them."""
     for start in range(0, len(alerts), INSERTED_AT_ONCE):
         some = alerts[start : start + INSERTED_AT_ONCE]
         Alert.objects.bulk_create(some, ignore_conflicts=True)

@@ -1,4 +1,4 @@
-"""Hears of every new transaction, inside the database transaction that makes it."""
+"""Receives every new transaction, inside the database transaction that creates it."""
 
 from collections import Counter
 from typing import Any

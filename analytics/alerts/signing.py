@@ -11,12 +11,12 @@ SECRET_BYTES = 32
 
 
 def new_secret() -> str:
-    """As receivers configure it: `whsec_` and base64."""
+    """In the format that receivers configure: `whsec_` and base64."""
     return f"whsec_{base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()}"
 
 
 def headers(id_: str, at: datetime, body: str, keys: Iterable[str]) -> dict[str, str]:
-    """The three headers; signed by each of the secrets, of which a receiver knows one."""
+    """The three headers, with a signature by each of the secrets; a receiver knows one of them."""
     signatures = [Webhook(key).sign(msg_id=id_, timestamp=at, data=body) for key in keys]
     return {
         "webhook-id": id_,

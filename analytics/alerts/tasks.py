@@ -9,11 +9,11 @@ from celery import shared_task
 from analytics.alerts import deliveries, operations, queries
 from fido.lib.cache import jobs
 
-# Writes of this long are checked together.
+# Writes within this time are checked together.
 CHECK_DELAY_SECONDS = 1
-# For so long one job goes on, before it lets others have their turn.
+# How long one job continues before it lets others take their turn.
 TURN_SECONDS = 20
-# Of a pool of threads, so that other jobs do not wait for receivers that are slow.
+# Out of a pool of threads, so that other jobs do not wait for slow receivers.
 AT_ONCE = 2
 
 _sending = threading.BoundedSemaphore(AT_ONCE)
@@ -21,7 +21,7 @@ _sending = threading.BoundedSemaphore(AT_ONCE)
 
 @shared_task(name="alerts.check")
 def check(user_id: int, **kwargs: Any) -> None:
-    """Checks what is still to be checked of a user's transactions."""
+    """Check a user's pending transactions."""
     jobs.begun(check, user_id)
     ends = time.monotonic() + TURN_SECONDS
     while operations.check_some(user_id):
@@ -32,17 +32,17 @@ def check(user_id: int, **kwargs: Any) -> None:
 
 @shared_task(name="alerts.sweep_checks")
 def sweep_checks(**kwargs: Any) -> None:
-    """Asks for what no job took: the queue was away, or a worker died."""
+    """Queue the checks that no job took: the queue was away, or a worker died."""
     for user_id in queries.users_with_pending_checks():
         request_check(user_id)
 
 
 @shared_task(name="alerts.deliver")
 def deliver(user_id: int, **kwargs: Any) -> None:
-    """Tries what is due of a user's webhooks."""
+    """Attempt a user's due deliveries."""
     jobs.begun(deliver, user_id)
     if not _sending.acquire(blocking=False):
-        return  # the sweep asks again
+        return  # the sweep queues it again
     try:
         _deliver(user_id)
     finally:
@@ -59,16 +59,16 @@ def _deliver(user_id: int) -> None:
 
 @shared_task(name="alerts.sweep_deliveries")
 def sweep_deliveries(**kwargs: Any) -> None:
-    """Asks for what is due by now: to be tried again, or no job took it."""
+    """Queue the deliveries that are due: a retry, or no job took them."""
     for user_id in queries.users_with_due_deliveries():
         request_delivery(user_id)
 
 
 def request_check(user_id: int) -> None:
-    """Queues the job, unless one is waiting. Never raises: the sweep catches up."""
+    """Queue the job, unless one is pending. Never raises: the sweep catches up."""
     jobs.request(check, user_id, countdown=CHECK_DELAY_SECONDS)
 
 
 def request_delivery(user_id: int) -> None:
-    """Queues the job, unless one is waiting. Never raises: the sweep catches up."""
+    """Queue the job, unless one is pending. Never raises: the sweep catches up."""
     jobs.request(deliver, user_id, countdown=0)

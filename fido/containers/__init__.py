@@ -1,1 +1,1 @@
-"""What only a container needs: how it serves, how it shows that it lives, and what builds it."""
+"""What only a container needs: its web server, its health checks, and its build steps."""

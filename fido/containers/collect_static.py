@@ -1,20 +1,20 @@
 """`python -m fido.containers.collect_static FOLDER`: a step of building the image.
 
-The settings ask for secrets and servers. Collecting files needs neither, and an image must hold no
-secret, so they get what is random and forgotten at once.
+The settings require secrets and servers. Collecting files needs neither, and an image must not
+contain secrets. So the settings get random values that end with the process.
 """
 
 import os
 import secrets
 import sys
 
-# The docs' page is Swagger UI's, and nobody debugs it here.
+# The docs page uses Swagger UI, and nobody debugs its JavaScript here.
 UNUSED = ["redoc", "*.map"]
 
 
 def main(folder: str) -> None:
     os.environ.update(_placeholders(), STATIC_ROOT=folder, DJANGO_SETTINGS_MODULE="fido.settings")
-    # Imported here, for they read the settings.
+    # Imported here because they read the settings.
     import django  # noqa: PLC0415
     from django.core.management import call_command  # noqa: PLC0415
 
@@ -23,7 +23,7 @@ def main(folder: str) -> None:
 
 
 def _placeholders() -> dict[str, str]:
-    # Imported here, for it is no part of what a container runs later.
+    # Imported here because it is not part of what a container runs later.
     from cryptography.fernet import Fernet  # noqa: PLC0415
 
     keys = {name: Fernet.generate_key().decode() for name in ("FERNET_KEYS", "BLIND_INDEX_KEYS")}

@@ -1,4 +1,4 @@
-"""A gunicorn worker that loses no request when it is told to end."""
+"""A gunicorn worker that loses no request when it is told to stop."""
 
 from types import FrameType
 from typing import Any
@@ -7,10 +7,11 @@ from gunicorn.workers.gthread import ThreadWorker
 
 
 class DrainingWorker(ThreadWorker):  # type: ignore[misc]
-    """Takes the connections that wait, and closes its socket before it finishes what it has.
+    """Accepts the waiting connections, then closes its socket, then finishes its requests.
 
-    gunicorn's own closes it last. As long as it is open the system goes on to accept connections
-    that nobody will serve: clients send requests into them, and lose them at the close.
+    gunicorn's own worker closes the socket last. Until then the kernel goes on to accept
+    connections that no worker will serve: clients send requests into them and lose them at the
+    close.
     """
 
     told_to_end = False
@@ -22,7 +23,8 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]
 
     def set_accept_enabled(self, enabled: bool) -> None:
         super().set_accept_enabled(enabled)
-        # One that ends by itself, after so many requests, leaves those who wait to the others.
+        # A worker that stops by itself, after max_requests, leaves the waiting connections to the
+        # others.
         if self.told_to_end and not enabled:
             for listener in self.sockets:
                 self._take_waiting(listener)
@@ -31,7 +33,7 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]
 
     def _take_waiting(self, listener: Any) -> None:
         had = -1
-        # `accept` returns as well where nobody waits.
+        # `accept` returns even if no connection waits.
         while had < self.nr_conns < self.worker_connections:
             had = self.nr_conns
             self.accept(listener)

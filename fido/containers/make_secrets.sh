@@ -1,8 +1,8 @@
 #!/bin/sh
-# Makes the secrets that docker-compose.yml gives to its containers, one file each in .secrets/.
+# Creates the secrets that docker-compose.yml gives to its containers, one file each in .secrets/.
 # usage: sh fido/containers/make_secrets.sh [--without-demo]
-# Needs nothing but a shell and base64. Never changes secrets that are there: a lost FERNET_KEYS is
-# every name lost.
+# Needs only a shell and base64. Never replaces existing secrets: with FERNET_KEYS lost, every name
+# is lost.
 set -eu
 umask 077
 cd "$(dirname "$0")/../.."
@@ -25,12 +25,12 @@ random() { # BYTES -> as many random ones in URL-safe base64
     head -c "$1" /dev/urandom | base64 | tr -d '\n' | tr '+/' '-_'
 }
 keep() { # NAME VALUE
-    # Read by the containers' own users, so open to all; the folder around it is not.
+    # The containers' own users read them, so the files are world-readable; the folder is not.
     printf '%s\n' "$2" >"$draft/$1"
     chmod 444 "$draft/$1"
 }
 
-# Made beside and renamed, so that a run that is cut short leaves nothing half done.
+# Written to a draft folder and renamed, so that an interrupted run leaves nothing half done.
 draft=$(mktemp -d .secrets.XXXXXX)
 trap 'rm -rf "$draft"' EXIT
 database=$(random 24)

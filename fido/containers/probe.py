@@ -1,7 +1,7 @@
-"""`python -m fido.containers.probe`: a health check, without Django and so without a second's work.
+"""`python -m fido.containers.probe`: a health check. Without Django it saves a second of CPU time.
 
-With a path (`/livez`, `/readyz`) it asks the web server of its container; without, it looks whether
-the process of its container has touched ALIVE_FILE lately.
+With a path (`/livez`, `/readyz`) it asks the web server of its container. Without one, it checks
+whether the container's process has touched ALIVE_FILE recently.
 """
 
 import http.client
@@ -11,12 +11,12 @@ import time
 
 PORT = 8000
 SECONDS = 4
-# Four of the pauses between two signs of life, and some time for a busy machine.
+# Four intervals between two touches, plus some time for a busy machine.
 SILENT_SECONDS = 30
 
 
 def main(arguments: list[str]) -> str | None:
-    """What is wrong, or None."""
+    """Return what is wrong, or None."""
     try:
         return _asked(arguments[0]) if arguments else _seen()
     except OSError as error:
@@ -27,12 +27,12 @@ def _asked(path: str) -> str | None:
     client = http.client.HTTPConnection("127.0.0.1", PORT, timeout=SECONDS)
     client.request("GET", path, headers={"Host": _host()})
     answer = client.getresponse()
-    # What /readyz says is what a person looks for, in `docker inspect`.
+    # The body of /readyz tells a person what failed, in `docker inspect`.
     return None if answer.status == 200 else f"{answer.status} {answer.read(1000).decode()}"
 
 
 def _host() -> str:
-    """A name that the service answers to."""
+    """A host name that the service accepts."""
     first = os.environ.get("ALLOWED_HOSTS", "").replace(",", " ").split()[:1]
     return "".join(first).lstrip(".").replace("*", "localhost") or "localhost"
 

@@ -1,6 +1,6 @@
-"""How gunicorn serves: `gunicorn --config python:fido.containers.web fido.wsgi`.
+"""gunicorn's configuration: `gunicorn --config python:fido.containers.web fido.wsgi`.
 
-What the environment or the command line says, such as WEB_CONCURRENCY, wins.
+Values from the environment or the command line, such as WEB_CONCURRENCY, take precedence.
 """
 
 import os
@@ -8,23 +8,24 @@ import os
 from fido.lib.process.logs import logging_config
 
 MEMORY = "/dev/shm"  # noqa: S108 - of a container alone, and gunicorn makes names that are not guessed
-# Two processes a core with two threads each did most in trials; more threads lose to the
-# interpreter's lock. A container sees all cores of its machine, also where it may use but two.
+# Two processes per core with two threads each had the highest throughput in trials; with more
+# threads the interpreter lock costs more than they gain. The default does not follow the number of
+# cores: a container sees all of its machine's, even if it may use only two.
 workers = int(os.environ.get("WEB_CONCURRENCY") or 4)
 threads = 2
 worker_class = "fido.containers.draining.DrainingWorker"
 keepalive = 5
-# Imports the service once, and not once for each process.
+# Imports the service once instead of once per process.
 preload_app = True
 max_requests = 20000
 max_requests_jitter = 2000
-# For requests that are under way, and less than what whoever stops the container waits.
+# Time for running requests to finish; less than the container's stop timeout.
 graceful_timeout = 25
-# Nobody's X-Forwarded-Proto is believed here; the service itself looks at TRUSTED_PROXIES.
+# gunicorn trusts no X-Forwarded-Proto; the service itself checks TRUSTED_PROXIES.
 forwarded_allow_ips = ""
 control_socket_disable = True
-# Its heartbeats are files, which must not wait for a disk.
+# gunicorn's heartbeats are files, which must not wait for a disk.
 worker_tmp_dir = MEMORY if os.path.isdir(MEMORY) else None
-# gunicorn's own lines are JSON on standard output, as all others; requests the service logs itself.
+# gunicorn logs JSON on standard output, like everything else. The service logs requests itself.
 logconfig_dict = logging_config("WARNING")
 logconfig_dict["loggers"]["gunicorn.error"] = {"handlers": ["stdout"], "propagate": False}

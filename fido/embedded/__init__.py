@@ -1,7 +1,7 @@
 """PostgreSQL and Valkey without installing either: for `make run`, `manage.py` and the tests.
 
-One process on a state folder *owns* the servers: it starts them and ends them. Any other is a
-*guest* and just uses them. Nothing is kept outside the state folder, and no server outlives its
+One process on a state folder *owns* the servers: it starts and stops them. Any other process is a
+*guest* and only uses them. Everything is kept inside the state folder, and no server outlives its
 owner. See docs/adr/0002-embedded-servers.md.
 """
 
@@ -22,14 +22,14 @@ from fido.env import is_given
 
 __all__ = ["Running", "Server", "StartRefused", "State", "generated", "running", "serving"]
 
-# Longer than a server's start and stop may take.
+# Longer than a server's start plus its stop may take.
 JOIN_SECONDS = 120
 ORPHAN_SECONDS = 5
 
 
 @dataclass(frozen=True)
 class Running:
-    """What a process needs of the servers; a guest has no handles on them."""
+    """What a process needs to use the servers; a guest has no handles on them."""
 
     environment: dict[str, str]
     state: State
@@ -40,13 +40,13 @@ class Running:
 def running(
     state: Path | None = None, *, fast: bool = False, own: bool = False
 ) -> Iterator[dict[str, str]]:
-    """The environment of a service whose servers are up for the duration.
+    """Run the servers for the duration, and yield the environment that a service needs.
 
-    Variables that are set already win. `fast` gives up crash safety, for tests. `own` insists on
-    starting the servers here, and then does not wait for guests at the end.
+    Variables that are already set take precedence. `fast` gives up crash safety, for tests. `own`
+    insists on starting the servers here, and then does not wait for guests at the end.
 
     Raises:
-        StartRefused: with one sentence, for a person, on what to do.
+        StartRefused: with one sentence that tells a person what to do.
     """
     with serving(state, fast=fast, own=own) as up:
         yield up.environment
@@ -56,14 +56,14 @@ def running(
 def serving(
     state: Path | None = None, *, fast: bool = False, own: bool = False
 ) -> Iterator[Running]:
-    """As `running`, with handles on the servers for an owner that watches over them."""
+    """Like `running`, with handles on the servers for an owner that supervises them."""
     place = State(state)
     with contextlib.ExitStack() as stack:
         with place.refusing():
             lock, is_owner = _join(place, own=own)
             stack.callback(os.close, lock)
             guests = place.open_lock("users")
-            # Closed only after the servers' end, so that nobody sits down in between.
+            # Closed only after the servers have stopped, so that no guest joins in between.
             stack.callback(os.close, guests)
             servers = _start(place, lock, stack, fast=fast) if is_owner else ()
             environment = _environment(place)
@@ -73,29 +73,30 @@ def serving(
 
 
 def _join(place: State, *, own: bool) -> tuple[int, bool]:
-    """The lock of an owner and True, or of a guest and False, as soon as either can be had."""
+    """The owner's lock and True, or a guest's lock and False, as soon as either is available."""
     started = time.monotonic()
     while (waited := time.monotonic() - started) < JOIN_SECONDS:
         if (lock := place.lock("owner", fcntl.LOCK_EX)) is not None:
             return lock, True
         note = place.note()
         if note and not note.owner_lives():
-            # Linux ends them by itself, and soon; the pids of a note just left may be reused.
+            # Linux ends orphans itself, within moments. Before that, the pids in a fresh note may
+            # belong to other processes by now.
             if waited > ORPHAN_SECONDS:
                 note.end_orphans()
         elif note and own:
-            raise StartRefused(f"{place.folder} is in use by process {note.owner}: end it first.")
+            raise StartRefused(f"{place.folder} is in use by process {note.owner}: stop it first.")
         elif note and (seat := _seat(place)) is not None:
             return seat, False
         time.sleep(0.05)
-    raise StartRefused(f"{place.folder} is held by servers that neither answer nor end.")
+    raise StartRefused(f"{place.folder} is held by servers that neither answer nor stop.")
 
 
 def _seat(place: State) -> int | None:
-    """A guest's lock, while there still are servers to use."""
+    """A guest's lock, if there are still servers to use."""
     seat = place.lock("users", fcntl.LOCK_SH)
-    # Looked at under the lock: an owner that waits for its guests ends only once it holds the
-    # lock alone, and withdraws the note before it lets go.
+    # Checked under the lock: an owner that waits for its guests stops only once it holds the lock
+    # exclusively, and withdraws the note before it releases it.
     if seat is not None and place.note() is None:
         os.close(seat)
         return None
@@ -120,18 +121,18 @@ def _start(
 
 
 def _wait_for(guests: int) -> None:
-    """Take the guests' lock alone, and keep it."""
+    """Take the guests' lock exclusively, and keep it."""
     try:
         fcntl.flock(guests, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        print("Other commands still use the servers: waiting for them to end.", file=sys.stderr)
+        print("Other commands still use the servers: waiting for them to finish.", file=sys.stderr)
         fcntl.flock(guests, fcntl.LOCK_EX)
 
 
 def _environment(place: State) -> dict[str, str]:
     note, made = place.note(), place.secrets()
     if note is None:
-        raise StartRefused(f"The servers in {place.folder} have just ended: start again.")
+        raise StartRefused(f"The servers in {place.folder} have just stopped: try again.")
     postgres_login, valkey_login = f"fido:{made[POSTGRES]}", f":{made[VALKEY]}"
     return generated(place) | _unless_set(
         {
@@ -142,7 +143,7 @@ def _environment(place: State) -> dict[str, str]:
 
 
 def generated(place: State) -> dict[str, str]:
-    """What the settings ask for besides servers. Variables that are set already win."""
+    """The settings besides the servers' addresses. Variables already set take precedence."""
     made = {name: value for name, value in place.secrets().items() if name not in PASSWORDS}
     hosts = {"ALLOWED_HOSTS": "localhost,127.0.0.1,[::1]", "HTTPS_ONLY": "false"}
     return _unless_set(made | hosts | {"IMPORTS_DIR": str(place.folder / "imports")})
@@ -150,5 +151,5 @@ def generated(place: State) -> dict[str, str]:
 
 def _unless_set(variables: dict[str, str]) -> dict[str, str]:
     given = {name: os.environ.get(name, "") for name in variables if is_given(name)}
-    # What is given by file must not be given a second time.
+    # A value given by file must not be given a second time.
     return variables | given

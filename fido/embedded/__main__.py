@@ -1,4 +1,4 @@
-"""`python -m fido.embedded COMMAND ...` runs a command with the embedded servers' environment."""
+"""`python -m fido.embedded COMMAND ...`: run a command with the embedded servers' environment."""
 
 import os
 import subprocess

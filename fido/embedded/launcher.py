@@ -1,7 +1,7 @@
 """What `make run` starts: the servers, the migrations, and the service's processes.
 
-Run as `python -m fido.embedded.launcher`. It watches over its children with nothing but
-`subprocess` and signals; docs/adr/0002-embedded-servers.md says why no process manager does that.
+Run as `python -m fido.embedded.launcher`. It supervises its children with only `subprocess` and
+signals; docs/adr/0002-embedded-servers.md says why it uses no process manager.
 """
 
 import contextlib
@@ -26,21 +26,21 @@ from fido.embedded.state import PROJECT
 from fido.env import Environment, is_given
 
 LIVE_SECONDS = 60
-# How long requests and jobs that are under way may take to finish.
+# Time for running requests and jobs to finish.
 END_SECONDS = 10
 POLL_SECONDS = 0.1
 
 
 class Stopped(Exception):
-    """Someone asked the service to end."""
+    """Someone asked the service to stop."""
 
 
 class Stop:
-    """Whether a signal has asked for the end, looked at where it is safe to leave.
+    """Records that a signal asked for the stop; callers check it where it is safe to leave.
 
-    An exception straight from a signal handler may be swallowed, as inside a `__del__`, or may
-    lose a child that is just being started. Only a second signal raises one, for a start that
-    waits long for its servers.
+    An exception raised in a signal handler may be swallowed, for example inside a `__del__`, or may
+    lose a child that is just being started. Only a second signal raises one, for a start that waits
+    long for its servers.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Stop:
 
     def listen(self) -> None:
         for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            # Whoever said nohup meant it.
+            # Under nohup, SIGHUP is ignored on purpose.
             if sig != signal.SIGHUP or signal.getsignal(sig) != signal.SIG_IGN:
                 signal.signal(sig, self._hear)
 
@@ -70,12 +70,12 @@ STOP = Stop()
 
 
 class ChildDied(Exception):
-    """A process that the service needs has ended by itself."""
+    """A process that the service needs has exited by itself."""
 
 
 @dataclass
 class Family:
-    """The service's processes, and the servers that they use, which someone else ends."""
+    """The service's processes, and the servers that they use, which another owner stops."""
 
     environment: dict[str, str]
     servers: tuple[Server, ...] = ()
@@ -94,7 +94,7 @@ class Family:
         return process
 
     def run(self, *arguments: str) -> None:
-        """Run a management command to its end."""
+        """Run a management command to completion."""
         name = f"manage.py {arguments[0]}"
         process = self.start(name, "manage.py", *arguments)
         while process.poll() is None:
@@ -105,19 +105,19 @@ class Family:
         del self.children[name]
 
     def check(self) -> None:
-        """Raise Stopped if someone asked for the end, and ChildDied if one is gone."""
+        """Raise Stopped if a stop was requested, and ChildDied if a child has exited."""
         STOP.check()
         for name, process in self._everyone():
             if process.poll() is not None:
                 raise ChildDied(f"{name} has ended ({_how(process.returncode)}).")
 
     def _everyone(self) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-        # Servers first: when one goes, those that use it may follow at once.
+        # Servers first: when one exits, the processes that use it may follow at once.
         yield from ((server.name, server.process) for server in self.servers)
         yield from self.children.items()
 
     def end(self) -> None:
-        """End the children, the last one first."""
+        """Stop the children, the last one started first."""
         for process in reversed(self.children.values()):
             end(process, signal.SIGTERM, within_seconds=END_SECONDS)
 
@@ -129,7 +129,7 @@ def _how(returncode: int) -> str:
 
 
 def main() -> int:
-    # A `make` that is killed with -9 cannot pass that on.
+    # If `make` is killed with -9, it cannot pass the signal on.
     end_with_parent(signal.SIGTERM)
     STOP.listen()
     try:
@@ -142,7 +142,7 @@ def main() -> int:
 
 
 def launch() -> NoReturn:
-    """Start everything, and stay until it ends or is asked to."""
+    """Start everything, and stay until it exits or is told to stop."""
     started = time.monotonic()
     port = chosen_port()
     with servers() as up, family(up) as everyone:
@@ -159,7 +159,7 @@ def launch() -> NoReturn:
 
 
 def chosen_port() -> int:
-    """The free port that PORT names."""
+    """The port that PORT names, checked to be free."""
     text = os.environ.get("PORT") or "8000"
     if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
         raise StartRefused("PORT must be a number from 1 to 65535.")
@@ -169,14 +169,14 @@ def chosen_port() -> int:
             probe.bind(("127.0.0.1", int(text)))
     except OSError as error:
         raise StartRefused(
-            f"Port {text} cannot be had ({error.strerror}): set PORT to another one."
+            f"Port {text} is not available ({error.strerror}): set PORT to another one."
         ) from error
     return int(text)
 
 
 @contextlib.contextmanager
 def servers() -> Iterator[Running | None]:
-    """The embedded servers, or None where the environment names both of its own."""
+    """The embedded servers, or None if the environment names both servers."""
     named = [name for name in ("DATABASE_URL", "REDIS_URL") if is_given(name)]
     if len(named) == 1:
         raise StartRefused(
@@ -192,7 +192,7 @@ def servers() -> Iterator[Running | None]:
 
 @contextlib.contextmanager
 def family(up: Running | None) -> Iterator[Family]:
-    """A family whose members have all ended when the block is left."""
+    """A family whose members have all exited when the block is left."""
     everyone = Family({**os.environ})
     if up:
         everyone = Family(os.environ | up.environment | counting(up.state), up.servers)
@@ -206,7 +206,7 @@ def family(up: Running | None) -> Iterator[Family]:
 
 
 def counting(state: State) -> dict[str, str]:
-    """Where the service's processes count together, from nothing, unless it is set."""
+    """The metrics folder that the service's processes share: the one set, or an emptied one."""
     folder = state.folder / "metrics"
     with state.refusing():
         shutil.rmtree(folder, ignore_errors=True)
@@ -216,7 +216,7 @@ def counting(state: State) -> dict[str, str]:
 
 
 def load_demo(everyone: Family, state: State) -> str:
-    """Load the demonstration unless an earlier start did; the password of its logins."""
+    """Load the demonstration unless an earlier start did; return its logins' password."""
     if (password := state.demo_password()) is None:
         say("Loading the demonstration ...")
         everyone.run("load_demo")
@@ -226,22 +226,23 @@ def load_demo(everyone: Family, state: State) -> str:
 
 
 def start_service(everyone: Family, port: int) -> None:
-    # That it runs as root is no news here, and no danger: the queue takes JSON only.
+    # Celery warns that it runs as root. This is expected and safe: the queue accepts only JSON.
     quietly = ("-W", "ignore::UserWarning:celery.platforms")
     celery = (*quietly, "-m", "celery", "--quiet", "-A", "fido")
-    # Threads: the jobs wait for the database rather than for the processor, and a pool of
-    # processes sometimes takes half a minute to end.
+    # Threads, because jobs wait for the database rather than for the CPU, and a process pool
+    # sometimes takes half a minute to stop.
     worker = ("worker", "--pool=threads", "--concurrency=4", "--without-mingle", "--without-gossip")
     for name, role in (("The Celery worker", worker), ("Celery beat", ("beat",))):
-        # With the launcher killed, the queue is going too, and a worker that is asked to end
-        # waits for it. Any job may be cut short and repeated.
+        # If the launcher is killed, the queue stops too, and a worker told to stop waits for it. So
+        # the death signal is SIGKILL: any job may be interrupted and repeated.
         everyone.start(name, *celery, *role, "--loglevel=WARNING", death_signal=signal.SIGKILL)
     everyone.start("The web server", "-m", "gunicorn", *web_options(port), "fido.wsgi")
 
 
 def web_options(port: int) -> list[str]:
-    # Two workers a core with two threads each did most in trials; more threads lose to the
-    # interpreter's lock. Each thread keeps a connection to PostgreSQL, which takes 100.
+    # Two workers per core with two threads each had the highest throughput in trials; with more
+    # threads the interpreter lock costs more than they gain. Each thread keeps a connection to
+    # PostgreSQL, which accepts 100.
     workers = min(2 * (os.cpu_count() or 1), 16)
     return [
         f"--bind=127.0.0.1:{port}",
@@ -249,12 +250,12 @@ def web_options(port: int) -> list[str]:
         f"--workers={workers}",
         "--threads=2",
         "--keep-alive=5",
-        # Imports the service once, and not once for each worker.
+        # Imports the service once instead of once per worker.
         "--preload",
         "--max-requests=20000",
         "--max-requests-jitter=2000",
         f"--graceful-timeout={END_SECONDS - 2}",
-        # Nobody stands before it, so nobody's X-Forwarded-Proto is believed.
+        # There is no proxy in front, so X-Forwarded-Proto is never trusted.
         "--forwarded-allow-ips=",
         "--no-control-socket",
         "--log-level=warning",
@@ -264,7 +265,7 @@ def web_options(port: int) -> list[str]:
 def wait_until_live(everyone: Family, port: int) -> None:
     deadline = time.monotonic() + LIVE_SECONDS
     probe = urllib.request.Request(f"http://127.0.0.1:{port}/livez")
-    # By a name that the service answers to; one such as .example.org stands for those below it.
+    # A host name that the service accepts; a name such as .example.org covers its subdomains.
     hosts = everyone.environment.get("ALLOWED_HOSTS", "").replace(",", " ").split()
     probe.add_header("Host", next(iter(hosts), "localhost").lstrip(".").replace("*", "localhost"))
     while not _answers(probe):
@@ -287,11 +288,11 @@ def greet(port: int, password: str | None, seconds: float) -> None:
     say(f"\nFido is up after {seconds:.1f} s.  API: {address}/api/docs   Admin: {address}/admin/")
     if password is not None:
         say(f"Log in as ada (a customer) or admin (staff), with the password {password}")
-    say("Ctrl-C ends it.\n")
+    say("Press Ctrl-C to stop.\n")
 
 
 def say(text: str) -> None:
-    # A terminal that has gone away must not keep the rest from ending.
+    # A closed terminal must not keep the rest from stopping.
     with contextlib.suppress(OSError):
         print(text, flush=True)
 

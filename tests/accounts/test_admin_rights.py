@@ -127,7 +127,7 @@ def test_ending_sessions_takes_its_permission(jane: User) -> None:
     end(desk, LoginSession.objects.get())
 
     assert "jane" in page
-    assert "Log the users" not in page
+    assert "Log out the users" not in page
     assert phone.get("/users/me").status_code == 200
 
 

@@ -1,4 +1,4 @@
-"""POST /auth/login: by which names, one answer for every failure, and how often one may try."""
+"""POST /auth/login: accepted names, one answer for every failure, and the rate limits."""
 
 import socket
 from collections.abc import Iterator
@@ -75,7 +75,7 @@ def test_every_failure_gives_one_and_the_same_answer(jane: User) -> None:
 
 def test_every_failure_takes_the_same_work(jane: User) -> None:
     attempts = failures(jane)
-    log_in("nobody", PASSWORD)  # a process makes its hash of nobody's password once
+    log_in("nobody", PASSWORD)  # a process makes its hash for unknown users once
 
     work = {}
     for kind, attempt in attempts.items():
@@ -194,7 +194,7 @@ def test_the_wait_ends_with_the_window(jane: User, settings: Any) -> None:
     log_in("jane", "wrong")
     assert log_in("jane").status_code == 429
 
-    # What time would do: Redis forgets the counter when its window ends.
+    # What time would do: Redis deletes the counter when its window ends.
     redis = get_redis_connection()
     keys = redis.keys("fido:throttle:*")
     assert all(0 < redis.ttl(key) <= 300 for key in keys)
@@ -226,7 +226,7 @@ def test_of_fifty_wrong_logins_at_once_no_more_than_the_limit_are_tried(
 
 @pytest.fixture
 def silent_server() -> Iterator[int]:
-    """The port of a server that takes connections and never says a word."""
+    """The port of a server that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
         yield server.getsockname()[1]
 
@@ -244,7 +244,7 @@ def test_login_works_while_redis_is_away(
 
 
 class OvertakenArgon2(QuickArgon2):
-    """While it compares, staff give Jane another password."""
+    """While it compares, staff set another password for Jane."""
 
     def verify(self, password: str, encoded: str) -> bool:
         matches = super().verify(password, encoded)

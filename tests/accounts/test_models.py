@@ -1,4 +1,4 @@
-"""What the database itself refuses about users and the access log."""
+"""Database constraints on users and the access log."""
 
 import uuid
 from collections.abc import Callable

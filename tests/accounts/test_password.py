@@ -1,4 +1,4 @@
-"""POST /users/me/password: a new password, and what it ends at once."""
+"""POST /users/me/password: a new password, and the sessions that it ends at once."""
 
 from typing import Any
 

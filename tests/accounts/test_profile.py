@@ -1,4 +1,4 @@
-"""GET and PATCH /users/me: what is one's own to read and to change."""
+"""GET and PATCH /users/me: what users may read and change in their own profile."""
 
 from functools import partial
 from typing import Any

@@ -77,7 +77,7 @@ def test_of_two_changes_with_one_tag_one_is_refused(ada: ApiClient) -> None:
     for n in range(30):
         etag = tag(ada)
         bodies = [{"full_name": f"Ada {n}"}, {"currency": "EUR" if n % 2 else "USD"}]
-        # The other one must be a change as well.
+        # The other request must be a change too.
         bodies[1] |= {"email": f"ada{n}@example.org"}
 
         answers = at_once(*(partial(change, ada, body, etag) for body in bodies))

@@ -1,4 +1,4 @@
-"""POST /auth/register: who may join, under which names, and what is kept of the password."""
+"""POST /auth/register: valid users and names, and how the password is stored."""
 
 from functools import partial
 from typing import Any
@@ -155,7 +155,7 @@ def test_registrations_are_counted_by_address(anybody: ApiClient, settings: Any)
 @pytest.mark.parametrize("same", ["username", "email"])
 def test_of_eight_who_want_one_name_at_once_one_gets_it(same: str) -> None:
     bodies = [{**JANE, "username": f"jane{n}", "email": f"jane{n}@example.org"} for n in range(8)]
-    # Each writes it in another case, which is still the same.
+    # Each sends it in a different case, which still counts as the same.
     for n, body in enumerate(bodies):
         body[same] = JANE[same][:n].upper() + JANE[same][n:].lower()
 

@@ -1,4 +1,4 @@
-"""POST /auth/register with an Idempotency-Key: who has no login yet may retry as well."""
+"""POST /auth/register with an Idempotency-Key: retries work without a login too."""
 
 from functools import partial
 from typing import Any
@@ -122,7 +122,7 @@ def test_nothing_of_the_password_is_in_what_is_kept(anybody: ApiClient) -> None:
 
     register(anybody, JANE | {"password": "another horse battery"})
 
-    # What is kept of two registrations that differ in the password alone does not differ by it.
+    # Two registrations that differ only in the password are stored without that difference.
     other = IdempotencyKey.objects.get().answer
     assert answer
     assert other

@@ -1,4 +1,4 @@
-"""Login sessions: a refresh token is good once, and a second use of it ends the family."""
+"""Login sessions: a refresh token is valid once, and a second use ends the family."""
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -52,7 +52,7 @@ def test_tokens_live_as_long_as_is_promised(ada: ApiClient) -> None:
     access, refreshing = claims(pair["access_token"]), claims(pair["refresh_token"])
     assert access["exp"] - access["iat"] == 15 * 60
     assert refreshing["exp"] - refreshing["iat"] == 7 * 24 * 3600
-    # A JWT can be read by whoever holds it.
+    # Anyone who holds a JWT can read it.
     assert set(access) == {"token_type", "exp", "iat", "jti", "user_id", "epoch", "sid"}
 
 
@@ -95,7 +95,7 @@ def test_a_second_use_waits_for_the_first_which_succeeds(ada: ApiClient) -> None
 
     with ThreadPoolExecutor() as threads, transaction.atomic():
         with connection.cursor() as cursor:
-            # The first has spent the token when it comes to read the user, and is held up there.
+            # The first has spent the token before it reads the user, and waits there.
             cursor.execute("LOCK TABLE accounts_user IN ACCESS EXCLUSIVE MODE")
         first = threads.submit(and_disconnect, use)
         wait_until(lambda: waiting_for_locks() == 1)
@@ -107,7 +107,7 @@ def test_a_second_use_waits_for_the_first_which_succeeds(ada: ApiClient) -> None
 
 
 def test_an_inactive_user_cannot_refresh(ada: ApiClient) -> None:
-    # Past the operation, which ends the sessions as well.
+    # Bypasses the operation, which also ends the sessions.
     User.objects.filter(pk=ada.user_id).update(is_active=False)
 
     assert refresh(first_refresh_token(ada)).status_code == 401

@@ -1,4 +1,4 @@
-"""GET /users and /users/{id}: staff alone, names masked, each opening logged first."""
+"""GET /users and /users/{id}: staff only, names masked, each opening logged first."""
 
 from typing import Any
 

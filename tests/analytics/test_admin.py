@@ -1,4 +1,4 @@
-"""The staff's page of daily totals."""
+"""The admin page of daily totals."""
 
 from decimal import Decimal
 from typing import Any

@@ -1,4 +1,4 @@
-"""The analytics answer, to the letter."""
+"""The exact body of the analytics answer."""
 
 from datetime import date
 from decimal import Decimal
@@ -243,7 +243,7 @@ def test_sums_beyond_any_amount_are_exact(ada: ApiClient) -> None:
 
 
 def withdraw_currency() -> None:
-    """Renames what was recorded to a currency that ISO 4217 has no more."""
+    """Change the recorded currency to one that ISO 4217 has withdrawn."""
     with connection.cursor() as cursor:
         for table in ("transactions_transaction", "analytics_dailytotals"):
             cursor.execute(f"UPDATE {table} SET currency = 'HRK'")
@@ -278,7 +278,7 @@ def test_sums_are_exact_beyond_the_digits_that_decimal_keeps_by_itself(ada: ApiC
         user=ada.user, day=date(2026, 2, 1), currency="USD", count=2, credit=HUGE, debit=HUGE
     )
     credit(ada, "0.01", "2026-01-31T12:00:00Z")
-    start = "2026-01-31T06:00:00Z"  # cuts the day, so that the two are added up here
+    start = "2026-01-31T06:00:00Z"  # splits the day, so that both parts are added up here
 
     answer = ada.get("/analytics", start=start).json()
     (week,) = ada.get("/users/me/analytics/series", interval="week", start=start).json()["results"]

@@ -1,4 +1,4 @@
-"""`manage.py check_totals`: finds whatever was done to the totals, and heals it."""
+"""`manage.py check_totals` finds any damage to the totals, and repairs it."""
 
 import threading
 import time
@@ -36,14 +36,14 @@ def user(db: None) -> User:
 
 
 def check(*arguments: str) -> list[str]:
-    """The lines on standard output of a check that succeeds."""
+    """The lines on standard output of a successful check."""
     out = StringIO()
     call_command("check_totals", *arguments, stdout=out)
     return out.getvalue().splitlines()
 
 
 def failing_check(*arguments: str) -> tuple[list[str], str]:
-    """The lines on standard output and the last sentence of a check that fails."""
+    """The lines on standard output and the last sentence of a failing check."""
     out = StringIO()
     with pytest.raises(CommandError) as refusal:
         call_command("check_totals", *arguments, stdout=out)

@@ -1,4 +1,4 @@
-"""The headline in any currency: at the rates in force, and never at older ones than those."""
+"""The headline in any currency: at the rates in force, and never at older ones."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -55,7 +55,7 @@ def test_each_line_is_rounded_and_the_headline_adds_up_the_rounded_ones(
 ) -> None:
     give(bank, USD="4.044", EUR="4.2544")
 
-    # 0.4044 and 42.544, unrounded 42.95 together; 0.297808.
+    # 0.4044 and 42.544, together 42.95 unrounded; 0.297808.
     assert headline(history, currency="PLN") == {
         "total_credit": "42.94",
         "total_debit": "0.30",

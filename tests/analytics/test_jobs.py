@@ -1,4 +1,4 @@
-"""The stats job: asked for once, run by a real worker, and never in a write's way."""
+"""The stats job: queued once, run by a real worker, and never blocking a write."""
 
 import pytest
 from django.conf import settings as django_settings
@@ -29,7 +29,7 @@ def test_many_writes_queue_one_job_of_a_kind_for_each_user() -> None:
         for user in users:
             record(user)
 
-    # Its totals are folded, and its transactions checked for alerts.
+    # A user's totals are folded, and the transactions checked for alerts.
     assert queued() == 2 * 2
 
 

@@ -1,4 +1,4 @@
-"""Append and fold: the same sums, whatever order things happen in."""
+"""Append and fold: the same sums, in whatever order things happen."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal

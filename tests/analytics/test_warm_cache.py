@@ -1,4 +1,4 @@
-"""`manage.py warm_cache`: what an operator sees."""
+"""The output of `manage.py warm_cache`."""
 
 from io import StringIO
 
@@ -81,7 +81,7 @@ def test_where_nobody_is_active_there_is_nothing_to_do(ada: ApiClient) -> None:
 @pytest.mark.parametrize("option", ["--users", "--user"])
 @pytest.mark.parametrize("number", ["0", "-1", "many", "1.5", "٣"])
 def test_a_number_that_is_none_is_refused(option: str, number: str) -> None:
-    assert "a whole number of at least 1 is needed" in refusal(f"{option}={number}")
+    assert "must be a whole number of at least 1" in refusal(f"{option}={number}")
 
 
 def test_a_number_and_names_at_once_are_refused() -> None:
@@ -97,7 +97,7 @@ def test_an_unknown_user_is_named_and_nobody_is_warmed(ada: ApiClient, unknown: 
 
 def test_with_the_job_turned_off_it_asks_for_a_number() -> None:
     with override_settings(WARM_USERS=0):
-        assert refusal() == "WARM_USERS is 0: say how many with --users."
+        assert refusal() == "WARM_USERS is 0: give a number with --users."
 
 
 def test_with_redis_away_it_fails_and_says_how_far_it_came(

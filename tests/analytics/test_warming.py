@@ -1,4 +1,4 @@
-"""Warming: answers that are there before anybody asks, and that are never stale for it."""
+"""Warming: answers are cached before anyone requests them, and are never stale."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -78,7 +78,7 @@ def test_no_name_is_in_redis(history: ApiClient) -> None:
 
 @pytest.fixture
 def overtaken(history: ApiClient, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The user's next write is acknowledged right after a warming's query."""
+    """The user's next write is acknowledged right after the query of the warming."""
     summary, rows = queries.summary, list[Any]()
 
     def old(**question: Any) -> Any:
@@ -152,7 +152,7 @@ def test_only_an_answer_that_would_not_outlast_the_next_round_is_made_anew(
 def test_with_redis_away_it_says_so(history: ApiClient, redis_away: None) -> None:
     with pytest.raises(Away):
         warm(history.user_id)
-    warming.warm_most_active()  # logged by whoever noticed
+    warming.warm_most_active()  # the process that noticed has logged it
 
 
 def test_the_most_active_are_those_with_most_transactions_of_the_last_days() -> None:
@@ -211,7 +211,7 @@ def test_two_rounds_at_once_are_one(busy: list[ApiClient], monkeypatch: pytest.M
         warming.warm_most_active()
 
     monkeypatch.setattr(warming, "warm", during_another)
-    for _ in range(2):  # the first one lets the second one in when it has ended
+    for _ in range(2):  # the first one lets the second one run once it has ended
         warming.warm_most_active()
 
     assert warmed == [client.user_id for client in busy] * 2

@@ -1,1 +1,1 @@
-"""The image and the compose file, built and run: `make test-containers`."""
+"""Builds and runs the image and the compose file: `make test-containers`."""

@@ -1,4 +1,4 @@
-"""One installation for all of these tests, made as the README tells a newcomer to."""
+"""One installation for all of these tests, set up as the README tells a newcomer to."""
 
 import time
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """That there was no engine, in one line and not once for each test."""
+    """Report a missing engine in one line, instead of once per test."""
     skipped = terminalreporter.stats.get("skipped", [])
     reasons = [str(report.longrepr[2]) for report in skipped]
     for reason in {reason for reason in reasons if NOT_RUN in reason}:
@@ -33,7 +33,7 @@ def _engine() -> Iterator[Engine]:
 
 @pytest.fixture(scope="session")
 def built(_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Secrets made, images built, and nothing started."""
+    """Secrets generated and images built, but nothing started."""
     stack = Stack(_engine, tmp_path_factory.mktemp("containers"))
     stack.make_secrets()
     began = time.monotonic()
@@ -47,7 +47,7 @@ def built(_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture(scope="session")
 def stack(built: Stack) -> Stack:
-    """Up, and every service healthy."""
+    """Started, with every service healthy."""
     print(f"\nUp for the first time in {built.up():.1f} s.")
     return built
 

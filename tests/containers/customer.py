@@ -1,4 +1,4 @@
-"""A client of the published port: one customer, and what the customer was promised."""
+"""A client of the published port: one customer, and the writes acknowledged to the customer."""
 
 import http.client
 import json
@@ -15,7 +15,7 @@ TRY_SECONDS = 90
 
 
 def asked(port: int, method: str, path: str, body: Any = None, **headers: str) -> Any:
-    """The answer, with its body in `.content`."""
+    """The response, with its body in `.content`."""
     client = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     with closing(client):
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -28,7 +28,7 @@ def asked(port: int, method: str, path: str, body: Any = None, **headers: str) -
 
 
 class Customer:
-    """Registered and logged in by the API."""
+    """Registers and logs in through the API."""
 
     def __init__(self, port: int, name: str = "", password: str = PASSWORD) -> None:
         self.port, self.recorded = port, 0
@@ -46,7 +46,7 @@ class Customer:
         return asked(self.port, method, f"/api/v1{path}", body, **headers)
 
     def record(self, amount: str = "0.01") -> str:
-        """Sends one movement until it is acknowledged; its id."""
+        """Send one transaction until it is acknowledged; return its id."""
         key, deadline = uuid4().hex, time.monotonic() + TRY_SECONDS
         body = {
             "transaction_amount": amount,
@@ -70,14 +70,14 @@ class Customer:
         return json.loads(answer.content)
 
     def ids(self) -> list[str]:
-        """Those of all movements, from an export."""
+        """The ids of all transactions, from an export."""
         answer = self.ask("GET", "/transactions/export?format=ndjson")
         assert answer.status == 200, answer.content
         return [json.loads(line)["id"] for line in answer.content.splitlines()]
 
 
 class Writers:
-    """Two who record without pause, each again until it is acknowledged, and look at once."""
+    """Two threads that record without pause, retry until acknowledged, and check the result."""
 
     def __init__(self, customer: Customer) -> None:
         self.customer, self.acknowledged = customer, list[str]()
@@ -101,7 +101,7 @@ class Writers:
             time.sleep(0.02)
 
     def assert_kept(self) -> None:
-        """Each acknowledged write is there once, nothing else is, and the sums are exact."""
+        """Each acknowledged write exists once, nothing else does, and the sums are exact."""
         found, told = self.customer.ids(), self.customer.analytics()
         assert sorted(found) == sorted(self.acknowledged)
         assert told["total_transactions"] == len(self.acknowledged)

@@ -1,7 +1,7 @@
-"""The container engine of this machine, or one that a script brings where there is none.
+"""The container engine of this machine, or one that a script starts if there is none.
 
-The script is named by CONTAINER_STACK, or is found beside the repository; it takes `install`,
-`start`, `bases` (makes the base images), `stop` and `purge`, and listens in STACK_STATE.
+The script is named by CONTAINER_STACK, or found beside the repository. It accepts `install`,
+`start`, `bases` (builds the base images), `stop` and `purge`, and listens in STACK_STATE.
 """
 
 import contextlib
@@ -24,11 +24,11 @@ SCRIPT = Path("shared/containers/stack.sh")
 @dataclass(frozen=True)
 class Engine:
     environment: dict[str, str]
-    # Where steps of a build reach package registries by the machine's own network alone.
+    # For machines where build steps reach package registries only through the host network.
     builds_on_host: bool = False
 
     def docker(self, *arguments: str, timeout: float = 600, **options: object) -> str:
-        """What the client prints; a failure tells what it said."""
+        """The client's output; a failure reports what it said."""
         done = subprocess.run(
             ["docker", *arguments],
             check=False,
@@ -44,7 +44,7 @@ class Engine:
 
 @contextlib.contextmanager
 def engine() -> Iterator[Engine]:
-    """Skips where there is none."""
+    """Skips if there is none."""
     environment = strangers_environment(BUILDKIT_PROGRESS="plain", COMPOSE_ANSI="never")
     script = Path(os.environ.get("CONTAINER_STACK") or PROJECT.parent / SCRIPT)
     if _answers(environment):
@@ -68,7 +68,7 @@ def _answers(environment: dict[str, str]) -> bool:
 
 @contextlib.contextmanager
 def _brought(script: Path, environment: dict[str, str]) -> Iterator[Engine]:
-    """Leaves the machine as it was: an engine that ran runs on, and state of our own is gone."""
+    """Leaves the machine as it was: a running engine stays up, and our own state is removed."""
     kept = os.environ.get("STACK_STATE")
     state = kept or tempfile.mkdtemp(prefix="fido-engine-")
     environment = environment | {

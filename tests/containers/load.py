@@ -1,9 +1,9 @@
-"""Load from a container beside the web server, with nothing but the standard library.
+"""Load from a container next to the web server, using only the standard library.
 
-Beside it, because a published port has a proxy before it that takes connections for a server that
-has gone. Prints a line once load is on, and at the end what became of all requests. A client ends
-when it is refused a connection. What is sent on a connection that was made counts as lost unless
-its whole answer comes.
+It is next to it because a published port has a proxy in front, which accepts connections for a
+server that is gone. Prints a line once load is on, and at the end the results of all requests. A
+client stops when its connection is refused. A request on an established connection counts as lost
+unless its complete response arrives.
 """
 
 import http.client

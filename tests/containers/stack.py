@@ -1,4 +1,4 @@
-"""A newcomer's copy of the repository, and the service that its compose file makes of it."""
+"""A newcomer's copy of the repository, and the service that its compose file starts."""
 
 import json
 import shutil
@@ -11,7 +11,7 @@ from typing import Any
 from tests.containers.engine import Engine
 from tests.fido.processes import PROJECT
 
-# What a clone does not have, and what must not be taken from somebody's own.
+# Files that a clone does not have, or that must not be copied from a developer's checkout.
 NOT_CLONED = shutil.ignore_patterns(
     *(".git", ".venv", ".fido", ".secrets*", ".env", "static", "__pycache__", ".*_cache", ".hypo*")
 )
@@ -22,7 +22,7 @@ ON_HOST = {"services": {name: {"build": {"network": "host"}} for name in BUILT}}
 
 
 class Stack:
-    """One installation, with a name and a port of its own."""
+    """One installation, with its own name and port."""
 
     def __init__(self, engine: Engine, parent: Path) -> None:
         self.folder = parent / "fido"
@@ -50,7 +50,7 @@ class Stack:
         return self.engine.docker("compose", *arguments, cwd=self.folder, **options)
 
     def up(self) -> float:
-        """How many seconds the whole command and the wait for health took."""
+        """Start it; return the seconds that the command and the wait for health took."""
         began = time.monotonic()
         self.compose("up", "-d")
         self.wait_until_healthy()
@@ -75,7 +75,7 @@ class Stack:
         return json.loads(rows) if rows.startswith("[") else list(map(json.loads, rows.split("\n")))
 
     def container(self, service: str) -> Any:
-        """What `docker inspect` tells of a service's only container."""
+        """The `docker inspect` output of a service's only container."""
         (found,) = [one["ID"] for one in self.containers() if one["Service"] == service]
         return json.loads(self.engine.docker("inspect", found))[0]
 
@@ -84,7 +84,7 @@ class Stack:
         return self.engine.docker("logs", self.container(service)["Id"]).splitlines()
 
     def remove(self) -> None:
-        """All of it, with its data and its images."""
+        """Remove all of it, with its data and images."""
         self.compose("--profile", "test", "down", "--volumes", "--remove-orphans", "--timeout=20")
         for image in (IMAGE, TEST_IMAGE):
             subprocess.run(

@@ -1,4 +1,4 @@
-"""The files that make the image, and what is in it and what is not."""
+"""The files that build the image, and what the image contains and what it does not."""
 
 import gzip
 import json
@@ -15,7 +15,7 @@ from tests.containers.stack import IMAGE, TEST_IMAGE, Stack
 from tests.fido.processes import PROJECT
 
 MAX_BYTES = 250 * 1000 * 1000
-# Of a compiler and of the embedded servers, which are for development.
+# A compiler, and the embedded servers, which are for development.
 NOT_THERE = ("gcc", "cc", "g++", "clang", "make", "postgres", "initdb", "valkey-server")
 
 
@@ -60,7 +60,7 @@ def test_no_compiler_and_no_server_is_in_it(built: Stack) -> None:
     run = ("run", "--rm", "--network=none", "--user=0", IMAGE, "sh", "-c")
 
     assert built.engine.docker(*run, find) == ""
-    # The search finds what is there.
+    # The search does find existing files.
     assert "gunicorn" in built.engine.docker(*run, find.replace("-name gcc", "-name gunicorn"))
 
 

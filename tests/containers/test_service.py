@@ -1,4 +1,4 @@
-"""The service as `docker compose up -d` gives it, used through its published port."""
+"""The service that `docker compose up -d` starts, used through its published port."""
 
 import http.cookiejar
 import json
@@ -39,7 +39,7 @@ def test_down_and_up_again_is_quick_and_the_demonstration_is_there_once(stack: S
     assert ada.analytics() == before
     assert before["full_name"] == "Ada Lovelace"
     assert 300 < before["total_transactions"] < 1000
-    assert "There are users already" in "\n".join(stack.logged("migrate"))
+    assert "There are already users" in "\n".join(stack.logged("migrate"))
 
 
 def test_a_newcomer_registers_logs_in_records_and_reads_exact_analytics(
@@ -85,7 +85,7 @@ def test_the_docs_page_needs_nothing_from_elsewhere(stack: Stack) -> None:
         assert path.startswith("/static/")
         answer = asked(stack.port, "GET", path, Accept_Encoding="gzip")
         assert answer.status == 200
-        # Collected, and compressed, when the image was built.
+        # Collected and compressed when the image was built.
         assert path.endswith(".png") or answer.headers["Content-Encoding"] == "gzip"
 
 

@@ -1,4 +1,4 @@
-"""What was acknowledged is kept, whatever is killed, stopped or taken down meanwhile."""
+"""Acknowledged writes survive, whatever is killed, stopped or taken down meanwhile."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Looking at real processes: what a group of them does, and whether any is left."""
+"""Real processes: what a group of them does, and whether any is left."""
 
 import os
 import subprocess
@@ -8,14 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
-# What a test run sets, and a stranger's shell does not.
+# Set by a test run, but not in a newcomer's shell.
 OURS = {"DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "SECRET_KEY", "JWT_SIGNING_KEY"}
 OURS |= {"FERNET_KEYS", "BLIND_INDEX_KEYS", "ALLOWED_HOSTS", "HTTPS_ONLY", "FIDO_DEMO_PASSWORD"}
 OURS |= {"IMPORTS_DIR", "DJANGO_SETTINGS_MODULE"}
 
 
 def strangers_environment(**variables: str) -> dict[str, str]:
-    """This process's environment without what the test run added to it."""
+    """This process's environment, without what the test run added to it."""
     kept = {name: value for name, value in os.environ.items() if name not in OURS}
     return kept | {"PYTHONUNBUFFERED": "1"} | variables
 
@@ -47,7 +47,7 @@ def descendants(pid: int) -> set[int]:
 
 def _parent(entry: Path) -> int | None:
     try:
-        # The command's name, in brackets, may hold anything.
+        # The command's name, in brackets, may contain anything.
         state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
     except OSError:
         return None

@@ -1,4 +1,4 @@
-"""The door of the staff's site: who comes in, how often one may try, and the empty hall."""
+"""The admin's login: who may log in, the rate limits, and the empty index page."""
 
 from typing import Any
 

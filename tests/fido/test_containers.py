@@ -1,4 +1,4 @@
-"""What containers need of the service, without a container: draining, health checks, secrets."""
+"""What containers need of the service, tested without a container: draining, health, secrets."""
 
 import os
 import shutil
@@ -27,13 +27,13 @@ from tests.worker import running_worker
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 LIVEZ = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-# Its body comes later, and it is refused before anything is looked up.
+# The body comes later; the request is then refused before anything is looked up.
 HALF = b"POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
 HALF += b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n"
 
 
 class Web:
-    """gunicorn as a container runs it, but with one process of one thread."""
+    """gunicorn as in a container, but with one process of one thread."""
 
     def __init__(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -78,7 +78,7 @@ def web() -> Iterator[Web]:
 
 
 def _status(client: socket.socket) -> bytes:
-    """What is answered, to its end."""
+    """The response, read to its end."""
     answer = b""
     with closing(client):
         while part := client.recv(65536):
@@ -92,7 +92,7 @@ def test_asked_to_end_it_refuses_at_once_and_finishes_what_it_has(web: Web) -> N
 
     web.process.send_signal(signal.SIGTERM)
 
-    # A listener that stays open takes what nobody will answer.
+    # A listener that stays open accepts connections that nobody will serve.
     eventually(web.refuses, within_seconds=5)
     assert web.process.poll() is None
     under_way.sendall(b"x}")
@@ -104,7 +104,7 @@ def test_asked_to_end_it_refuses_at_once_and_finishes_what_it_has(web: Web) -> N
 def test_asked_to_end_it_answers_whom_the_system_has_accepted(web: Web) -> None:
     (worker,) = descendants(web.process.pid)
     os.kill(worker, signal.SIGSTOP)
-    # One that is yet to stop would still take the other signal.
+    # A process that has not stopped yet would still handle the other signal.
     eventually(lambda: _has_stopped(worker))
     waiting = [web.sent(LIVEZ) for _ in range(5)]
     web.process.send_signal(signal.SIGTERM)
@@ -122,7 +122,7 @@ def _has_stopped(pid: int) -> bool:
 
 
 def _was_sent(pid: int, sig: signal.Signals) -> bool:
-    """Whether a signal waits for a process that is stopped."""
+    """Whether a signal is pending for a stopped process."""
     status = Path(f"/proc/{pid}/status").read_text()
     (waiting,) = [line.split()[1] for line in status.splitlines() if line.startswith("ShdPnd:")]
     return bool(int(waiting, 16) & 1 << (sig - 1))

@@ -1,4 +1,4 @@
-"""What the documentation names exists, and what exists is named."""
+"""Everything that the documentation names exists, and everything that exists is named."""
 
 import ast
 import re
@@ -20,7 +20,7 @@ DOCUMENTS = [
     *(PROJECT / name for name in ("README.md", "CHANGELOG.md", ".env.example")),
     *sorted((PROJECT / "docs").rglob("*.md")),
 ]
-# Read of the environment, and nobody's to set for Fido.
+# Read from the environment, but not a setting of Fido.
 OF_THE_SYSTEM = {"PATH"}
 MADE_WHEN_IT_RUNS = {".fido/", ".secrets/"}
 MAPPINGS = {"os.environ", "environment", "everyone.environment"}
@@ -30,7 +30,7 @@ PATH_IN_TEXT = re.compile(
     r"(?<![\w/.:-])((?:[\w.-]+/)+(?:[\w.-]+\.(?:py|md|txt|toml|html))?)(?=[\s`),;])"
 )
 ROUTE_IN_TEXT = re.compile(r"(?:\$API|http://localhost:8000|`(?:[A-Z]+ )?)(/[\w$/{}-]*)")
-# A reader's own machine and made-up ones; where packages come from is for the reader to choose.
+# The reader's own machine, and example hosts; readers choose where packages come from.
 OUR_HOSTS = re.compile(r"localhost|127\.0\.0\.1|host|(\w+\.)?example\.org")
 HOST_IN_TEXT = re.compile(r"\w+://(?:[^\s/@]*@)?([\w.-]+)")
 
@@ -155,7 +155,7 @@ def _documented() -> dict[str, str]:
 
 
 def _read_by_code() -> dict[str, str | None]:
-    """Each variable that the code looks up, with its default where that is a literal."""
+    """Each variable that the code looks up, with its default if that is a literal."""
     found: dict[str, str | None] = {}
     for folder in CODE:
         path = PROJECT / folder
@@ -182,9 +182,9 @@ def _look_ups(tree: ast.Module, constants: dict[str, str]) -> Iterator[tuple[str
 
 
 def _default(call: ast.Call) -> str | None:
-    """The literal default of a look-up, as somebody would write it into the environment."""
+    """The literal default of a lookup, in the form of an environment variable."""
     named = [word.value for word in call.keywords if word.arg == "default"]
-    # The meaning stands before it, if there is one.
+    # The meaning comes before it, if there is one.
     place = 2 if ast.unparse(call.func) == "env.text" else 1
     for value in named or call.args[place : place + 1]:
         if isinstance(value, ast.Constant) and ast.unparse(call.func) != "env.secret":

@@ -1,4 +1,4 @@
-"""The embedded servers: real ones, in state folders of their own, seen from other processes."""
+"""The embedded servers: real ones, in separate state folders, observed from other processes."""
 
 import fcntl
 import json
@@ -21,7 +21,7 @@ from fido.embedded import postgres, process, servers, state
 from fido.env import Environment
 from tests.fido.processes import alive, descendants, eventually, python, strangers_environment
 
-# Prints the environment that it got as a line of JSON, and goes on until its input ends.
+# Prints its environment as a line of JSON, and runs until its input ends.
 HOLD = """
 import encodings.idna, json, os, sys
 from pathlib import Path
@@ -38,7 +38,7 @@ try:
 except embedded.StartRefused as refusal:
     sys.exit(str(refusal))
 """
-# initdb wants a user with a name, and this one has it everywhere.
+# initdb needs a user with a name, and this one has a name everywhere.
 DAEMON = 1
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be refused or drop to others")
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
@@ -53,7 +53,7 @@ def stranger(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A path with a space, which a user without rights can enter."""
+    """A path with a space, which an unprivileged user can enter."""
     parent = Path(tempfile.mkdtemp(prefix="fido test-"))
     parent.chmod(0o711)
     yield parent / "the state"
@@ -73,7 +73,7 @@ class Holder:
         return dict(json.loads(line))
 
     def leave(self) -> str:
-        """End it as a command ends; what it said meanwhile."""
+        """End it like a finished command; return its output."""
         said, _ = self.process.communicate("", timeout=30)
         return said
 
@@ -174,7 +174,7 @@ def test_an_owner_waits_for_its_guests_and_says_so(folder: Path) -> None:
     assert owner.process.stdin
     assert owner.process.stdout
     owner.process.stdin.close()
-    assert "waiting for them to end" in owner.process.stdout.readline()
+    assert "waiting for them to finish" in owner.process.stdout.readline()
 
     psycopg.connect(url).close()
     guest.leave()
@@ -201,7 +201,7 @@ def test_insisting_on_servers_that_another_process_has_is_refused_with_its_pid(
     folder: Path,
 ) -> None:
     with embedded.running(folder, fast=True):
-        expected = f"{folder} is in use by process {os.getpid()}: end it first."
+        expected = f"{folder} is in use by process {os.getpid()}: stop it first."
         with pytest.raises(embedded.StartRefused) as refusal, embedded.running(folder, own=True):
             pass
 
@@ -365,7 +365,7 @@ def test_a_server_that_dies_at_its_start_is_quoted_and_the_other_ended(
 ) -> None:
     monkeypatch.setitem(postgres.SETTINGS, "shared_buffers", "plenty")
 
-    with pytest.raises(embedded.StartRefused, match=r"PostgreSQL ended at its start: .*plenty"):
+    with pytest.raises(embedded.StartRefused, match=r"PostgreSQL exited while starting: .*plenty"):
         embedded.running(folder, fast=True).__enter__()
 
     with embedded.State(folder).refusing():

@@ -1,4 +1,4 @@
-"""A missing or malformed variable stops the start with a sentence, and never tells its value."""
+"""A missing or malformed variable stops the start with a sentence that never shows its value."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -59,7 +59,7 @@ def test_a_malformed_variable_names_itself_and_not_its_value(kind: str, value: s
     assert str(refusal.value).startswith("IT ")
     assert str(refusal.value).endswith(".")
     assert len(value) < 5 or value not in str(refusal.value)
-    # The original message may quote it, and a traceback prints it.
+    # The original message may quote it, and a traceback would print that.
     assert refusal.value.__suppress_context__ or refusal.value.__context__ is None
 
 
@@ -144,7 +144,7 @@ def test_a_secret_and_its_file_together_are_refused(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("x" * 32)
     both = {"SECRET_KEY": "y" * 32, "SECRET_KEY_FILE": str(tmp_path / "secret")}
 
-    with pytest.raises(ImproperlyConfigured, match=r"^Set SECRET_KEY or SECRET_KEY_FILE, and not"):
+    with pytest.raises(ImproperlyConfigured, match=r"^Set SECRET_KEY or SECRET_KEY_FILE, but not"):
         Environment(both)
 
 
@@ -159,7 +159,7 @@ def test_a_file_that_cannot_be_read_names_its_variable(
     with pytest.raises(ImproperlyConfigured) as refusal:
         Environment({"REDIS_URL_FILE": str(file)})
 
-    assert str(refusal.value) == "REDIS_URL_FILE must be a text file that can be read."
+    assert str(refusal.value) == "REDIS_URL_FILE must name a readable text file."
     assert refusal.value.__suppress_context__
 
 

@@ -1,4 +1,4 @@
-"""`manage.py generate_key`, which makes what the settings ask for and so runs without them."""
+"""`manage.py generate_key`, which generates what the settings require and so runs without them."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ from fido.env import Environment
 
 
 def generate_key(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run as a newcomer does, with nothing in the environment."""
+    """Run it like a newcomer, with an empty environment."""
     return subprocess.run(
         [sys.executable, "manage.py", "generate_key", *arguments],
         env={},

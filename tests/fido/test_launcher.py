@@ -1,4 +1,4 @@
-"""`make run`'s launcher, as a person and a crash see it: real processes from start to end."""
+"""The launcher of `make run`, as a person and a crash see it: real processes from start to end."""
 
 import contextlib
 import os
@@ -30,17 +30,17 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /pro
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    """One state for the module, so that later tests are second starts, also after a crash."""
+    """One state folder for the module, so later tests restart on it, even after a crash."""
     parent = Path(tempfile.mkdtemp(prefix="fido test-"))
     parent.chmod(0o711)
-    # The demonstration has tests of its own, and takes a while to load.
+    # The demonstration has its own tests, and takes a while to load.
     embedded.State(parent / "state").keep_demo_password("kept from the first start")
     yield parent / "state"
     shutil.rmtree(parent)
 
 
 class Service:
-    """A launcher in a process of its own."""
+    """A launcher in a separate process."""
 
     def __init__(self, folder: Path, *prefix: str) -> None:
         self.port = _free_port()
@@ -60,7 +60,7 @@ class Service:
         return "Bringing the database" in self.said()
 
     def wait_until_up(self) -> set[int]:
-        """Wait for the greeting; every process under the launcher, and itself."""
+        """Wait for the greeting; return every process under the launcher, and the launcher."""
         self.wait_for(lambda: "Fido is up" in self.said())
         return {self.process.pid} | descendants(self.process.pid)
 
@@ -75,7 +75,7 @@ class Service:
         return self.log.read_text()
 
     def named(self, word: str) -> int:
-        """The process under the launcher whose command line has `word`."""
+        """The process under the launcher whose command line contains `word`."""
         return min(pid for pid in descendants(self.process.pid) if word in _command(pid))
 
 
@@ -136,7 +136,7 @@ def test_killing_the_launcher_leaves_no_process(service: Service) -> None:
 
 
 def test_killing_what_started_the_launcher_ends_it(folder: Path) -> None:
-    # As `make` does, the shell waits for the launcher, and cannot pass on a kill -9.
+    # Like `make`, the shell waits for the launcher, and cannot pass on a kill -9.
     service = Service(folder, "/bin/sh", "-c", '"$@"; exit 1', "sh")
     service.wait_for(service.has_servers)
     family = descendants(service.process.pid)
@@ -172,7 +172,7 @@ def test_a_used_port_is_refused_in_one_sentence_before_anything_starts(tmp_path:
         port = str(used.getsockname()[1])
         said = refusal(PORT=port, FIDO_STATE=str(tmp_path / "state"))
 
-    expected = f"Port {port} cannot be had (Address already in use): set PORT to another one.\n"
+    expected = f"Port {port} is not available (Address already in use): set PORT to another one.\n"
     assert said == expected
     assert not (tmp_path / "state").exists()
 

@@ -1,4 +1,4 @@
-"""`manage.py reencrypt`: what an operator sees, and that it may run while people write."""
+"""The output of `manage.py reencrypt`, which may run while people write."""
 
 import threading
 from io import StringIO
@@ -99,7 +99,7 @@ def test_the_pace_spreads_writes_and_saves_nothing_up() -> None:
 
     pace = Pace(rate=10, now=lambda: time[0], sleep=sleep)
     pace.wrote(5)
-    time[0] += 60  # a long stretch with nothing to write
+    time[0] += 60  # a long time with nothing to write
     pace.wrote(20)
     pace.wrote(0)
 
@@ -107,7 +107,7 @@ def test_the_pace_spreads_writes_and_saves_nothing_up() -> None:
 
 
 class Editor(threading.Thread):
-    """Edits names without pause until told to stop, and remembers the last one of each row."""
+    """Edits names without pause until told to stop, and remembers each row's last one."""
 
     def __init__(self, rows: list[Transaction]) -> None:
         super().__init__()

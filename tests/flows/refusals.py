@@ -1,4 +1,4 @@
-"""What a refusal looks like, and that it wrote nothing."""
+"""The form of a refusal, and a check that it wrote nothing."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -38,7 +38,7 @@ def nothing_is_written(ada: ApiClient, staff: ApiClient, mine: Transaction) -> I
 
 
 def refused(answer: Any, status: int, code: str) -> Any:
-    """The problem, after checking that it is one."""
+    """The problem, after checking its form."""
     assert (answer.status_code, answer.headers["Content-Type"]) == (
         status,
         "application/problem+json",
@@ -52,6 +52,6 @@ def refused(answer: Any, status: int, code: str) -> Any:
 
 
 def invalid(answer: Any) -> list[tuple[str, str]]:
-    """Where and why, of a validation error."""
+    """Pointers and codes of a validation error."""
     errors = refused(answer, 400, "validation-error")["errors"]
     return [(e.get("pointer") or e["parameter"], e["code"]) for e in errors]

@@ -1,4 +1,4 @@
-"""Whatever a client sends in a bulk or in the headers of a write, it gets a 4xx that says why."""
+"""Any bad bulk or bad header of a write gets a 4xx that says why."""
 
 import json
 from typing import Any
@@ -30,7 +30,7 @@ def test_a_bulk_that_is_no_json(ada: ApiClient, name: str) -> None:
     refused(send(ada, MALFORMED[name], HTTP_IDEMPOTENCY_KEY="a"), 400, "malformed-body")
 
 
-# Deeper than Python follows when it writes what it has read.
+# Deeper than Python's recursion limit allows when it serializes what it has parsed.
 @pytest.mark.parametrize("depth", [100, 400, 700, 900, 950, 980, 990])
 def test_a_body_that_is_nested_deeply_with_a_key(ada: ApiClient, depth: int) -> None:
     for opening, closing in (("[", "]"), ('{"a":', "}")):
@@ -71,7 +71,7 @@ def test_an_amount_that_cannot_be_recorded_in_a_row(ada: ApiClient, amount: str)
 
 
 @pytest.mark.parametrize("date", DATES, ids=ascii)
-def test_a_date_that_is_none_in_a_row(ada: ApiClient, date: str) -> None:
+def test_a_malformed_date_in_a_row(ada: ApiClient, date: str) -> None:
     (error,) = invalid(send(ada, rows_with(transaction_date=date)))
 
     assert error[0] == "#/1/transaction_date"
@@ -107,8 +107,8 @@ KEYS = ["", " ", "x" * 256, "x" * 100_000, "\0", "a\nb", "\x7f", "\x80", "é", "
 
 
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: ascii(key)[:12])
-def test_an_idempotency_key_that_is_none(ada: ApiClient, anybody: ApiClient, key: str) -> None:
-    key = key.strip(" ")  # as a server hands it on
+def test_a_malformed_idempotency_key(ada: ApiClient, anybody: ApiClient, key: str) -> None:
+    key = key.strip(" ")  # as a server passes it on
     registration = {"username": "zoe", "email": "z@example.org", "password": "horse battery"}
     for client, path, body in (
         (ada, "/transactions", ROW),
@@ -123,7 +123,7 @@ TAGS = ["", ",", "x", '"', '"' * 999, "W/", 'W/"x"', "**", "\0", "é", "\ud800",
 
 
 @pytest.mark.parametrize("tag", TAGS, ids=lambda tag: ascii(tag)[:12])
-def test_a_tag_that_is_none(ada: ApiClient, mine: Transaction, tag: str) -> None:
+def test_a_malformed_tag(ada: ApiClient, mine: Transaction, tag: str) -> None:
     path = f"/transactions/{mine.pk}"
     for method, url, body in (
         ("put", path, ROW),

@@ -1,4 +1,4 @@
-"""Whatever a client sends, it gets a 4xx that says what is wrong, and nothing is written."""
+"""Any bad input gets a 4xx that says what is wrong, and nothing is written."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ from transactions.models import Transaction
 
 __all__ = ["mine", "nothing_is_written"]  # fixtures
 
-# Routes that take a body, and whether they need a login.
+# Routes that accept a body, and whether they need a login.
 WITH_BODY = [
     ("post", "/auth/register"),
     ("post", "/auth/login"),
@@ -174,7 +174,7 @@ DATES += [
 
 
 @pytest.mark.parametrize("date", [*DATES, 0, None, True, [], 20260131], ids=ascii)
-def test_a_date_that_is_none(ada: ApiClient, date: Any) -> None:
+def test_a_malformed_date(ada: ApiClient, date: Any) -> None:
     answer = ada.post("/transactions", json.dumps(ROW | {"transaction_date": date}))
 
     assert [where for where, _ in invalid(answer)] == ["#/transaction_date"]
@@ -182,7 +182,7 @@ def test_a_date_that_is_none(ada: ApiClient, date: Any) -> None:
 
 @pytest.mark.parametrize("parameter", ["start", "end", "transaction_date"])
 @pytest.mark.parametrize("date", [date for date in DATES if date != "\ud800"], ids=ascii)
-def test_a_period_that_is_none(ada: ApiClient, parameter: str, date: str) -> None:
+def test_a_malformed_period(ada: ApiClient, parameter: str, date: str) -> None:
     for path in ("/analytics", "/users/me/analytics", f"/users/{ada.user.pk}/analytics"):  # type: ignore[union-attr]
         assert invalid(ada.get(path, **{parameter: date})) == [(parameter, "invalid")]
 
@@ -298,7 +298,7 @@ def test_an_import_of_nothing(ada: ApiClient, staff: ApiClient, method: str, tex
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "x", "９", "9" * 19, "9" * 20, "1.0", "%00", "ME"])
-def test_a_user_id_of_nobody(staff: ApiClient, text: str) -> None:
+def test_an_unknown_user_id(staff: ApiClient, text: str) -> None:
     for path in (f"/users/{text}", f"/users/{text}/analytics"):
         refused(staff.get(path), 404, "not-found")
 

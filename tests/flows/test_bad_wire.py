@@ -12,7 +12,7 @@ LOGIN = json.dumps({"username": "nobody", "password": "x"}).encode()
 TEN_MEGABYTES = b'{"username": "' + b"x" * 10_000_000 + b'"}'
 PATH = "/api/v1/auth/login"
 
-# Without a test that asks for it there would be no test database.
+# Without a test that requests it there would be no test database.
 pytestmark = pytest.mark.django_db
 
 
@@ -40,7 +40,7 @@ def chunks(body: bytes, size: int) -> Iterator[bytes]:
 
 
 def test_a_body_in_chunks_is_read_whole(server: WebServer) -> None:
-    # The login is wrong; that it is answered so shows that its fields came through.
+    # The login is wrong; this answer shows that its fields arrived.
     refused(log_in(server, chunks(LOGIN, 7)), 401, "invalid-credentials")
 
 
@@ -66,7 +66,7 @@ def post(body: bytes, *headers: str) -> bytes:
         (-1, b"HTTP/1.1 400 Bad Request"),
         ("x", b"HTTP/1.1 400 Bad Request"),
         (len(LOGIN), b"HTTP/1.1 401 Unauthorized"),
-        # More than comes: an object that is closed is whole.
+        # More than arrives: a closed JSON object is complete.
         (len(LOGIN) + 100, b"HTTP/1.1 401 Unauthorized"),
         (10**30, b"HTTP/1.1 401 Unauthorized"),
     ],

@@ -63,7 +63,7 @@ def test_a_read_that_is_kept_costs_two_round_trips(
     send = pool.connection_class.send_packed_command
 
     def counted(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if threading.current_thread() is threading.main_thread():  # and not the one that beats
+        if threading.current_thread() is threading.main_thread():  # not the beat
             sent.append(args)
         return send(self, *args, **kwargs)
 
@@ -137,7 +137,7 @@ def test_an_answer_that_could_not_be_kept_says_so(
 
 
 def beats() -> int:
-    """How often a thread of this process has prolonged the generation, while nobody reads."""
+    """How often a thread of this process has prolonged the generation, without any reads."""
     calls: int = get_redis_connection().info("commandstats")["cmdstat_pexpire"]["calls"]
     return calls
 

@@ -1,4 +1,4 @@
-"""What was exported is imported again, and is the same: each text and every total."""
+"""An exported file is imported again and gives the same texts and totals."""
 
 from datetime import timedelta
 from decimal import Decimal

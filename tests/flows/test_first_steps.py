@@ -1,4 +1,4 @@
-"""The way of a new customer, through the API alone."""
+"""A new customer's first steps, through the API alone."""
 
 from tests.client import ApiClient
 

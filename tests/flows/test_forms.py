@@ -1,4 +1,4 @@
-"""Forms sent to the admin, by anybody and while the database is not quite there."""
+"""Forms sent to the admin, by anyone, and while the database is only partly available."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -30,7 +30,7 @@ def desk(staff: ApiClient) -> Desk:
 
 
 def send(body: bytes, content_type: str) -> Any:
-    """A form from nobody, with the cookie for which Django reads it before any view."""
+    """An anonymous form, with the cookie that makes Django read it before any view."""
     browser = Client(raise_request_exception=False, enforce_csrf_checks=True)
     browser.cookies["csrftoken"] = "a" * 32
     return browser.generic("POST", "/admin/login/", body, content_type)
@@ -54,7 +54,7 @@ def test_what_is_sent_is_never_put_into_a_file() -> None:
 
 @contextmanager
 def read_only() -> Iterator[None]:
-    """As while another server takes over."""
+    """As during a failover."""
     with connection.cursor() as cursor:
         cursor.execute("SET default_transaction_read_only = on")
     try:

@@ -1,4 +1,4 @@
-"""Whether a process lives, and whether it can serve: with everything there, and without."""
+"""Liveness and readiness: with everything available, and without."""
 
 from collections.abc import Iterator
 
@@ -9,11 +9,11 @@ from django.test import Client
 from tests.client import ApiClient
 from tests.webserver import WebServer, serving
 
-# Nobody listens on port 1.
+# Nothing listens on port 1.
 NO_DATABASE = "postgres://nobody:secret-word@127.0.0.1:1/nothing"
 NO_REDIS = "redis://:secret-word@127.0.0.1:1/0"
 
-# Without a test that asks for it there would be no test database.
+# Without a test that requests it there would be no test database.
 pytestmark = pytest.mark.django_db
 
 

@@ -1,4 +1,4 @@
-"""Whatever breaks between the insert and the answer, the request sent again is done once."""
+"""Whatever breaks between the insert and the answer, the repeated request is done once."""
 
 import json
 import os
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Sender:
-    """Sends one and the same request, as often as it is told to."""
+    """Sends the same request as often as it is told to."""
 
     def __init__(self, server: WebServer, ada: ApiClient, path: str = "", body: Any = BODY) -> None:
         self.server, self.path, self.body = server, path, json.dumps(body)
@@ -66,7 +66,7 @@ def server(line: Line) -> Iterator[WebServer]:
 
 
 def kill_workers(server: WebServer) -> None:
-    """With -9; gunicorn starts others in their place."""
+    """Kill them with -9; gunicorn starts new ones."""
     for pid in descendants(server.pid):
         os.kill(pid, signal.SIGKILL)
 
@@ -105,7 +105,7 @@ def test_killed_before_the_commit_the_request_sent_again_is_done(
     with pytest.raises((HTTPException, OSError)):
         held.result()
 
-    # PostgreSQL has not noticed yet: the first one may still commit.
+    # PostgreSQL has not noticed yet: the first request may still commit.
     assert code(sender.send()) == (409, "idempotency-key-in-flight")
     line.cut()
 
@@ -131,7 +131,7 @@ def test_killed_after_the_commit_the_request_sent_again_is_replayed(
 
 
 @pytest.mark.parametrize("where", Cut)
-def test_a_commit_of_which_nobody_knows_is_a_503_and_the_request_sent_again_is_done_once(
+def test_an_unconfirmed_commit_is_a_503_and_the_repeated_request_is_done_once(
     ada: ApiClient, line: Line, server: WebServer, where: Cut
 ) -> None:
     sender = Sender(server, ada)

@@ -1,4 +1,4 @@
-"""`GET /metrics`: for nobody by default, and right however many processes there are."""
+"""`GET /metrics`: off by default, and correct for any number of processes."""
 
 import os
 import re
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def scraped(server: WebServer) -> dict[str, float]:
-    """Each sample by its name and labels, as they are written."""
+    """Each sample by its name and labels, as written."""
     answer = server.request("GET", "/metrics", **SHOWN)
     assert answer.status == 200
     assert answer.headers["Content-Type"].startswith("text/plain; version=")
@@ -54,7 +54,7 @@ def test_without_a_token_the_page_is_not_there() -> None:
 
 
 @pytest.mark.parametrize("shown", WRONG)
-def test_who_does_not_show_the_token_learns_nothing(shown: str) -> None:
+def test_without_the_token_nothing_is_shown(shown: str) -> None:
     with override_settings(METRICS_TOKEN=TOKEN):
         answer = Client().get("/metrics", headers={"Authorization": shown})
 
@@ -95,12 +95,12 @@ def test_it_is_neither_in_the_schema_nor_in_the_log() -> None:
 
 @pytest.fixture
 def counted(tmp_path: Path) -> dict[str, str]:
-    """The variables of processes that count together."""
+    """The environment of processes that count together."""
     return {"METRICS_TOKEN": TOKEN, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
 
 
 class Web:
-    """Two workers of gunicorn, and a user who asks them."""
+    """Two gunicorn workers, and a user who sends requests."""
 
     def __init__(self, server: WebServer, client: ApiClient) -> None:
         self.server, self.token = server, f"Bearer {client.token}"
@@ -113,7 +113,7 @@ class Web:
 
     @contextmanager
     def only(self, worker: int) -> Iterator[None]:
-        """The others stand still."""
+        """Stop the others."""
         others = self.workers() - {worker}
         for other in others:
             os.kill(other, signal.SIGSTOP)

@@ -1,4 +1,4 @@
-"""Neither the database nor Valkey nor the disk holds what only an authorised answer may show."""
+"""The database, Valkey and the disk hold nothing in clear that only authorised answers may show."""
 
 import base64
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ WRONG_PASSWORD = "a planted password that is wrong"
 
 
 def database_dump() -> Iterator[bytes]:
-    """Every row of every table, as text; bytea stands in it as hexadecimal."""
+    """Every row of every table, as text, with bytea in hexadecimal."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
         tables = [name for (name,) in cursor.fetchall()]
@@ -37,7 +37,7 @@ def database_dump() -> Iterator[bytes]:
 
 
 def valkey_dump() -> Iterator[bytes]:
-    """Every key and every value, and what a queued job's body decodes to."""
+    """Every key and every value, and the decoded body of every queued job."""
     client = get_redis_connection()
     readers = {
         b"string": lambda key: [client.get(key)],
@@ -55,7 +55,7 @@ def valkey_dump() -> Iterator[bytes]:
 
 
 def disk_dump() -> Iterator[bytes]:
-    """Every upload that waits, by name and content."""
+    """Every waiting upload, by name and content."""
     for path in Path(settings.IMPORTS_DIR).iterdir():
         yield from (path.name.encode(), path.read_bytes())
 
@@ -68,7 +68,7 @@ def _from_base64(word: bytes) -> bytes:
 
 
 def forms(planted: str) -> list[bytes]:
-    """A value as it might lie in a dump: plain, folded, in hexadecimal, in base64."""
+    """The forms that a value may have in a dump: plain, case-folded, hexadecimal, base64."""
     folded = planted.casefold()
     plain = [planted, folded, *(text.encode().hex() for text in (planted, folded))]
     # Two bytes off each end: base64 depends on where in a longer text the value begins.
@@ -77,7 +77,7 @@ def forms(planted: str) -> list[bytes]:
     ]
 
 
-# A name where it belongs, where it does not, and in what is no row.
+# A name in the right column, in a wrong one, and in a line that is not a row.
 UPLOAD = csv(
     f'2026-01-31,1,credit,"{NAME}",{DESCRIPTION},1',
     f"{PAYEE},{PAYEE},{PAYEE},{PAYEE},,{'x' * 256}{PAYEE}",
@@ -89,7 +89,7 @@ OBJECTS = f'{{"{PAYEE}": 1}}\n{{"full_name": "{PAYEE}"\n{{"full_name": ["{PAYEE}
 
 
 def import_files(client: ApiClient) -> None:
-    """One is worked through, one waits, and one is refused."""
+    """One file is imported, one waits, and one is refused."""
     for content in (UPLOAD, OBJECTS.encode(), f"{NAME},1\n".encode()):
         for _ in range(2):
             file = SimpleUploadedFile(f"{NAME}.csv", content)
@@ -103,7 +103,7 @@ def import_files(client: ApiClient) -> None:
 
 
 def live_and_leave_traces(anybody: ApiClient) -> list[str]:
-    """All that a customer does that holds something private; returns the tokens."""
+    """Everything private that a customer may do; returns the tokens."""
     registration = {"username": "zq", "email": EMAIL, "password": PASSWORD, "full_name": NAME}
     for _ in range(2):
         sent = anybody.post("/auth/register", registration, HTTP_IDEMPOTENCY_KEY=f"{KEY} 0")
@@ -142,7 +142,7 @@ def test_a_dump_holds_no_name_address_description_password_or_token(
     tasks.fold_totals.delay(1)
     tokens = [str(answer) for answer in answers if str(answer).count(".") == 2]
     assert len(tokens) == 4
-    # Its parts too: the claims and the signature have no business there either.
+    # Their parts too: claims and signature must not appear either.
     planted = [NAME, PAYEE, NEW_NAME, EMAIL, NEW_EMAIL, DESCRIPTION, "planted.example"]
     planted += [KEY, "planted-key"]
     planted += [PASSWORD, NEW_PASSWORD, WRONG_PASSWORD, *tokens]

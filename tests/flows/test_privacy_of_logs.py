@@ -1,4 +1,4 @@
-"""No name, address or password that a client sends is in a line of a log."""
+"""No log line contains a name, address or password that a client sends."""
 
 import json
 import logging
@@ -44,12 +44,12 @@ Content-Disposition: form-data; name="file"; filename="Rosalind Planted.csv"\r
 """
 
 
-# What the test writes, the web process has to see.
+# The web process has to see what the test writes.
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Visitor:
-    """Sends JSON to the web server and gathers what comes back."""
+    """Sends JSON to the web server and collects the responses."""
 
     def __init__(self, server: WebServer) -> None:
         self.server, self.token, self.answers = server, "", [b""]

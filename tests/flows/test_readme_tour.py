@@ -1,8 +1,8 @@
 """The README's tour, run as a reader runs it, on gunicorn.
 
-In README.md, between `<!-- tour -->` and `<!-- end of tour -->`, each block of `sh` is run in
-turn, all in one shell. What it prints must equal the block of `json` or `text` right after it, or
-be nothing where there is none. What differs from run to run counts as equal: see VARYING.
+In README.md, between `<!-- tour -->` and `<!-- end of tour -->`, each `sh` block runs in turn, all
+in one shell. Its output must equal the `json` or `text` block right after it, or be empty if there
+is none. Values that differ from run to run count as equal: see VARYING.
 """
 
 import os
@@ -21,7 +21,7 @@ from tests.worker import running_worker
 ADDRESS = "http://localhost:8000"
 BLOCK = re.compile(r"```sh\n(.*?)```\n(?:```(?:json|text)\n(.*?)```\n)?", re.DOTALL)
 MARK = "--- next block ---"
-# A bug in one command must not make the next ones run on.
+# After an error in one command, the next ones must not run.
 STRICT = "set -eu\n"
 VARYING = [
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "(uuid)"),
@@ -59,7 +59,7 @@ def test_the_tour_prints_what_the_readme_shows() -> None:
 
 
 def _run(steps: list[Step], address: str) -> list[str]:
-    """What each step prints, in one shell for all; it stops at the first command that fails."""
+    """The output of each step, in one shell; it stops at the first failing command."""
     script = STRICT + f"echo '{MARK}'\n".join(step.commands for step in steps)
     shell = subprocess.run(
         ["bash"],

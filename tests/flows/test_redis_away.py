@@ -1,4 +1,4 @@
-"""With Redis away, every route answers, and with the right numbers."""
+"""With Redis away, every route answers, and with correct numbers."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -24,14 +24,14 @@ REGISTRATION = {"username": "jane", "email": "jane@example.org", "full_name": "J
 
 
 class Visitor:
-    """Speaks JSON with the web server, and remembers which operations it has called."""
+    """Exchanges JSON with the web server, and remembers which operations it has called."""
 
     def __init__(self, server: WebServer) -> None:
         self.server, self.token = server, ""
         self.called: set[str] = set()
 
     def send(self, method: str, route: str, body: Any = None, *, at: Any = "", **also: str) -> Any:
-        """Calls `route` as the schema writes it, with `at` in place of its {id}; parsed JSON."""
+        """Call `route` in the schema's form, with `at` for its {id}; return parsed JSON."""
         self.called.add(f"{method} {route}")
         headers = {"Content_Type": "application/json", "Authorization": f"Bearer {self.token}"}
         data = None if body is None else json.dumps(body).encode()
@@ -43,7 +43,7 @@ class Visitor:
         return answer
 
     def upload(self, route: str, content: bytes) -> Any:
-        """Sends a file in the field `file`; parsed JSON."""
+        """Send a file in the field `file`; return parsed JSON."""
         self.called.add(f"POST {route}")
         disposition = 'form-data; name="file"; filename="rows.csv"'
         form = f"--line\r\nContent-Disposition: {disposition}\r\n\r\n".encode()
@@ -68,7 +68,7 @@ def valkey(tmp_path: Path) -> Iterator[Valkey]:
     server.kill()
 
 
-# How it goes away, and how it comes back with all that it held.
+# How it goes away, and how it comes back with all its data.
 OUTAGES = {"dead": (Valkey.kill, Valkey.start), "hung": (Valkey.freeze, Valkey.thaw)}
 
 
@@ -79,10 +79,10 @@ def outage(request: pytest.FixtureRequest) -> tuple[Event, Event]:
 
 @pytest.fixture
 def visitor(valkey: Valkey, outage: tuple[Event, Event]) -> Iterator[Visitor]:
-    """The web server has just lost Redis, which holds answers that are going to be wrong."""
+    """The web server has just lost Redis, whose cached answers are about to become wrong."""
     StaffFactory.create(username="admin", password=PASSWORD)
     record(UserFactory.create(username="grace", full_name="Grace Hopper"))
-    # At INFO, gunicorn's output would be all that a failure shows.
+    # At INFO, a failure would show only gunicorn's output.
     with serving(REDIS_URL=valkey.url, REQUESTS_PER_USER="1000/1m", LOG_LEVEL="ERROR") as server:
         visitor = Visitor(server)
         for name in ("admin", "grace"):
@@ -109,7 +109,7 @@ def test_every_route_answers_as_ever(visitor: Visitor) -> None:
     _files(visitor)
     _wallets(visitor)
 
-    # A route that is new has to be called here too.
+    # A new route has to be called here too.
     assert visitor.called == _all_operations()
 
 
@@ -184,7 +184,7 @@ def _files(visitor: Visitor) -> None:
     assert (bulk.status, bulk.json["created"]) == (201, 2)
     export = visitor.send("GET", "/transactions/export", query="?format=ndjson&external_id=b-1")
     assert (export.status, export.json["transaction_amount"]) == (200, "19.99")
-    # Nobody can be asked to work on it yet.
+    # No worker can be requested for it yet.
     one = visitor.upload("/imports", csv("2026-01-31,1,credit"))
     assert one.status == 202
     route = "/imports/{import_id}"

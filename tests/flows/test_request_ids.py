@@ -1,4 +1,4 @@
-"""A request's id goes with the jobs that the request causes, into the worker's log."""
+"""A request's id travels with the jobs that the request causes, into the worker's log."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The OpenAPI schema is true: whatever is sent, the service answers as it says."""
+"""The OpenAPI schema is correct: the service answers every request as it says."""
 
 from collections.abc import Iterator
 
@@ -23,7 +23,7 @@ CONFIG = SchemathesisConfig(
 schema = schemathesis.openapi.from_wsgi(
     "/api/schema", application, headers={"Accept": "application/json"}, config=CONFIG
 )
-# One run is like the next: a suite that a person waits for must not find something by chance.
+# Every run is the same: a suite that people wait for must not fail at random.
 bounded = settings(
     max_examples=10,
     derandomize=True,
@@ -35,7 +35,7 @@ bounded = settings(
 
 @pytest.fixture(autouse=True)
 def _one_connection() -> Iterator[None]:
-    """As Django's own client does: a request leaves the test's connection open."""
+    """Like Django's own client, so that a request leaves the test's connection open."""
     ends = (signals.request_started, signals.request_finished)
     for end in ends:
         end.disconnect(close_old_connections)
@@ -53,7 +53,7 @@ def test_every_answer_is_one_that_the_schema_names(
     client: ApiClient = request.getfixturevalue(who)
     case.call_and_validate(
         headers={"Authorization": f"Bearer {client.token}"},
-        # That a shape is right does not make it acceptable: a day beside a start, a taken name.
+        # A valid shape is not always acceptable: a day beside a start, a taken name.
         excluded_checks=[positive_data_acceptance],
     )
 

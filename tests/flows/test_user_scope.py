@@ -28,7 +28,7 @@ PER_USER_TABLES = {
 
 
 class Unscoped(AssertionError):
-    """A statement on a per-user table that does not say whose rows."""
+    """A statement on a per-user table without a user id."""
 
 
 def names_the_user(sql: str) -> bool:
@@ -40,7 +40,7 @@ def names_the_user(sql: str) -> bool:
 
 @contextmanager
 def every_statement_scoped() -> Iterator[list[str]]:
-    """Yields the statements on per-user tables; raises on one without its user."""
+    """Yield the statements on per-user tables; raise on one without its user."""
     seen: list[str] = []
 
     def check(execute: Callable[..., Any], sql: str, *args: Any) -> Any:
@@ -77,7 +77,7 @@ def test_the_tables_that_grow_per_user_are_known() -> None:
 
 
 def test_unique_constraints_and_indexes_lead_with_the_user() -> None:
-    # The one for staff who page through everybody's, and those that periodic jobs read.
+    # One for staff who page through all users, and those of periodic jobs.
     across_users = {
         "history_of_everybody",
         "login_session_by_expiry",
@@ -170,7 +170,7 @@ WALLET_STATUSES = [*[201] * 5, *[200] * 7, 201, *[200] * 4, 204, 204, 200, 204, 
 
 
 def wallets_from_first_to_last(client: ApiClient, body: dict[str, str]) -> list[int]:
-    """Each wallet route, each way to move a balance, and the last line is what an import made."""
+    """Each wallet route, each way to move a balance, and finally what an import created."""
     main, other = "/wallets/main", "/wallets/other"
     inside = body | {"wallet": "main", "external_id": "w"}
     made = [

@@ -1,4 +1,4 @@
-"""No cached answer about wallets outlives what changes it."""
+"""No cached answer about wallets survives a change to its data."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ ROW |= {"transaction_date": "2026-01-31", "external_id": "a"}
 
 
 def everything(client: ApiClient, name: str = "main") -> dict[str, Any]:
-    """What each cached route says of a wallet, each asked until its answer is kept."""
+    """What each cached route says about a wallet, each requested until its answer is cached."""
     paths = [
         "/wallets",
         f"/wallets/{name}/currencies",

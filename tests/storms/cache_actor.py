@@ -1,8 +1,8 @@
-"""One process of the cache's storm: writes, reads or warms for some users, until it is killed.
+"""One process of the cache storm: writes, reads or warms for some users, until it is killed.
 
-Run as `python -m tests.storms.cache_actor ROLE LEDGER USER_ID…`. It pauses where the cache would
-be hurt most, and a writer sometimes kills itself there. Who comes in its place sends again what
-it has left, under the same Idempotency-Key.
+Run as `python -m tests.storms.cache_actor ROLE LEDGER USER_ID…`. It pauses where the cache would be
+hurt most, and a writer sometimes kills itself there. Its replacement resends the unanswered
+requests, under the same Idempotency-Key.
 """
 
 import json
@@ -32,7 +32,7 @@ from tests.storms.ledger import Ledger  # noqa: E402
 from transactions import operations  # noqa: E402
 
 BODY = {"transaction_amount": "1.00", "transaction_type": "credit", "currency": "USD"}
-# What each question answers, as the number of the user's transactions. All of them count all.
+# For each question, the number of the user's transactions in its answer. Each must count them all.
 QUESTIONS: dict[str, Callable[[Any], int]] = {
     "/analytics": lambda body: int(body["total_transactions"]),
     "/analytics?start=1990-01-01": lambda body: int(body["total_transactions"]),
@@ -41,12 +41,12 @@ QUESTIONS: dict[str, Callable[[Any], int]] = {
         row["total_transactions"] for row in body["results"]
     ),
 }
-# Redis keeps all that it is told, so nobody may see less than anybody has seen before.
+# Redis loses nothing, so no read may show less than any earlier read.
 CALM = bool(os.environ.get("STORM_IS_CALM"))
 
 
 def pausing(function: Callable[..., Any], *, may_die: bool) -> Callable[..., Any]:
-    """The function, after a pause that is long at times, or after the end of this process."""
+    """The function, after a pause that is sometimes long, or after killing this process."""
 
     def paused(*args: Any, **kwargs: Any) -> Any:
         chance = random.random()
@@ -71,7 +71,7 @@ def write(clients: list[ApiClient], ledger: Ledger) -> None:
 
 
 def send(note: Path, clients: list[ApiClient], ledger: Ledger) -> None:
-    """Records what stands in the note's name, until it is answered, and throws the note away."""
+    """Record the transaction in the note's name until it is answered, and delete the note."""
     _, number, day, key = note.name.split(":")
     body, header = BODY | {"transaction_date": f"2026-01-{day:0>2}"}, {"HTTP_IDEMPOTENCY_KEY": key}
     answer = clients[int(number)].post("/transactions", body, **header)
@@ -84,10 +84,10 @@ def send(note: Path, clients: list[ApiClient], ledger: Ledger) -> None:
     note.unlink()
 
 
-def send_what_the_dead_left(clients: list[ApiClient], ledger: Ledger) -> None:
+def resend_unanswered(clients: list[ApiClient], ledger: Ledger) -> None:
     for note in ledger.folder.iterdir():
         pid, _, rest = note.name.partition(":")
-        with suppress(FileNotFoundError):  # somebody else has taken it
+        with suppress(FileNotFoundError):  # another process has taken it
             if not Path(f"/proc/{pid}").exists():
                 send(note.rename(note.with_name(f"{os.getpid()}:{rest}")), clients, ledger)
 
@@ -110,14 +110,14 @@ def read(clients: list[ApiClient], ledger: Ledger) -> None:
 
 
 def warm(clients: list[ApiClient], ledger: Ledger) -> None:
-    time.sleep(0.01)  # what a look found kept is soon found again
+    time.sleep(0.01)  # an answer found in the cache is soon found again
     with suppress(Away):
         if warming.warm(random.choice(clients).user_id) is Outcome.WARMED:
             ledger.count("warmed")
 
 
 def report(**what: Any) -> None:
-    # One write each, so that the processes' lines do not mix.
+    # One write call each, so that the processes' lines do not mix.
     os.write(sys.stdout.fileno(), (json.dumps(what) + "\n").encode())
 
 
@@ -125,7 +125,7 @@ def main(role: str, path: str, *user_ids: str) -> None:
     if os.environ.get("STORM_WITHOUT_FENCE"):
         for module in (operations, idempotency):
             setattr(module, "write_fence", nullcontext)  # noqa: B010 - mypy knows better
-    if CALM:  # and a busy machine is no outage
+    if CALM:  # a busy machine is not an outage
         options: Any = settings.CACHES["default"]["OPTIONS"]
         options["SOCKET_TIMEOUT"] = 30
     hurt(operations, "_announce", may_die=True)  # before the commit
@@ -135,7 +135,7 @@ def main(role: str, path: str, *user_ids: str) -> None:
     users = User.objects.in_bulk([int(user_id) for user_id in user_ids])
     clients = [ApiClient(users[int(user_id)]) for user_id in user_ids]
     if role == "writer":
-        send_what_the_dead_left(clients, ledger)
+        resend_unanswered(clients, ledger)
     work = {"writer": write, "reader": read, "warmer": warm}[role]
     while True:
         work(clients, ledger)

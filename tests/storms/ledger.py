@@ -1,4 +1,4 @@
-"""What the storm's processes tell each other, in a file that they all have mapped."""
+"""State that the storm's processes share, in a file that all of them map."""
 
 import fcntl
 import mmap
@@ -10,8 +10,8 @@ from pathlib import Path
 
 MAX_USERS = 8
 SOURCES = ("hit", "miss", "bypass", "warmed")
-# For each user what was acknowledged and what was seen, then how often each source answered, and
-# how many answers were warmed.
+# For each user the acknowledged and the seen count, then how often each source answered, and how
+# many answers were warmed.
 SLOTS = 2 * MAX_USERS + len(SOURCES)
 
 
@@ -22,7 +22,7 @@ class Ledger:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT)
         os.ftruncate(self._file, 8 * SLOTS)
         self._map = mmap.mmap(self._file, 8 * SLOTS)
-        # For what a writer that dies has not been told about.
+        # Requests of a writer that dies before it gets an answer.
         self.folder = Path(f"{path}.unanswered")
         self.folder.mkdir(exist_ok=True)
 
@@ -55,7 +55,7 @@ class Ledger:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        # Held for no longer than the process lives, so a killed one blocks nobody.
+        # The lock ends with the process, so a killed one blocks nobody.
         fcntl.flock(self._file, fcntl.LOCK_EX)
         try:
             yield

@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.storm, pytest.mark.django_db(transaction=True)]
 
 
 class Actors:
-    """The storm's processes. Whoever was killed is replaced."""
+    """The storm's processes. Killed ones are replaced."""
 
     kill_at = 20
 
@@ -54,7 +54,7 @@ class Actors:
             )
 
     def kill_a_writer_at_times(self) -> None:
-        # By what was written and not by time: on a busy machine nobody would get to write.
+        # By the number of writes and not by time: on a busy machine no process would get to write.
         if self.ledger.all_acknowledged() > self.kill_at:
             self.processes[random.randrange(WRITERS)].kill()
             self.kill_at = self.ledger.all_acknowledged() + random.randrange(10, 60)
@@ -72,7 +72,7 @@ class Actors:
                 self.processes[number] = self._start(self.roles[number])
 
     def end(self) -> list[dict[str, Any]]:
-        """What went wrong, as the actors have reported it."""
+        """The errors that the actors have reported."""
         for process in self.processes:
             process.kill()
             process.wait()
@@ -82,7 +82,7 @@ class Actors:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    """Runs a storm: `events` are called at even distances, in order."""
+    """Run a storm: `events` are called at even intervals, in order."""
     servers: list[Valkey] = []
 
     def go(
@@ -116,7 +116,7 @@ def run(tmp_path: Path) -> Iterator[Callable[..., Any]]:
 def _storm(
     server: Valkey, actors: Actors, events: tuple[Callable[[Valkey], None], ...], seconds: float
 ) -> None:
-    """At least so long, and on a busy machine until there was enough to see."""
+    """At least this long, and on a busy machine until there is enough to see."""
     started = time.monotonic()
     waiting = [(seconds * (n + 1) / (len(events) + 1), event) for n, event in enumerate(events)]
     while (elapsed := time.monotonic() - started) < seconds or not actors.saw_enough(5 * seconds):

@@ -1,4 +1,4 @@
-"""A million rows of one moment go through a web process whose memory does not grow with them."""
+"""A million rows of one snapshot pass through a web process in constant memory."""
 
 import contextlib
 import http.client
@@ -35,7 +35,7 @@ pytestmark = [
 
 
 class Memory(threading.Thread):
-    """Looks at how much memory the server's worker has, without pause."""
+    """Measures the memory of the server's worker, without pause."""
 
     def __init__(self, server: WebServer) -> None:
         super().__init__(daemon=True)
@@ -57,7 +57,7 @@ class Memory(threading.Thread):
 
 @dataclass
 class Received:
-    """What a client has of a file, which it does not keep."""
+    """What a client received of a file, without storing it."""
 
     rows: int = 0
     total: Decimal = Decimal(0)
@@ -83,7 +83,7 @@ def history() -> ApiClient:
 def received(
     server: WebServer, client: ApiClient, meanwhile: Callable[[], object] = bool
 ) -> Received:
-    """The file; `meanwhile` is done when its head has come."""
+    """The file; `meanwhile` runs once its head has arrived."""
     started, file = time.monotonic(), Received()
     link = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     with contextlib.closing(link):
@@ -100,7 +100,7 @@ def received(
 
 
 def change_both_ends(user: User) -> None:
-    """New rows where the file has begun already, none where it will end."""
+    """New rows where the file has already begun, none where it will end."""
     for _ in range(50):
         record(user, transaction_date=clock.LAST_MOMENT)
     for row in Transaction.objects.of(user.pk).order_by("transaction_date", "id")[:50]:
@@ -115,8 +115,8 @@ def test_a_million_rows_are_all_there_and_never_all_in_memory(history: ApiClient
     total, *ends = mine.aggregate(
         Sum("transaction_amount"), Max("transaction_date"), Min("transaction_date")
     ).values()
-    with serving(EXPORT_SECONDS="3600") as server:  # on however busy a machine
-        received(server, ApiClient(small))  # so that all that an export needs is imported
+    with serving(EXPORT_SECONDS="3600") as server:  # however busy the machine is
+        received(server, ApiClient(small))  # so that everything an export needs is imported
         memory = Memory(server)
         memory.start()
         file = received(server, history, lambda: change_both_ends(user))

@@ -1,4 +1,4 @@
-"""A million rows are imported by a worker that is killed half-way."""
+"""A worker is killed half-way through the import of a million rows."""
 
 import csv
 import os
@@ -41,7 +41,7 @@ def test_a_million_rows_outlive_a_killed_worker(ada: ApiClient, tmp_path: Path) 
             peaks.append(_memory(worker))
             if row.rows_created > ROWS // 3:
                 break
-        # The worker alone: its children have to notice by themselves.
+        # Only the worker: its children have to notice by themselves.
         os.kill(worker.process.pid, signal.SIGKILL)
         worker.process.wait()
         wait_until(lambda: _group(worker) == [])
@@ -53,7 +53,7 @@ def test_a_million_rows_outlive_a_killed_worker(ada: ApiClient, tmp_path: Path) 
                 break
 
     assert (row.status, row.rows_created, row.rows_refused) == ("done", ROWS, 0)
-    # Each amount stands in one line: no row was lost, none came twice.
+    # Each amount is in one line: no row was lost, none came twice.
     assert _scalar("count(*)") == _scalar("count(DISTINCT transaction_amount)") == ROWS
     body = ada.get("/analytics").json()
     assert (body["total_credit"], body["total_debit"]) == (str(credit), str(debit))
@@ -66,7 +66,7 @@ def test_a_million_rows_outlive_a_killed_worker(ada: ApiClient, tmp_path: Path) 
 
 
 def _file(path: Path) -> tuple[Path, Decimal, Decimal]:
-    """The file, and what its credits and debits add up to."""
+    """The file, and the sums of its credits and debits."""
     chance, sums = random.Random(1), {"credit": 0, "debit": 0}
     with path.open("w", newline="") as target:
         writer = csv.writer(target)
@@ -103,7 +103,7 @@ def _form(file: Path) -> Iterator[bytes]:
 
 
 def _looks(import_id: UUID) -> Iterator[Import]:
-    """The import as it is, time and again."""
+    """The state of the import, again and again."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while time.monotonic() < deadline:
         yield Import.objects.get(id=import_id)
@@ -112,13 +112,13 @@ def _looks(import_id: UUID) -> Iterator[Import]:
 
 
 def _memory(worker: Worker) -> int:
-    """Bytes that the worker and its children hold; what they share is counted for each."""
+    """Bytes that the worker and its children hold; shared memory is counted for each."""
     pages = 0
     for pid in _group(worker):
         try:
             pages += int(Path(f"/proc/{pid}/statm").read_text().split()[1])
         except OSError:
-            continue  # it has ended since
+            continue  # it has exited since
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 

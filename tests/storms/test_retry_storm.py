@@ -1,4 +1,4 @@
-"""Clients that retry until they are answered, while web processes and connections are killed."""
+"""Clients retry until they are answered, while web processes and connections are killed."""
 
 import json
 import os
@@ -36,7 +36,7 @@ pytestmark = [pytest.mark.storm, pytest.mark.django_db(transaction=True)]
 
 
 class Client:
-    """Records under one key after the other, each from two threads at once."""
+    """Records under one key after another, each from two threads at once."""
 
     def __init__(self, server: WebServer, ada: ApiClient, number: int) -> None:
         self.server, self.ada, self.number, self.over = server, ada, number, threading.Event()
@@ -78,7 +78,7 @@ class Client:
 
 @contextmanager
 def mishaps(server: WebServer) -> Iterator[None]:
-    """Kills a web process or a connection to the database now and then."""
+    """Kill a web process or a connection to the database now and then."""
     over = threading.Event()
 
     def go_wrong() -> None:
@@ -100,7 +100,7 @@ def mishaps(server: WebServer) -> Iterator[None]:
 
 
 def statuses_of(clients: list[Client]) -> Counter[str]:
-    # Copied first: to add them up while a client counts something new would fail.
+    # Copied first: adding them up while a client counts a new status would fail.
     return sum((Counter(dict(client.statuses)) for client in clients), Counter[str]())
 
 
@@ -115,7 +115,7 @@ def wait_until_enough_went_wrong(clients: list[Client]) -> None:
 
 def test_each_key_is_recorded_once_while_everything_goes_wrong(ada: ApiClient) -> None:
     with serving("--workers=3", "--threads=2") as server:
-        connection.close()  # our own is not to be killed
+        connection.close()  # our own must not be killed
         clients = [Client(server, ada, number) for number in range(CLIENTS)]
         with mishaps(server), ThreadPoolExecutor(CLIENTS) as pool:
             running = [pool.submit(client.run) for client in clients]
@@ -135,7 +135,7 @@ def test_each_key_is_recorded_once_while_everything_goes_wrong(ada: ApiClient) -
 
 
 def assert_recorded(told: list[dict[str, Any]]) -> None:
-    """Exactly what the clients were told is there."""
+    """Check that exactly what the clients were told exists."""
     ids = [answer["id"] for answer in told]
     assert sorted(ids) == sorted(map(str, Transaction.objects.values_list("id", flat=True)))
     assert IdempotencyKey.objects.count() == len(ids)

@@ -1,4 +1,4 @@
-"""Totals stay exact while everything that can go wrong with folding goes wrong."""
+"""Totals stay exact while everything that can go wrong with folding does."""
 
 import random
 import threading
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.storm, pytest.mark.django_db(transaction=True)]
 
 
 class Requests(threading.Thread):
-    """Asks for folds without pause, far beyond one a user, so that jobs pile up and repeat."""
+    """Requests folds without pause, far more than one per user, so that jobs pile up and repeat."""
 
     def __init__(self, users: list[User]) -> None:
         super().__init__(daemon=True)

@@ -1,4 +1,4 @@
-"""The staff's pages about transactions: masked, read-only, written down, and quick."""
+"""Admin pages about transactions: masked, read-only, logged, and fast."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -113,7 +113,7 @@ def test_nobody_adds_changes_or_deletes_here(root: Desk, jane: User) -> None:
     assert Transaction.objects.values().get() == before
 
 
-def test_a_damaged_token_is_said_to_be_so_and_harms_nobody_else(root: Desk, jane: User) -> None:
+def test_a_damaged_token_is_reported_and_affects_no_other_row(root: Desk, jane: User) -> None:
     row = record(jane, description="a secret gift")
     record(jane, full_name="Ken Adams")
     record(jane, full_name=None)
@@ -222,7 +222,7 @@ def test_a_list_of_a_hundred_costs_as_many_queries_as_a_list_of_one(root: Desk, 
 
 
 def many_rows(owner: User, count: int) -> None:
-    """Straight into the table, and with its statistics: what is looked at is how it is read."""
+    """Inserted directly, with statistics, because the test is about how they are read."""
     first = datetime(2025, 1, 1, tzinfo=UTC)
     Transaction.objects.bulk_create(
         Transaction(
@@ -239,12 +239,12 @@ def many_rows(owner: User, count: int) -> None:
 
 
 def test_a_page_reads_the_index_and_never_counts_the_table(root: Desk, jane: User) -> None:
-    many_rows(jane, 10_000)  # of few, an older planner may rather sort
+    many_rows(jane, 10_000)  # for a small table, an older planner may prefer to sort
 
     with CaptureQueriesContext(connection) as queries:
         page = root.text(LIST, p="10")
 
-    assert "These are only the first 1000" in page
+    assert "Only the first 1000 are listed" in page
     statements = [q["sql"] for q in queries if 'FROM "transactions_transaction"' in q["sql"]]
     count, rows = statements
     assert "COUNT" in count
@@ -264,7 +264,7 @@ def test_the_rows_past_the_bound_are_reached_by_filters(root: Desk, jane: User) 
     (row,) = found(root, transaction_date__lt="2024-02-01 00:00:00+00:00")
     assert row.user.username == "early"
     assert found(root, q="early") == [row]
-    assert "These are only" not in root.text(LIST, q="early")
+    assert "Only the first" not in root.text(LIST, q="early")
 
 
 def test_a_customer_who_may_log_in_to_the_api_sees_nothing_here(ada: ApiClient) -> None:

@@ -1,4 +1,4 @@
-"""What the staff's list of transactions shows, as a file."""
+"""The staff list of transactions, as a file."""
 
 import csv
 import io
@@ -40,7 +40,7 @@ def rows(answer: Any) -> list[dict[str, str]]:
 
 
 def links(desk: Desk, **parameters: Any) -> dict[str, str]:
-    """The links to exports on the list's page, by what they say; below `/admin/`."""
+    """The export links on the list's page, by label; below `/admin/`."""
     found = re.findall(
         r'<a href="/admin/([^"]+)">(Export [^<]+)</a>', desk.text(LIST, **parameters)
     )
@@ -83,7 +83,7 @@ def test_it_keeps_the_filters_and_the_search_and_goes_beyond_the_page(
 def test_names_of_one_user_are_in_clear_under_a_link_of_their_own(root: Desk, jane: User) -> None:
     record(jane, description="a secret gift")
     record(jane, transaction_type="debit")
-    record(UserFactory.create(), external_id="jane")  # the search finds it, too
+    record(UserFactory.create(), external_id="jane")  # the search finds it too
     desk = clerk(VIEW, OPEN)
 
     url = links(desk, q="jane", transaction_type="credit")["Export CSV of jane with names"]
@@ -177,5 +177,5 @@ def test_beside_a_running_export_one_is_told_to_wait(root: Desk, jane: User) -> 
     running.close()
 
     assert second.headers["Location"] == f"/admin/{LIST}?q=jane"
-    assert "As many exports are running" in root.text(LIST, q="jane")
+    assert "Too many exports are running" in root.text(LIST, q="jane")
     assert len(rows(root.get(EXPORT, q="jane"))) == 2001

@@ -1,4 +1,4 @@
-"""POST /transactions/bulk: all of them or each for itself, and a result for each."""
+"""POST /transactions/bulk: all or each on its own, with a result for each."""
 
 import json
 from functools import partial
@@ -136,7 +136,7 @@ def test_for_themselves_the_good_ones_are_recorded(ada: ApiClient) -> None:
 
 @pytest.mark.parametrize("query", ["", "?atomic=false"])
 @pytest.mark.parametrize("body", [{}, ROW, "x", 1, None, True])
-def test_what_is_no_array_is_refused(ada: ApiClient, query: str, body: Any) -> None:
+def test_a_body_that_is_not_an_array_is_refused(ada: ApiClient, query: str, body: Any) -> None:
     assert errors_of(post(ada, json.dumps(body), query)) == [("#", "not-a-list")]
 
 
@@ -246,7 +246,7 @@ def test_the_same_bulk_again_records_nothing_when_rows_carry_external_ids(ada: A
     assert (Transaction.objects.count(), DailyTotals.objects.count()) == (10, 1)
 
 
-# --- for others ----------------------------------------------------------------------------------
+# --- for other users -----------------------------------------------------------------------------
 
 
 def test_a_service_records_for_several_users_row_by_row(
@@ -393,7 +393,7 @@ def test_several_users_with_a_key_fail_together(
     assert not any(writer_stands(client.user_id) for client in (ada, ben))
 
 
-# --- at the same time ----------------------------------------------------------------------------
+# --- concurrency ---------------------------------------------------------------------------------
 
 
 def test_a_bulk_has_one_fence_around_its_commit(ada: ApiClient, steps: list[Step]) -> None:
@@ -412,7 +412,7 @@ def test_of_bulks_with_the_same_external_ids_in_any_order_each_is_recorded_once(
 
         answers = at_once(*(partial(post, ada, order, query) for order in orders))
 
-        # Nobody waits in a ring, so nobody is thrown out with a 503.
+        # There is no deadlock, so no request gets a 503.
         assert {answer.status_code for answer in answers} <= {200, 201, 409}
         assert Transaction.objects.count() == 60 * (n + 1)
     assert_exact(User.objects.get(pk=ada.user_id))

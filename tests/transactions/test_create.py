@@ -1,4 +1,4 @@
-"""POST /transactions: what is filled in, for whom one may record, and the client's own id."""
+"""POST /transactions: defaults, recording for others, and the client's own id."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -178,7 +178,7 @@ def test_staff_who_may_open_names_are_logged_when_one_is_filled_in(
 
 
 def test_a_user_records_for_nobody_else(ada: ApiClient, ben: ApiClient) -> None:
-    ada.grant("transactions.add_transaction")  # means nothing to who is not staff
+    ada.grant("transactions.add_transaction")  # has no effect for non-staff
 
     response = ada.post("/transactions", BODY | {"user_id": ben.user_id})
 

@@ -1,4 +1,4 @@
-"""DELETE /transactions/{id}: gone once, and not there afterwards."""
+"""DELETE /transactions/{id}: deleted once, and not found afterwards."""
 
 import pytest
 

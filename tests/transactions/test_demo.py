@@ -1,4 +1,4 @@
-"""The demonstration: plausible, repeatable, and loaded through the operations or not at all."""
+"""The demonstration: plausible, repeatable, and loaded completely or not at all."""
 
 from collections import Counter
 from dataclasses import fields
@@ -38,7 +38,7 @@ def password(monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.fixture
 def a_month_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For what is the same after a month as after two years."""
+    """For tests where one month is as good as two years."""
     monkeypatch.setattr(demo, "DAYS", 30)
 
 
@@ -175,7 +175,7 @@ def test_everybody_logs_in_with_the_password_and_admin_is_staff(
 def test_where_there_is_a_user_it_does_nothing_and_says_so(password: str) -> None:
     UserFactory.create(username="somebody")
 
-    assert load_demo() == "There are users already: nothing was loaded."
+    assert load_demo() == "There are already users: nothing was loaded."
     assert [user.username for user in User.objects.all()] == ["somebody"]
     assert not Transaction.objects.exists()
 
@@ -184,8 +184,8 @@ def test_where_there_is_a_user_it_does_nothing_and_says_so(password: str) -> Non
 @pytest.mark.parametrize(
     ("value", "sentence"),
     [
-        ("", "Set FIDO_DEMO_PASSWORD: the demonstration's logins will have it."),
-        ("password", "FIDO_DEMO_PASSWORD will not do: This password is too common."),
+        ("", "Set FIDO_DEMO_PASSWORD: it becomes the password of the demonstration's logins."),
+        ("password", "FIDO_DEMO_PASSWORD is not acceptable: This password is too common."),
     ],
 )
 def test_without_a_good_password_it_loads_nothing(

@@ -1,4 +1,4 @@
-"""GET /transactions/export: the whole of what the list shows, as CSV and as NDJSON."""
+"""GET /transactions/export: everything that the list shows, as CSV and as NDJSON."""
 
 import csv
 import io
@@ -41,7 +41,7 @@ def user_of(client: ApiClient) -> User:
 
 
 def body(client: ApiClient, **parameters: Any) -> str:
-    """The file, read to its end."""
+    """The complete file."""
     response = client.get(EXPORT, **parameters)
     assert response.status_code == 200, response.content
     return str(response.getvalue().decode())
@@ -57,14 +57,14 @@ def objects(client: ApiClient, **parameters: Any) -> list[dict[str, Any]]:
 
 
 def in_clear(row: dict[str, str]) -> dict[str, Any]:
-    """A line of CSV with the values that the API would answer."""
+    """A line of CSV with the values in the API's format."""
     texts = {name: bare(row[name]) if row[name] else None for name in FREE_TEXT}
     return row | {"user_id": int(row["user_id"])} | texts
 
 
 @pytest.fixture
 def history(ada: ApiClient, ben: ApiClient) -> list[Transaction]:
-    """Of several kinds, a day apart; Ben has the same."""
+    """Several kinds, a day apart; Ben has the same."""
     kinds: list[dict[str, Any]] = [
         {"transaction_amount": Decimal("5.00"), "external_id": "-a"},
         {"transaction_amount": Decimal("10.00"), "transaction_type": "debit"},
@@ -220,7 +220,7 @@ class TestAnswer:
         self, ada: ApiClient, django_assert_num_queries: Any
     ) -> None:
         add_copies(record(user_of(ada)), 100)
-        # Who asks; a savepoint, its bounds, the user's turn, the rows, and back to the savepoint.
+        # The user; a savepoint, its bounds, the user's turn, the rows, and back to the savepoint.
         with django_assert_num_queries(7):
             body(ada)
 
@@ -258,9 +258,7 @@ class TestWhose:
         assert len(cells(ada, user_id=ada.user_id)) == 5
         assert not AccessLogEntry.objects.exists()
 
-    def test_permissions_mean_nothing_to_who_is_not_staff(
-        self, ada: ApiClient, ben: ApiClient
-    ) -> None:
+    def test_permissions_have_no_effect_for_non_staff(self, ada: ApiClient, ben: ApiClient) -> None:
         ada.grant("transactions.view_transaction", "accounts.view_personal_data")
 
         assert cells(ada, user_id=ben.user_id) == []
@@ -369,7 +367,7 @@ class TestAtOnce:
     def test_a_user_has_one_at_a_time(
         self, ada: ApiClient, ben: ApiClient, running: Any, settings: Any
     ) -> None:
-        """In whichever process: here by a connection of its own."""
+        """In any process: here on a separate connection."""
         settings.EXPORTS_PER_PROCESS = 3
 
         def elsewhere(client: ApiClient) -> Any:
@@ -388,7 +386,7 @@ class TestAtOnce:
         assert len(cells(ada, max_amount="0.01")) == 1
 
     def test_its_cursor_goes_with_its_transaction(self, running: Any) -> None:
-        # One that is held reads all rows before it gives the first.
+        # A cursor WITH HOLD reads all rows before it returns the first.
         with connection.cursor() as cursor:
             cursor.execute("SELECT is_holdable FROM pg_cursors WHERE name LIKE '_django%%'")
             assert cursor.fetchall() == [(False,)]

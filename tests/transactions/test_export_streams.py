@@ -1,4 +1,4 @@
-"""Exports through a real gunicorn: what breaks off is seen to, and nothing is held for ever."""
+"""Exports through a real gunicorn: interruptions are detected, and nothing is held for ever."""
 
 import contextlib
 import http.client
@@ -17,7 +17,7 @@ from tests.histories import add_copies
 from tests.races import wait_until
 from tests.webserver import WebServer, serving
 
-# More than two sockets hold, so that a client that stops reading stops the export too.
+# More than two socket buffers hold, so that a client that stops reading stops the export too.
 ROWS, LONG = 10_000, "x" * 1000
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,9 +37,9 @@ def history(ada: ApiClient) -> ApiClient:
 
 @contextlib.contextmanager
 def asked(server: WebServer, client: ApiClient, form: str = "csv") -> Iterator[Any]:
-    """An answer of which nothing but the first line has been read."""
+    """A response of which only the first line has been read."""
     link = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
-    # Small, so that little of the file is on its way.
+    # Small, so that little of the file is in transit.
     link.sock = socket.socket()
     link.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     link.sock.connect(("127.0.0.1", server.port))
@@ -53,7 +53,7 @@ def asked(server: WebServer, client: ApiClient, form: str = "csv") -> Iterator[A
 
 
 def snapshots() -> list[int]:
-    """The connections that stand in a transaction."""
+    """The connections that are in a transaction."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pid FROM pg_stat_activity WHERE xact_start IS NOT NULL"
@@ -64,13 +64,13 @@ def snapshots() -> list[int]:
 
 
 def assert_cut(answer: Any) -> None:
-    """The rest does not end as a whole file does."""
+    """Check that the rest does not end like a complete file."""
     with pytest.raises((http.client.IncompleteRead, ConnectionError)):
         answer.read()
 
 
 def assert_exports_again(server: WebServer, client: ApiClient, form: str = "csv") -> None:
-    """The one thread that there is, its connection, the slot and the user's turn are free."""
+    """Check that the only thread, its connection, the slot and the user's turn are free."""
     path = f"/api/v1/transactions/export?format={form}"
     answer = server.request("GET", path, Authorization=f"Bearer {client.token}")
     assert answer.status == 200, answer.content
@@ -78,7 +78,7 @@ def assert_exports_again(server: WebServer, client: ApiClient, form: str = "csv"
 
 
 def ends(server: WebServer) -> list[str]:
-    """How the exports ended, as the log has it."""
+    """How the exports ended, according to the log."""
     lines = [json.loads(line) for line in server.log().splitlines() if line.startswith("{")]
     return [line["ended"] for line in lines if line["event"] == "export"]
 

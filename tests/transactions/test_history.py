@@ -1,4 +1,4 @@
-"""GET /transactions: each filter alone and together, both orders, and pages by key."""
+"""GET /transactions: each filter alone and combined, both orders, and keyset pages."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -24,7 +24,7 @@ def user_of(client: ApiClient) -> User:
 
 @pytest.fixture
 def history(ada: ApiClient, ben: ApiClient) -> list[Transaction]:
-    """Five of Ada's, a day apart; one of Ben's that each filter would find too."""
+    """Five of Ada's, a day apart; one of Ben's that would match each filter too."""
     rows: list[dict[str, Any]] = [
         {"transaction_amount": Decimal("5.00"), "external_id": "a"},
         {"transaction_amount": Decimal("10.00"), "transaction_type": "debit"},
@@ -41,7 +41,7 @@ def history(ada: ApiClient, ben: ApiClient) -> list[Transaction]:
 
 
 def found(client: ApiClient, rows: list[Transaction], **filters: Any) -> list[int]:
-    """Which of the rows are answered, as positions, in the answer's order."""
+    """Which rows are returned, as positions, in the answer's order."""
     response = client.get("/transactions", **filters)
     assert response.status_code == 200, response.content
     ids = [str(row.pk) for row in rows]
@@ -58,7 +58,7 @@ def found(client: ApiClient, rows: list[Transaction], **filters: Any) -> list[in
         ({"start": "2026-01-03T12:00:00Z"}, [4, 3, 2]),
         ({"start": "2026-01-03T12:00:00.000001Z"}, [4, 3]),
         ({"end": "2026-01-03"}, [2, 1, 0]),  # a date includes its whole day
-        ({"end": "2026-01-03T12:00:00Z"}, [1, 0]),  # a time is where it ends
+        ({"end": "2026-01-03T12:00:00Z"}, [1, 0]),  # a time is exclusive
         ({"end": "2026-01-03T14:00:00+02:00"}, [1, 0]),
         ({"start": "2026-01-02", "end": "2026-01-02"}, [1]),
         ({"transaction_type": "debit"}, [4, 1]),
@@ -221,7 +221,7 @@ def test_a_page_costs_the_same_statements_however_long(
     for _ in range(20):
         record(user_of(ada))
 
-    with django_assert_num_queries(2):  # who asks, and what
+    with django_assert_num_queries(2):  # the user, and the rows
         ada.get("/transactions", limit=20)
 
 

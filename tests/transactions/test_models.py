@@ -1,4 +1,4 @@
-"""What the database itself refuses of a transaction, whoever writes it."""
+"""Database constraints on transactions."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -83,7 +83,7 @@ def test_what_does_not_fit_is_refused(row: Transaction, assignment: str) -> None
 
 
 def test_an_amount_that_is_not_a_number_is_refused(row: Transaction) -> None:
-    # In PostgreSQL NaN is greater than every number and equal to itself.
+    # PostgreSQL treats NaN as greater than every number and equal to itself.
     with pytest.raises(IntegrityError):
         write(row, "transaction_amount = 'NaN'")
 

@@ -1,4 +1,4 @@
-"""Writes that meet: real threads on one row, and nothing that either meant is lost."""
+"""Concurrent writes: real threads on one row, and no lost updates."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

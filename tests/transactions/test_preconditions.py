@@ -1,4 +1,4 @@
-"""ETag, If-None-Match and If-Match: nobody overwrites what they have not seen."""
+"""ETag, If-None-Match and If-Match: no client overwrites what it has not seen."""
 
 from collections.abc import Callable
 from functools import partial
@@ -29,7 +29,7 @@ def row(ada: ApiClient) -> Transaction:
 
 @pytest.fixture
 def clerk(db: None) -> ApiClient:
-    """Staff who may read and change everybody's records, and open no names."""
+    """Staff who may read and change all records, but not open names."""
     client = ApiClient(UserFactory.create(username="clerk", is_staff=True))
     client.grant("transactions.view_transaction", "transactions.change_transaction")
     return client
@@ -176,7 +176,7 @@ def test_staff_who_see_names_masked_have_a_tag_of_their_own(
     clear, opened, masked = (tag(client, row) for client in (ada, staff, clerk))
 
     assert clear == opened != masked
-    # Else a tag would tell whether a guessed name is right.
+    # Otherwise a tag would reveal whether a guessed name is right.
     assert refused(change(clerk, "patch", row, clear))
     assert change(clerk, "patch", row, masked).status_code == 200
 
@@ -204,7 +204,7 @@ def test_who_records_for_another_gets_the_tag_of_what_they_may_read(
     assert created.headers["ETag"] == clerk.get(created.headers["Location"]).headers["ETag"]
 
 
-# --- at the same time ----------------------------------------------------------------------------
+# --- concurrency ---------------------------------------------------------------------------------
 
 together = pytest.mark.django_db(transaction=True)
 
@@ -239,7 +239,7 @@ def test_of_an_edit_and_a_delete_with_one_tag_one_is_refused(ada: ApiClient) -> 
             partial(change, ada, "patch", row, etag), partial(change, ada, "delete", row, etag)
         )
 
-        # An edit that finds the row gone already at its first look says so.
+        # An edit whose first look finds no row answers 404.
         assert [answer.status_code for answer in answers] in ([200, 412], [412, 204], [404, 204])
     assert_exact(User.objects.get(pk=ada.user_id))
 

@@ -1,4 +1,4 @@
-"""How PostgreSQL answers a history: by an index that gives the order, however deep the page."""
+"""How PostgreSQL answers a history: by an index that provides the order, at any page depth."""
 
 import json
 from collections.abc import Iterator
@@ -21,10 +21,10 @@ from transactions.models import Transaction
 
 ROWS, OTHERS, ROWS_OF_OTHERS = 20_000, 200, 100
 LIMIT = 50
-TOKEN = fernet_ring().encrypt(b"Jane Doe")  # of whom it is makes no difference to a plan
+TOKEN = fernet_ring().encrypt(b"Jane Doe")  # whose name it is does not affect the plan
 NAMES = ["Jane Doe", "John Doe", "José Núñez"]
 
-# A row every 40 minutes: of each four one is a debit, of each five one is in another currency.
+# A row every 40 minutes: one in four is a debit, one in five has another currency.
 INSERT = """
 INSERT INTO transactions_transaction (id, user_id, full_name, full_name_index, transaction_date,
     transaction_amount, transaction_type, currency, external_id, wallet_id, version, created_at,
@@ -49,7 +49,7 @@ def insert(user: User, rows: int) -> None:
 
 @pytest.fixture(scope="module")
 def busy(django_db_setup: None, django_db_blocker: Any) -> Iterator[ApiClient]:
-    """One with a long history, among many with short ones; the planner's statistics are fresh."""
+    """A long history among many short ones, with fresh statistics for the planner."""
     with django_db_blocker.unblock():
         users = User.objects.bulk_create(UserFactory.build_batch(OTHERS))
         busy = UserFactory.create(username="busy")
@@ -66,7 +66,7 @@ def busy(django_db_setup: None, django_db_blocker: Any) -> Iterator[ApiClient]:
 
 
 def plan(client: ApiClient, **parameters: Any) -> dict[str, Any]:
-    """What PostgreSQL did for the very statement by which the API answers this request."""
+    """PostgreSQL's plan for the exact statement with which the API answers this request."""
     with CaptureQueriesContext(connection) as queries:
         response = client.get("/transactions", **parameters)
     assert response.status_code == 200, response.content
@@ -85,7 +85,7 @@ def nodes(root: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def rows_read(root: dict[str, Any]) -> int:
-    """Rows that the scans looked at, also those that a filter then dropped."""
+    """Rows that the scans read, including those that a filter then dropped."""
     scans = [node for node in nodes(root) if "Scan" in node["Node Type"]]
     return sum(
         int((node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"])
@@ -137,7 +137,7 @@ def test_each_filter_is_an_index_scan_in_the_order_asked_for(
     assert kinds <= {"Limit", "Index Scan", "Index Only Scan"}
     (scan,) = (node for node in nodes(root) if node["Node Type"] != "Limit")
     assert "user_id = " in scan["Index Cond"]
-    # One debit in four, in one currency of five: so many rows are read for a page, and no more.
+    # One debit in four, in one currency of five: a page reads that many rows, and no more.
     assert rows_read(root) <= (LIMIT + 1) * 21
 
 
@@ -156,7 +156,7 @@ def test_an_export_begins_without_sorting_what_it_will_send(
         cursor.execute(f"EXPLAIN (FORMAT JSON) {statement}")
         (answer,) = cursor.fetchone()
     root = (json.loads(answer) if isinstance(answer, str) else answer)[0]["Plan"]
-    # The name of a row's wallet is looked up apart, for each row that is in one.
+    # The name of a row's wallet is looked up separately, for each row that has one.
     names = [node for node in nodes(root) if node.get("Relation Name") == "wallets_wallet"]
     assert [node for node in nodes(root) if node not in names] == [root]
     assert root["Node Type"] == "Index Scan"
@@ -171,7 +171,7 @@ def test_a_filter_by_type_reads_only_that_type(busy: ApiClient, order: str) -> N
 
 @pytest.fixture
 def rarity(busy: ApiClient, db: None) -> Decimal:
-    """An amount that only one of the busy one's rows has, the only one of its kind and year."""
+    """An amount that only one of the busy user's rows has, the only one of its kind and year."""
     amount = Decimal("77777.77")
     row = Transaction.objects.filter(user_id=busy.user_id).order_by("id")[12_345]
     Transaction.objects.filter(user_id=busy.user_id, pk=row.pk).update(transaction_amount=amount)

@@ -1,4 +1,4 @@
-"""`manage.py reconcile_wallets` finds each balance that is not what its transactions say."""
+"""`manage.py reconcile_wallets` finds each balance that contradicts its transactions."""
 
 from decimal import Decimal
 from io import StringIO

@@ -1,4 +1,4 @@
-"""POST /transactions with an Idempotency-Key: sent again, it is answered and not done again."""
+"""POST /transactions with an Idempotency-Key: a repeat gets the answer and is not done again."""
 
 import json
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""One Idempotency-Key, several requests at the same time: one does the work, the others wait."""
+"""One Idempotency-Key, several concurrent requests: one does the work, the others wait."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -50,7 +50,7 @@ def test_of_two_bodies_at_once_one_is_recorded_and_the_other_refused(ada: ApiCli
 
 @contextmanager
 def key_being_used(client: ApiClient) -> Iterator[None]:
-    """A first request that has recorded, and has not committed."""
+    """A first request that has recorded, but not committed."""
     with transaction.atomic():
         assert post(client).status_code == 201
         yield
@@ -141,7 +141,7 @@ def test_what_a_replay_acknowledges_is_in_the_next_read(
     body = BODY | {"user_id": ada.user_id}
     assert [ada.get("/analytics").headers["X-Cache"] for _ in range(2)] == ["miss", "hit"]
     with monkeypatch.context() as dying:
-        # Redis could not be reached when the write began, and its process died after the commit.
+        # Redis was unreachable when the write began, and its process died after the commit.
         dying.setattr(versioned_cache, "_enter", lambda *_: None)
         dying.setattr(versioned_cache, "_leave", raises(SystemExit))
         with pytest.raises(SystemExit):

@@ -1,4 +1,4 @@
-"""Whose transactions one may read and change, and what of them is shown in clear."""
+"""Whose transactions a user may read and change, and which fields appear in clear."""
 
 from typing import Any
 
@@ -77,7 +77,7 @@ def test_each_permission_lets_staff_do_what_it_names_alone(
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_permissions_mean_nothing_to_who_is_not_staff(
+def test_permissions_have_no_effect_for_non_staff(
     ben: ApiClient, row: Transaction, method: str
 ) -> None:
     verbs = ("view", "change", "delete")

@@ -1,4 +1,4 @@
-"""A transaction that is in a wallet moves its balance: the difference, or nothing at all."""
+"""A transaction in a wallet moves its balance by the difference, or changes nothing at all."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -47,7 +47,7 @@ def everything(user: User) -> Any:
 
 
 def refused(call: Callable[[], object], user: User, error: type[Exception]) -> None:
-    """It is refused, and has changed neither transactions nor totals nor balances."""
+    """Check that it is refused, and changed neither transactions, totals nor balances."""
     before = everything(user)
     with pytest.raises(error):
         call()

@@ -116,7 +116,7 @@ def test_deleting_gives_back_or_is_refused(ada: ApiClient, main: Wallet) -> None
 
 @pytest.fixture
 def closed(ada: ApiClient, main: Wallet) -> str:
-    """The id of a transaction in a wallet that was closed; there is a new one of its name."""
+    """The id of a transaction in a closed wallet whose name a new wallet has."""
     row = ada.post("/transactions", BODY | {"transaction_amount": "10"}).json()["id"]
     assert ada.delete("/wallets/main").status_code == 204
     assert ada.post("/wallets", {"name": "main"}).status_code == 201
@@ -241,7 +241,7 @@ def test_funds_are_added_and_withdrawn_and_recorded(ada: ApiClient, main: Wallet
         (True, "invalid"),
     ],
 )
-def test_an_amount_that_is_none_moves_nothing(
+def test_a_malformed_amount_moves_nothing(
     ada: ApiClient, main: Wallet, amount: Any, code: str
 ) -> None:
     assert errors_of(ada.post(FUNDS, {"amount": amount})) == [("#/amount", code)]

@@ -1,4 +1,4 @@
-"""A thousand movements at once, of every kind: no balance is ever wrong, none below zero."""
+"""A thousand concurrent movements of every kind: no balance is ever wrong or below zero."""
 
 import random
 import threading
@@ -28,7 +28,7 @@ CURRENCIES = ["USD", "EUR"]
 
 
 class Mover:
-    """Random writes of one user's, over several wallets; each may be refused, and none may fail."""
+    """Random writes of one user, over several wallets; each may be refused, but none may fail."""
 
     def __init__(self, user: User, wallets: list[Wallet], seed: int) -> None:
         self.user, self.wallets, self.random = user, wallets, random.Random(seed)
@@ -77,7 +77,7 @@ class Mover:
         operations.record_many(owner=self.user, drafts=drafts, atomic=atomic)
 
     def any_row(self) -> Transaction | None:
-        # Few at a time, so that they meet on the same ones.
+        # Only a few, so that concurrent writes hit the same ones.
         rows = list(Transaction.objects.filter(user_id=self.user.pk).order_by("-id")[:20])
         return self.random.choice(rows) if rows else None
 

@@ -1,4 +1,4 @@
-"""What a transaction looks like in a file: a line of CSV, or a line of JSON."""
+"""A transaction in a file: a line of CSV, or a line of JSON."""
 
 import csv
 import json
@@ -14,7 +14,7 @@ from transactions.files.columns import FREE_TEXT, NAMES, SECRET
 # A row's values in the order of NAMES, decrypted.
 Row = Sequence[Any]
 
-# A masked name is no name, so it does not stand under that column: an import would take it.
+# A masked name is not a name, so it has another column: an import would take it for a name.
 MASKED_NAMES = tuple(f"masked_{name}" if name in SECRET else name for name in NAMES)
 _ID, _NAME, _DESCRIPTION = (NAMES.index(name) for name in ("id", "full_name", "description"))
 _AMOUNT, _CURRENCY = NAMES.index("transaction_amount"), NAMES.index("currency")
@@ -24,7 +24,7 @@ _FREE_TEXT = [NAMES.index(name) for name in FREE_TEXT]
 
 @dataclass(frozen=True)
 class FileFormat:
-    """`head` are the bytes before the first row, `lines` those of some rows."""
+    """`head` is the bytes before the first row; `lines` gives those of some rows."""
 
     media_type: str
     file_name: str
@@ -33,7 +33,7 @@ class FileFormat:
 
 
 def in_clear(row: Row) -> list[Any]:
-    """The values as the API answers them."""
+    """The values in the format of the API's answers."""
     values = list(row)
     values[_ID] = str(row[_ID])
     values[_AMOUNT] = money.text(row[_AMOUNT], row[_CURRENCY])
@@ -43,7 +43,7 @@ def in_clear(row: Row) -> list[Any]:
 
 
 def masked(row: Row) -> list[Any]:
-    """The same, with names as those see them who may not read them."""
+    """The same, with names masked."""
     values = in_clear(row)
     values[_NAME] = masked_name(values[_NAME])
     values[_DESCRIPTION] = values[_DESCRIPTION] and HIDDEN
@@ -63,7 +63,7 @@ def _csv_lines(columns: Sequence[str], rows: list[list[Any]]) -> bytes:
 
 
 def _csv(rows: Sequence[Sequence[Any]]) -> bytes:
-    """RFC 4180. Null is an empty cell, which no text is once it is armoured."""
+    """RFC 4180. Null is an empty cell; armoured text is never empty."""
     sink = _Sink()
     csv.writer(sink).writerows(rows)
     return "".join(sink.written).encode()
@@ -80,7 +80,7 @@ def _no_head(columns: Sequence[str]) -> bytes:
 
 
 def _json_lines(columns: Sequence[str], rows: list[list[Any]]) -> bytes:
-    # In ASCII, for some take more for a line's end than the line feed.
+    # In ASCII, because some readers treat more characters than the line feed as line ends.
     texts = [_encode(dict(zip(columns, row, strict=True))) for row in rows]
     return "".join(f"{text}\n" for text in texts).encode()
 

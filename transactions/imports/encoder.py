@@ -1,6 +1,6 @@
-"""A process that encodes batches: `python -m transactions.imports.encoder`, spoken to by pickles.
+"""A process that encodes batches: `python -m transactions.imports.encoder`. It speaks pickle.
 
-It ends when its standard input does, and so never outlives who started it.
+It ends when its standard input closes, so it never outlives its parent.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""Takes in an upload piece by piece, and refuses what cannot be imported as early as it shows."""
+"""Takes in an upload piece by piece, and refuses an unimportable file as early as possible."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from transactions.imports.layout import BOM, MAX_ROW_LENGTH, Layout
 from transactions.imports.spool import Writer
 
 LINE_END = re.compile(r"[\r\n]")
-# How files begin that are often sent by mistake.
+# The first bytes of formats that are often sent by mistake.
 NOT_TEXT = {
     b"PK\x03\x04": "a zip archive or a spreadsheet",
     b"\x1f\x8b": "compressed by gzip",
@@ -27,11 +27,11 @@ LONGEST_SIGNATURE = max(map(len, NOT_TEXT))
 
 
 class UploadTooLarge(DomainError):
-    code, title, kind = "file-too-large", "The file is larger than imports may be.", Kind.TOO_LARGE
+    code, title, kind = "file-too-large", "The file is too large to import.", Kind.TOO_LARGE
 
 
 class Intake:
-    """Writes what it is fed to the spool. `close` removes it, unless it is to be kept."""
+    """Writes what it is fed to the spool. `close` removes the file, unless `keep` was called."""
 
     def __init__(self, import_id: UUID) -> None:
         self.import_id = import_id
@@ -51,7 +51,9 @@ class Intake:
         return self._hash.hexdigest()
 
     def feed(self, data: bytes) -> None:
-        """Raises UploadRefused, UploadTooLarge or SpoolUnavailable; then nothing is left of it."""
+        """Raises UploadRefused, UploadTooLarge or SpoolUnavailable; then nothing of the file
+        remains.
+        """
         try:
             self._check(data)
             self._writer.write(data)
@@ -60,7 +62,7 @@ class Intake:
             raise
 
     def finish(self) -> Layout:
-        """How the file is written, once all of it is on the disk. Raises as `feed` does."""
+        """The file's layout, once all of it is on disk. Raises as `feed` does."""
         try:
             self._decode(b"", final=True)
             layout = self.layout or self._layout_of_the_rest()
@@ -71,7 +73,7 @@ class Intake:
         return layout
 
     def keep(self) -> None:
-        """It is somebody else's to remove from now on."""
+        """From now on another owner removes the file."""
         self._kept = True
 
     def close(self) -> None:
@@ -118,13 +120,13 @@ class Intake:
         return text
 
     def _find_layout(self, text: str) -> None:
-        """Gathers the first line, which may come in pieces."""
+        """Collect the first line, which may come in pieces."""
         if self._head is None:
-            # A mark is one at the very beginning only, and three bytes until it is one.
+            # A byte order mark counts only at the very beginning, and needs all its three bytes.
             if not text:
                 return
             self._head, text = "", text.removeprefix(BOM)
-        # Of blank lines before it there may be any number.
+        # Any number of blank lines may come before it.
         self._head = (self._head + text).lstrip()
         if end := LINE_END.search(self._head):
             self.layout = layout_of(self._head[: end.start()])

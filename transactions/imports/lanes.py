@@ -1,7 +1,7 @@
-"""Several processes that encode at once, their results in order.
+"""Several processes that encode in parallel, with their results in order.
 
-Our own pipes rather than a process pool: a pool's children outlive a parent that is killed with
--9, and Celery's own processes may not have children of multiprocessing's kind.
+We use our own pipes instead of a process pool: a pool's children outlive a parent killed with -9,
+and Celery's processes may not have children of multiprocessing's kind.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from transactions.imports.encoding import Encoded, Recipe
 from transactions.imports.reading import Record
 
 Batch = list[Record]
-# How many batches may be waiting for each lane, so that it is at work while one is committed.
+# Batches that may be pending per lane, so that it keeps working while one is committed.
 AHEAD = 2
 
 
 class Lane:
-    """One process, that encodes one batch at a time."""
+    """One process, which encodes one batch at a time."""
 
     def __init__(self, recipe: Recipe) -> None:
         self._process = subprocess.Popen(
@@ -40,7 +40,7 @@ class Lane:
         self._send(recipe)
 
     def encode(self, batch: Batch) -> Encoded:
-        """Raises EOFError or BrokenPipeError when the process has died."""
+        """Raises EOFError or BrokenPipeError if the process has died."""
         self._send(batch)
         encoded: Encoded = pickle.load(_pipe(self._process.stdout))  # noqa: S301 - our own child
         return encoded
@@ -48,7 +48,7 @@ class Lane:
     def close(self) -> None:
         self._process.kill()
         self._process.wait()
-        # Nobody reads any more what is left in its pipe.
+        # Nobody reads what is left in its pipe.
         with suppress(BrokenPipeError):
             _pipe(self._process.stdin).close()
 
@@ -59,7 +59,7 @@ class Lane:
 
 
 class Lanes:
-    """Lanes with a thread for each, which waits for its answers. They start as there is work."""
+    """Lanes with a thread for each, which waits for its answers. They start when there is work."""
 
     def __init__(self, recipe: Recipe, count: int) -> None:
         self._recipe, self._ahead = recipe, AHEAD * count
@@ -96,7 +96,7 @@ class Lanes:
 
     def _new_lane(self) -> Lane:
         with self._starting:
-            if self._closed:  # nobody would close it
+            if self._closed:  # otherwise nothing would close it
                 raise EOFError
             lane = Lane(self._recipe)
             self._lanes.append(lane)

@@ -1,4 +1,4 @@
-"""Imports: what was uploaded, how far it has come, and what was refused of it."""
+"""Imports: the upload, its progress, and the rows that were refused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_ERRORS = 1000
 
 
 class Import(models.Model):
-    """One file that is being made into transactions of one user. It holds nothing of the file."""
+    """One file being imported into one user's transactions. It stores nothing of the file."""
 
     class Status(models.TextChoices):
         QUEUED = "queued"
@@ -28,12 +28,10 @@ class Import(models.Model):
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
     status = models.CharField(max_length=9, choices=Status.choices, default=Status.QUEUED)
-    layout = models.JSONField(
-        help_text="Format, separator and columns, as the file's head has them."
-    )
+    layout = models.JSONField(help_text="Format, separator and columns, from the file's header.")
     size_bytes = models.BigIntegerField()
-    # Counted in the database transaction that creates the rows: where it stands is where a
-    # worker goes on that takes over from one that died.
+    # Counted in the database transaction that creates the rows. If a worker dies, the next one
+    # continues from this count.
     rows_read = models.BigIntegerField(default=0)
     rows_created = models.BigIntegerField(default=0)
     rows_refused = models.BigIntegerField(default=0)
@@ -41,17 +39,17 @@ class Import(models.Model):
         default=list, help_text=f"The first {MAX_ERRORS:,}: line, column, code and detail."
     )
     failure = models.CharField(max_length=50, blank=True, help_text="Why it failed: a code.")
-    # Whose turn it is. A worker that lost its lease cannot commit any more.
+    # The current worker's lease. A worker that has lost it can no longer commit.
     lease = models.UUIDField(null=True, blank=True)
     leased_until = models.DateTimeField(null=True, blank=True)
-    starts = models.IntegerField(default=0, help_text="Since rows were last created.")
+    starts = models.IntegerField(default=0, help_text="Starts since rows were last created.")
     created_at = models.DateTimeField(default=clock.now)
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         indexes = [
             models.Index(fields=["user", "created_at"], name="imports_of_user"),
-            # For the job that looks for those whose worker has died.
+            # For the job that finds imports whose worker has died.
             models.Index(
                 fields=["leased_until"],
                 condition=Q(status__in=["queued", "running"]),

@@ -1,4 +1,4 @@
-"""All that writes imports. A batch of rows and the progress over it commit together."""
+"""All writes of imports. A batch of rows and its progress commit together."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ from transactions.imports.models import MAX_ERRORS, Import
 from transactions.loading import NotSettled
 from transactions.signals import DayMoved
 
-# Longer than the longest transaction that PostgreSQL lets a worker have.
+# Longer than the longest transaction that PostgreSQL allows a worker.
 LEASE = timedelta(seconds=60)
 MAX_STARTS = 5
 MAX_UNFINISHED = 5
 
 
 class Encode(Protocol):
-    """A batch anew, without these external ids and these lines."""
+    """Encode the batch again, without these external ids and these lines."""
 
     def __call__(self, taken: Collection[str], unsettled: Mapping[int, Fault]) -> Encoded: ...
 
 
 class TooManyImports(DomainError):
     code = "too-many-imports"
-    title = f"At most {MAX_UNFINISHED} imports of a user are under way at once."
+    title = f"A user may have at most {MAX_UNFINISHED} unfinished imports."
 
 
 class ImportFinished(DomainError):
@@ -50,14 +50,14 @@ class ImportFinished(DomainError):
 
 
 class LeaseLost(Exception):
-    """It was cancelled, or another worker has taken it over. Nothing of the batch was kept."""
+    """The import was cancelled, or another worker has claimed it. The batch was rolled back."""
 
 
 def submit(*, id_: UUID, owner: User, created_by: User, layout: Layout, size_bytes: int) -> Import:
-    """Notes down what lies in the spool under this id, to be imported.
+    """Record the spooled file with this id as an import.
 
     Raises:
-        TooManyImports: the owner has MAX_UNFINISHED under way.
+        TooManyImports: the owner has MAX_UNFINISHED in progress.
     """
     if queries.unfinished_of(owner.pk).count() >= MAX_UNFINISHED:
         raise TooManyImports()
@@ -67,11 +67,11 @@ def submit(*, id_: UUID, owner: User, created_by: User, layout: Layout, size_byt
 
 
 def cancel(*, row: Import, if_unchanged: bool = False) -> None:
-    """Ends it where it stands: rows that were created stay, no other is.
+    """Stop the import where it is: created rows stay, and no more are created.
 
     Raises:
         NotFound, ImportFinished
-        PreconditionFailed: it is no longer as `row` says, and was to be cancelled only so.
+        PreconditionFailed: the request was conditional, and the import differs from `row`.
     """
     rows = Import.objects.filter(user_id=row.user_id, id=row.pk)
     if not rows.exists():
@@ -85,7 +85,7 @@ def cancel(*, row: Import, if_unchanged: bool = False) -> None:
 
 
 def claim(*, user_id: int, import_id: UUID) -> Import | None:
-    """The import, to be gone on with by the caller alone; None: it is somebody else's, or ended."""
+    """The import, leased to the caller alone; None: another worker has it, or it has ended."""
     rows = Import.objects.filter(user_id=user_id, id=import_id, status__in=Import.UNFINISHED)
     lease = uuid.uuid4()
     claimed = rows.filter(queries.nobodys()).update(
@@ -98,12 +98,12 @@ def claim(*, user_id: int, import_id: UUID) -> Import | None:
 
 
 def release(row: Import) -> None:
-    """Leaves it to the next worker, at once."""
+    """Give up the lease, so that the next worker can continue at once."""
     _leased(row).update(lease=None, leased_until=None)
 
 
 def finish(row: Import, *, failure: str = "") -> None:
-    """Ends it, and removes its file.
+    """End the import, and remove its file.
 
     Raises:
         LeaseLost
@@ -115,10 +115,10 @@ def finish(row: Import, *, failure: str = "") -> None:
 
 
 def add_batch(*, row: Import, records: int, encoded: Encoded, encode: Encode) -> None:
-    """Creates a batch's rows and counts them, all or nothing; `row` is brought up to date.
+    """Create a batch's rows and count them, all or nothing; also updates `row`.
 
-    `encode` makes the batch anew without the external ids that somebody's transaction turns out
-    to have, and without the lines whose wallet turns out to hold too little.
+    `encode` builds the batch again, without the external ids that turn out to be taken, and without
+    the lines whose wallet turns out to hold too little.
 
     Raises:
         LeaseLost
@@ -136,7 +136,7 @@ def add_batch(*, row: Import, records: int, encoded: Encoded, encode: Encode) ->
             unsettled |= _faults(encoded, error.refused)
             encoded = encode(in_use, unsettled)
         except IntegrityError as error:
-            # Somebody has committed one of the external ids since we looked.
+            # Another writer has committed one of the external ids since we looked.
             if not isinstance(error.__cause__, UniqueViolation):
                 raise
 

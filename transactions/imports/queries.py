@@ -1,4 +1,4 @@
-"""Questions about imports."""
+"""Queries about imports."""
 
 from collections.abc import Collection
 from uuid import UUID
@@ -11,12 +11,12 @@ from transactions.models import Transaction
 
 
 def nobodys() -> Q:
-    """Those that no worker holds, or none that lives."""
+    """Imports without a lease, or with an expired one."""
     return Q(leased_until__isnull=True) | Q(leased_until__lt=Now())
 
 
 def waiting() -> list[tuple[int, UUID]]:
-    """User and id of each import that some worker should go on with, the oldest first."""
+    """User and id of each import that needs a worker, the oldest first."""
     rows = Import.objects.filter(nobodys(), status__in=Import.UNFINISHED)
     return list(rows.order_by("created_at").values_list("user_id", "id"))
 
@@ -30,11 +30,11 @@ def unfinished_of(user_id: int) -> QuerySet[Import]:
 
 
 def owner_of(import_id: UUID) -> tuple[int, int] | None:
-    """Whose transactions it makes, and who sent it: the one look-up with no user to go by."""
+    """Whose transactions it creates, and who sent it: the one lookup without a user id."""
     return Import.objects.filter(id=import_id).values_list("user_id", "created_by_id").first()
 
 
 def external_ids_in_use(user_id: int, external_ids: Collection[str]) -> set[str]:
-    """Those of them that the user's transactions have."""
+    """Those external ids that the user's transactions have."""
     rows = Transaction.objects.filter(user_id=user_id, external_id__in=external_ids)
     return {found for found in rows.values_list("external_id", flat=True) if found is not None}

@@ -1,4 +1,4 @@
-"""Records of a file, one by one and with their line numbers, however large it is."""
+"""The records of a file, one by one with their line numbers, whatever its size."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from transactions.imports.layout import CSV, MAX_ROW_LENGTH, Layout
 
 @dataclass(frozen=True)
 class Unreadable:
-    """Lines of a CSV, up to this one, that cannot be told apart into cells."""
+    """Lines of a CSV, up to this one, that cannot be split into cells."""
 
     last_line: int
 
 
-# A CSV's cells, or a line of NDJSON.
+# A CSV row's cells, or a line of NDJSON.
 Raw = list[str] | str | Unreadable
-# The number of the line that it begins on, counted from 1, and what it holds.
+# The line number on which it begins, counted from 1, and its content.
 Record = tuple[int, Raw]
 
 
 def records(text: TextIO, layout: Layout) -> Iterator[Record]:
-    """All records after the header, blank lines left out. `text` is read with newline=""."""
+    """All records after the header, without blank lines. `text` is read with newline=""."""
     return _rows(_Lines(text), layout.separator) if layout.form == CSV else _objects(text)
 
 
@@ -35,10 +35,9 @@ def batches(rows: Iterator[Record], size: int) -> Iterator[list[Record]]:
 
 
 class _Lines(Iterator[str]):
-    """A file's lines, counted. Each `begin_row` allows for as many as a row may have.
+    """A file's lines, counted. Each `begin_row` allows as many as a row may have.
 
-    Else a quote that never closes, or a row of cells without end, would be read into memory
-    whole.
+    Otherwise an unclosed quote, or a row with endless cells, would be read into memory whole.
     """
 
     def __init__(self, text: TextIO) -> None:
@@ -68,7 +67,7 @@ def _rows(lines: _Lines, separator: str) -> Iterator[Record]:
             cells = next(reader)
         except StopIteration:
             return
-        except csv.Error:  # a quote out of place, or one that never closes
+        except csv.Error:  # a misplaced or unclosed quote
             yield first, Unreadable(lines.number)
             continue
         if any(map(str.strip, cells)):
@@ -76,8 +75,8 @@ def _rows(lines: _Lines, separator: str) -> Iterator[Record]:
 
 
 def _skip_header(lines: _Lines) -> None:
-    # As a line, for that is how the layout was read: a reader of cells may stumble over it, and
-    # would then take the first row for the header.
+    # Read as a line, as the layout was. A CSV reader may fail on the header, and would then take
+    # the first row for it.
     lines.begin_row()
     for line in lines:
         if line.strip():

@@ -1,4 +1,4 @@
-"""Works through an import, from where it stands."""
+"""Runs an import from its last committed batch to the end."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def _unheard(rows: int) -> None:
 def run(
     row: Import, *, must_stop: Callable[[], bool], advance: Callable[[int], None] = _unheard
 ) -> None:
-    """Imports what is left of a claimed import, batch by batch.
+    """Import the rest of a claimed import, batch by batch.
 
-    Leaves it to another worker where `must_stop` says so, or where it breaks off; gives it up
-    where it broke off too often with nothing done in between. `advance` hears of rows read.
+    Releases it to another worker if `must_stop` says so or an error interrupts it. Fails it if it
+    was interrupted too often without progress. `advance` is told how many rows were read.
     """
     try:
         failure = _failure(row, must_stop, advance)
@@ -52,7 +52,7 @@ def run(
 def _failure(
     row: Import, must_stop: Callable[[], bool], advance: Callable[[int], None]
 ) -> str | None:
-    """What kept it from ending well, "" for nothing; None: it has not ended."""
+    """The reason for its failure, "" for success; None: it has not ended."""
     if row.starts > operations.MAX_STARTS:
         return "interrupted-too-often"
     try:

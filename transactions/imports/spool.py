@@ -1,7 +1,7 @@
 """Uploaded files on disk until they are imported: encrypted, and read as a stream.
 
-A file is a sequence of blocks, each the length of a Fernet token in four bytes and the token. The
-last one is of nothing: without it the file is not whole.
+A file is a sequence of blocks: the length of a Fernet token in four bytes, then the token. The last
+block is empty; without it the file is incomplete.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from fido.lib.values.errors import DomainError, Kind
 logger = logging.getLogger(__name__)
 
 BLOCK_BYTES = 256 * 1024
-# A token is a third larger than what it holds, and some bytes.
+# A token is a third larger than its content, plus some bytes.
 MAX_TOKEN_BYTES = 2 * BLOCK_BYTES
 _LENGTH = struct.Struct(">I")
 
 
 class SpoolLost(Exception):
-    """The file is not here, or not whole, or fits no key."""
+    """The file is missing or incomplete, or fits no key."""
 
 
 class SpoolUnavailable(DomainError):
-    """The disk is full, or the folder cannot be written to."""
+    """The disk is full, or the folder is not writable."""
 
     code, title, kind = (
         "storage-unavailable",
@@ -56,10 +56,10 @@ def discard(import_id: UUID) -> None:
 
 
 def stale(older_than_seconds: float) -> Iterator[UUID]:
-    """The files that nothing has been added to for so long."""
+    """The files that nothing has been added to for this long."""
     folder = Path(settings.IMPORTS_DIR)
     for path in folder.glob("*.spool") if folder.is_dir() else ():
-        # Another process may remove it meanwhile; and a file of another name is not ours.
+        # Another process may remove it meanwhile; and a file with another kind of name is not ours.
         with contextlib.suppress(FileNotFoundError, ValueError):
             import_id = UUID(path.stem)
             if time.time() - path.stat().st_mtime > older_than_seconds:
@@ -67,7 +67,7 @@ def stale(older_than_seconds: float) -> Iterator[UUID]:
 
 
 class Writer:
-    """Adds to a new file. Bytes become readable with the block that they fill, or at `close`.
+    """Appends to a new file. Bytes become readable once their block is full, or at `close`.
 
     Its methods raise SpoolUnavailable.
     """
@@ -85,7 +85,7 @@ class Writer:
             self._write_block(BLOCK_BYTES)
 
     def close(self) -> None:
-        """Returns once all of it is on the disk."""
+        """Return once all of it is on disk."""
         if self._waiting:
             self._write_block(len(self._waiting))
         self._write_block(0)
@@ -96,7 +96,7 @@ class Writer:
             _sync_folder(self._path.parent)
 
     def abandon(self) -> None:
-        with contextlib.suppress(OSError):  # on a full disk it writes in vain what is left
+        with contextlib.suppress(OSError):  # on a full disk, writing the buffered rest fails
             self._file.close()
         self._path.unlink(missing_ok=True)
 
@@ -121,7 +121,7 @@ def _for_us_alone(path: str, flags: int) -> int:
 
 
 def _sync_folder(folder: Path) -> None:
-    # Else a crash may lose the name of a file that is on the disk.
+    # Otherwise a crash may lose the directory entry of a file that is on disk.
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -130,7 +130,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 class _Blocks(io.RawIOBase):
-    """The bytes that were written, block by block."""
+    """The file's decrypted bytes, block by block."""
 
     def __init__(self, file: io.BufferedIOBase) -> None:
         self._encrypted = file
@@ -155,14 +155,14 @@ class _Blocks(io.RawIOBase):
     def _next(self) -> bytes:
         try:
             (length,) = _LENGTH.unpack(self._encrypted.read(_LENGTH.size))
-            # A damaged length must not have us read the whole file.
+            # A damaged length must not make us read the whole file.
             return fernet_ring().decrypt(self._encrypted.read(min(length, MAX_TOKEN_BYTES)))
         except (struct.error, InvalidToken):
             raise SpoolLost from None
 
 
 def opened(import_id: UUID) -> io.TextIOWrapper:
-    """The file's text, with its line ends as they are and without its byte order mark.
+    """The file's text, with its original line ends and without its byte order mark.
 
     Raises:
         SpoolLost: now or while it is read.

@@ -1,4 +1,4 @@
-"""A file that was taken in becomes an import."""
+"""Turns an uploaded file into an import."""
 
 from django.db import InterfaceError, OperationalError, transaction
 
@@ -10,16 +10,16 @@ from transactions.imports.models import Import
 
 
 def submitted(intake: Intake, *, owner: User, sender: User, queued: bool = True) -> Import:
-    """The import of all that the intake was fed; if `queued`, a worker has been asked for.
+    """The import of everything the intake was fed; if `queued`, a worker has been requested.
 
     Raises:
-        UploadRefused, SpoolUnavailable, TooManyImports: the intake is still the caller's to close.
+        UploadRefused, SpoolUnavailable, TooManyImports: the caller still has to close the intake.
     """
     layout = intake.finish()
     try:
         return _committed(intake, layout, owner, sender, queued)
     except (OperationalError, InterfaceError):
-        # It may have been committed all the same; a file that no import claims is removed later.
+        # It may have committed anyway; a file that no import claims is removed later.
         intake.keep()
         raise
 

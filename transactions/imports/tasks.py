@@ -1,4 +1,4 @@
-"""Celery jobs that work through imports."""
+"""Celery jobs that run imports."""
 
 import logging
 import threading
@@ -14,10 +14,10 @@ from transactions.imports import operations, queries, running, spool
 
 logger = logging.getLogger(__name__)
 
-# Of a pool of threads, so that the short jobs do not wait for hours.
+# Out of a pool of threads, so that the short jobs do not wait for hours.
 AT_ONCE = 2
 BUSY_RETRY_SECONDS = 5
-# An upload that nothing was added to for so long has broken off.
+# An upload that nothing was added to for this long was interrupted.
 ABANDONED_SECONDS = 3600
 
 _turns = threading.BoundedSemaphore(AT_ONCE)
@@ -44,7 +44,7 @@ def run_import(user_id: int, import_id: str, **kwargs: Any) -> None:
 
 @shared_task(name="imports.resume_imports")
 def resume_imports(**kwargs: Any) -> None:
-    """Asks for what no worker is at: it was queued while the queue was away, or its worker died."""
+    """Queue the imports without a worker: the queue was away, or the worker died."""
     for user_id, import_id in queries.waiting():
         request_import(user_id, import_id)
 
@@ -56,7 +56,7 @@ def remove_abandoned_uploads(**kwargs: Any) -> None:
 
 
 def request_import(user_id: int, import_id: UUID, *, countdown: int = 0) -> None:
-    """Queues the job. Never raises: `resume_imports` catches up."""
+    """Queue the job. Never raises: `resume_imports` catches up."""
     try:
         run_import.apply_async((user_id, str(import_id)), countdown=countdown)
     except (RedisError, KombuError, OSError) as error:

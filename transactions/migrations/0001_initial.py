@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
                 ('transaction_type', models.CharField(choices=[('credit', 'Credit'), ('debit', 'Debit')], max_length=6)),
                 ('currency', models.CharField(max_length=3)),
                 ('external_id', models.CharField(blank=True, help_text="The client's own id, unique for its user.", max_length=255, null=True)),
-                ('version', models.BigIntegerField(default=1, help_text='One more with each edit.')),
+                ('version', models.BigIntegerField(default=1, help_text='Incremented by each edit.')),
                 ('created_at', models.DateTimeField(default=fido.lib.values.clock.now)),
                 ('updated_at', models.DateTimeField(default=fido.lib.values.clock.now)),
                 ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='transactions', to=settings.AUTH_USER_MODEL)),

@@ -1,8 +1,8 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-# Of user and wallet together: a transaction is in a wallet of its own user. No row has one yet,
-# so there is nothing to look through while others wait.
+# The key covers user and wallet, so a transaction can only be in a wallet of its own user. No row has
+# a wallet yet, so the check has no rows to scan while other writers wait.
 REFER = """
 ALTER TABLE transactions_transaction ADD CONSTRAINT transaction_in_own_wallet
 FOREIGN KEY (user_id, wallet_id) REFERENCES wallets_wallet (user_id, id) NOT VALID
@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                 blank=True,
                 db_constraint=False,
                 db_index=False,
-                help_text="Whose balance it moves.",
+                help_text="The wallet whose balance it moves.",
                 null=True,
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="+",

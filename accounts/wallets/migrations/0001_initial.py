@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=fido.lib.values.ids.new_id, editable=False, primary_key=True, serialize=False)),
                 ('name', models.CharField(max_length=20)),
                 ('closed_at', models.DateTimeField(blank=True, null=True)),
-                ('version', models.BigIntegerField(default=1, help_text='One more with each change, and with each currency.')),
+                ('version', models.BigIntegerField(default=1, help_text='Incremented by each change, and by each new currency.')),
                 ('created_at', models.DateTimeField(default=fido.lib.values.clock.now)),
                 ('updated_at', models.DateTimeField(default=fido.lib.values.clock.now)),
                 ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=fido.lib.values.ids.new_id, editable=False, primary_key=True, serialize=False)),
                 ('currency', models.CharField(max_length=3)),
-                ('opening', models.DecimalField(decimal_places=4, default=Decimal('0'), help_text='What it began with; not a transaction.', max_digits=19)),
+                ('opening', models.DecimalField(decimal_places=4, default=Decimal('0'), help_text='The amount at the start; not a transaction.', max_digits=19)),
                 ('amount', models.DecimalField(decimal_places=4, default=Decimal('0'), max_digits=19)),
                 ('is_open', models.BooleanField(default=True, help_text='Cleared when its wallet is closed.')),
                 ('created_at', models.DateTimeField(default=fido.lib.values.clock.now)),

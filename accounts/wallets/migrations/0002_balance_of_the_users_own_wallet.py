@@ -1,6 +1,6 @@
 from django.db import migrations
 
-# Of user and wallet together: a balance is in a wallet of its own user.
+# The key covers user and wallet, so a balance can only be in a wallet of its own user.
 REFER = """
 ALTER TABLE wallets_balance ADD CONSTRAINT balance_in_own_wallet
 FOREIGN KEY (user_id, wallet_id) REFERENCES wallets_wallet (user_id, id)

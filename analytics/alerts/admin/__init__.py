@@ -1,4 +1,4 @@
-"""Rules as staff edit them, and the alerts that they raised."""
+"""Admin pages for rules, which staff edit, and for the alerts that they raised."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from analytics.alerts.admin.webhooks import DeliveryAdmin, WebhookEndpointAdmin
 from analytics.alerts.models import Alert, Rule
 from fido.lib.staff.pages import ReadOnlyAdmin
 
-# Registered when they are imported.
+# Importing the modules registers them.
 __all__ = ["AlertAdmin", "DeliveryAdmin", "RuleAdmin", "WebhookEndpointAdmin"]
 
 
@@ -32,14 +32,14 @@ class RuleAdmin(BacktestAdmin):
             return str(row.parameters)
         return ", ".join(f"{name} {value}" for name, value in row.parameters.items())
 
-    @admin.display(description="what is wrong")
+    @admin.display(description="problem")
     def problem(self, row: Rule) -> SafeString | str:
-        """A rule that is damaged is passed over, so that it keeps nobody from recording."""
+        """A damaged rule is skipped, so it does not block recording."""
         return format_html("<strong>{}</strong>", found) if (found := problem_of(row)) else ""
 
 
 class CodeFilter(admin.SimpleListFilter):
-    """Codes of the rules that there are: to ask the alerts for theirs would read all of them."""
+    """Offers the codes of the rules: finding those of the alerts would read all of them."""
 
     title = parameter_name = "code"
 

@@ -1,4 +1,4 @@
-"""The page on which staff try a rule over the past."""
+"""The page on which staff backtest a rule."""
 
 import time
 from datetime import timedelta
@@ -22,7 +22,7 @@ from fido.lib.values import clock
 from fido.lib.values.clock import Period
 
 PAGE = "admin/alerts/rule/backtest.html"
-# As long as somebody waits for a page; the command takes as long as it takes.
+# The longest acceptable wait for a page; the command has no time limit.
 SECONDS = 10.0
 DAYS = timedelta(days=30)
 
@@ -45,7 +45,7 @@ class BacktestForm(forms.Form):
         return cleaned
 
     def kind(self) -> Kind | None:
-        """The rule with what was typed; None, with the errors beside the fields."""
+        """The rule with the parameters that were typed; None, with errors on the fields."""
         values = {k: v for k, v in self.cleaned_data.items() if k not in {"since", "until"}}
         try:
             return parsed(self._rule.kind, values)

@@ -1,4 +1,4 @@
-"""Two counts by day, side by side, as a picture: plain SVG that needs no script and no style."""
+"""Two daily counts side by side, as a chart: plain SVG without script or style."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from analytics.alerts.backtest import Counts
 from fido.lib.values.clock import ONE_DAY
 
 WIDTH, HEIGHT, MARGIN = 900, 220, 24
-# More days than this are no longer told apart, so some days stand together.
+# With more days than this, bars are too thin to tell apart, so each covers several days.
 MOST_BARS = 120
 
 
 @dataclass(frozen=True)
 class Bar:
-    """A rectangle, in the picture's units, and what it says."""
+    """A rectangle, in the chart's units, and its tooltip."""
 
     x: float
     y: float
@@ -35,7 +35,7 @@ class Chart:
 
 
 def drawn(days: Mapping[date, Counts]) -> Chart | None:
-    """The days from the first to the last that have any; None where none has."""
+    """The chart from the first to the last day with any count; None if there is none."""
     if not days:
         return None
     first, last = min(days), max(days)

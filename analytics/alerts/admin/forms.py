@@ -1,4 +1,4 @@
-"""The form in which staff edit a rule: what its parameters may be is its kind's to say."""
+"""The form in which staff edit a rule; the rule's kind validates the parameters."""
 
 import json
 from decimal import Decimal
@@ -20,7 +20,7 @@ else:
 
 
 class ExactDecoder(json.JSONDecoder):
-    """100.10 in a form is that amount, and never a float."""
+    """100.10 in a form becomes exactly that amount, never a float."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, parse_float=Decimal, **kwargs)
@@ -53,7 +53,7 @@ class RuleForm(RuleModelForm):
         return str(self.cleaned_data["currency"]).upper()
 
     def clean(self) -> dict[str, Any]:
-        """All parameters of the kind, as they are stored; those not given have their default."""
+        """All parameters of the kind, as stored; missing ones get their default."""
         cleaned: dict[str, Any] = super().clean() or {}
         if {"kind", "parameters"} <= cleaned.keys():
             given = cleaned["parameters"]
@@ -83,7 +83,7 @@ def _explained() -> SafeString:
 
 
 def problem_of(row: Rule) -> str:
-    """What is wrong with what is stored; empty where nothing is."""
+    """What is wrong with the stored rule; empty if nothing is."""
     try:
         cls = Kind.known[row.kind]
         read(cls, row.parameters)

@@ -1,4 +1,4 @@
-"""Webhook endpoints as staff register them, and what was sent there."""
+"""Admin pages for webhook endpoints and for their deliveries."""
 
 from typing import Any
 
@@ -18,8 +18,8 @@ from fido.lib.outbound import calls
 from fido.lib.staff.pages import AnyModelAdmin, ReadOnlyAdmin
 
 WHY_NOT = {
-    "malformed-url": "An address without user, password and #, such as https://example.org/hook.",
-    "not-https": "It begins with https://.",
+    "malformed-url": "Use an address without user, password or #, such as https://example.org/hook.",
+    "not-https": "The address must begin with https://.",
 }
 
 
@@ -29,7 +29,7 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = ("url", "description", "enabled")
 
     def clean_url(self) -> str:
-        """Where it leads is looked at each time that something is sent."""
+        """The address behind the URL is checked again on each delivery."""
         url = str(self.cleaned_data["url"])
         try:
             calls.target(url, allow_loopback=settings.WEBHOOK_ALLOW_LOOPBACK)
@@ -40,7 +40,7 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @admin.register(WebhookEndpoint)
 class WebhookEndpointAdmin(AnyModelAdmin):
-    """One that was sent to cannot be deleted: switch it off."""
+    """An endpoint that has deliveries cannot be deleted: switch it off."""
 
     form = EndpointForm
     list_display = ("id", "url", "description", "enabled", "secrets_in_force")
@@ -67,11 +67,11 @@ class WebhookEndpointAdmin(AnyModelAdmin):
             deliveries.rotate(row)
             self.log_change(request, row, "Added a secret.")
 
-    @admin.action(permissions=["change"], description="Forget the older secret")
+    @admin.action(permissions=["change"], description="Remove the older secret")
     def forget_previous(self, request: HttpRequest, queryset: QuerySet[WebhookEndpoint]) -> None:
         for row in queryset:
             deliveries.forget_previous(row)
-            self.log_change(request, row, "Forgot the older secret.")
+            self.log_change(request, row, "Removed the older secret.")
 
 
 @admin.register(Delivery)
@@ -97,9 +97,9 @@ class DeliveryAdmin(SearchedByUserAdmin, ReadOnlyAdmin):
 
     @admin.action(permissions=["redeliver"], description="Send these again")
     def redeliver(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
-        """With the same id, so that a receiver knows what it has had."""
+        """Under the same id, so that a receiver recognises what it already has."""
         rows = list(queryset)
         count = deliveries.redeliver(rows)
         for row in rows:
-            self.log_change(request, row, "To be sent again.")
-        self.message_user(request, f"To be sent again: {count}.")
+            self.log_change(request, row, "Queued to be sent again.")
+        self.message_user(request, f"Queued to be sent again: {count}.")

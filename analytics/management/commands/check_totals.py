@@ -1,4 +1,4 @@
-"""Compares all totals with the transactions, and heals them if asked to."""
+"""Compares all totals with the transactions, and repairs them on request."""
 
 from typing import Any
 
@@ -15,16 +15,14 @@ from fido.lib.values import money
 
 class Command(BaseCommand):
     help = (
-        "Adds up all transactions anew and prints what the daily totals lack of them. Right also "
-        "while people write. Ends with status 1 if there was a difference that stays."
+        "Recomputes the daily totals from all transactions and prints what they lack. Correct even "
+        "while people write. Exits with status 1 if a difference remains."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--repair", action="store_true", help="append what the totals lack")
         parser.add_argument(
-            "--repair", action="store_true", help="append to the totals what they lack"
-        )
-        parser.add_argument(
-            "--user", type=int, nargs="+", metavar="ID", help="look at these users only"
+            "--user", type=int, nargs="+", metavar="ID", help="check only these users"
         )
 
     def handle(self, *args: Any, repair: bool, user: list[int] | None, **options: Any) -> None:
@@ -56,7 +54,7 @@ def _differences(*, first_user_id: int, last_user_id: int) -> list[Difference]:
 
 
 def _line(lacking: Difference) -> str:
-    """Amounts as stored, to the last decimal: rounded ones might look like no difference."""
+    """Amounts as stored, to the last decimal: rounded ones might look equal."""
     credit, debit = (f"{each:.{money.MAX_DECIMALS}f}" for each in (lacking.credit, lacking.debit))
     where = f"user {lacking.user_id}, {lacking.day}, {lacking.currency}"
     return f"{where}: the totals lack {lacking.count} transactions, credit {credit}, debit {debit}"

@@ -1,4 +1,4 @@
-"""Makes answers before anybody asks for them, as the periodic job does."""
+"""Computes answers ahead of requests, like the periodic job."""
 
 from collections import Counter
 from typing import Any
@@ -17,8 +17,8 @@ from fido.lib.commands.progress import Advance, progress
 
 class Command(BaseCommand):
     help = (
-        "Keeps the analytics of users ready in the cache, so that their next read asks no "
-        "database. Safe while serving; what is kept already is left alone."
+        "Caches the analytics of users, so that their next read needs no database. Safe while the "
+        "service runs; answers that are already cached are left alone."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -57,7 +57,7 @@ def _known(user_ids: list[int]) -> list[int]:
 def _number(asked_for: int | None) -> int:
     number: int = asked_for or settings.WARM_USERS
     if not number:
-        raise CommandError("WARM_USERS is 0: say how many with --users.")
+        raise CommandError("WARM_USERS is 0: give a number with --users.")
     return number
 
 

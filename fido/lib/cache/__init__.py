@@ -1,4 +1,4 @@
-"""Redis: answers that cannot be stale, counters, and jobs.
+"""Redis: cached answers that are never stale, counters, and jobs.
 
-Knows neither HTTP nor any app; the domain of the apps may use it.
+It knows neither HTTP nor any app, so the apps' domain code may use it.
 """

@@ -1,4 +1,4 @@
-"""Answers that are kept in the versioned cache: the same to a request and to whoever warms it."""
+"""Answers in the versioned cache, computed by the same code for requests and for warming."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ Body = dict[str, Any]
 
 @dataclass(frozen=True)
 class Answer:
-    """A question, and how its answer is made.
+    """A question, and how to compute its answer.
 
-    `question` names all that the answer depends on besides the asking user's own data; None is
-    never kept. `kind` is what metrics count it as.
+    `question` names everything that the answer depends on besides the user's own data; None means
+    that the answer is never cached. `kind` is its label in metrics.
     """
 
     kind: str
@@ -29,14 +29,14 @@ class Answer:
 
 
 def find_or_make(view: View | None, answer: Answer) -> tuple[bytes, str]:
-    """The answer, and where it came from: `hit`, `miss` (it is kept now) or `bypass`."""
+    """The answer, and its source: `hit`, `miss` (cached now) or `bypass`."""
     body, source = _found_or_made(view, answer)
     CACHED_ANSWERS.labels(answer.kind, source).inc()
     return body, source
 
 
 def keep_ready(view: View, answer: Answer) -> bool:
-    """Makes the answer and keeps it; whether it is kept now."""
+    """Compute the answer and cache it; return whether it was cached."""
     return answer.question is not None and versioned_cache.keep(
         view, answer.question, answer.json()
     )

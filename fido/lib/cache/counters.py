@@ -1,7 +1,7 @@
-"""Counts in Redis how often something happened lately, and refuses beyond a rate.
+"""Rate limits: Redis counts recent actions, and a hit over the rate is refused.
 
-With Redis away nothing is refused: a customer's payments matter more than the counter, and a
-password still costs an Argon2 hash to try. It is logged.
+With Redis away nothing is refused: a customer's payments matter more than the counter, and each
+guess at a password still costs an Argon2 hash. The outage is logged.
 """
 
 import hashlib
@@ -17,27 +17,27 @@ from fido.lib.values.limits import Rate
 
 logger = logging.getLogger(__name__)
 
-# One atomic step, so that a counter cannot be left without its expiry.
+# One atomic step, so that a counter never exists without its expiry.
 COUNT_SCRIPT = """
 local count = redis.call('INCR', KEYS[1])
 if count == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
 return {count, redis.call('TTL', KEYS[1])}
 """
-# Only while the window lasts: DECR on a key that has expired would make one that never does.
+# Only while the window lasts: DECR on an expired key would create one that never expires.
 FORGIVE_SCRIPT = "return redis.call('EXISTS', KEYS[1]) == 1 and redis.call('DECR', KEYS[1])"
 
 
 class Counter:
-    """How often `subject` did `action` in the present window of `rate` (None: not counted)."""
+    """How often `subject` did `action` in the current window of `rate` (None: not counted)."""
 
     def __init__(self, action: str, subject: str, rate: Rate | None) -> None:
         self.rate = rate
-        # Hashed under a key: Redis must not learn a name or an e-mail address.
+        # An HMAC, because Redis must not learn a name or an e-mail address.
         digest = hmac.digest(settings.SECRET_KEY.encode(), subject.encode(), hashlib.sha256)
         self.key = f"fido:throttle:{action}:{digest.hex()[:32]}"
 
     def hit(self) -> None:
-        """Counts one more, before the work: a hundred attempts at once must not all pass.
+        """Count one more, before the work: a hundred concurrent attempts must not all pass.
 
         Raises:
             TooManyRequests: over the rate, with the seconds until the window ends.
@@ -54,7 +54,7 @@ class Counter:
             raise TooManyRequests(max(1, ttl))
 
     def forgive(self) -> None:
-        """Takes one hit back, when it turned out to be none."""
+        """Take one hit back, if it should not count."""
         if self.rate is None:
             return
         with suppress(Away):

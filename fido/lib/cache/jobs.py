@@ -1,4 +1,4 @@
-"""Celery jobs of one user, of which at most one waits in the queue at a time."""
+"""Celery jobs for one user, with at most one pending in the queue at a time."""
 
 import logging
 from typing import Any
@@ -11,14 +11,14 @@ from fido.lib.cache.redis_link import Away, link
 
 logger = logging.getLogger(__name__)
 
-# How long a job that a dead worker took may keep others from being asked for.
+# How long a job taken by a worker that died blocks new requests for it.
 WAITING_SECONDS = 300
 
 
 def request(task: Any, user_id: int, *, countdown: int) -> None:
-    """Queues the user's job, unless one is waiting. Never raises: a sweep has to catch up."""
+    """Queue the user's job, unless one is pending. Never raises: a periodic sweep catches up."""
     try:
-        # Where Redis is known to be away, no write waits to hear it again.
+        # If Redis is known to be away, a write does not wait to learn it again.
         if link.ask(lambda client: _none_waits(client, task, user_id)):
             task.apply_async((user_id,), countdown=countdown)
     except (Away, RedisError, KombuError, OSError) as error:
@@ -26,12 +26,12 @@ def request(task: Any, user_id: int, *, countdown: int) -> None:
 
 
 def begun(task: Any, user_id: int) -> None:
-    """To be called first of all: what is written from here on asks for a job of its own."""
+    """Call this first in the job: anything written from here on requests another job."""
     get_redis_connection().delete(_key(task, user_id))
 
 
 def _none_waits(client: Any, task: Any, user_id: int) -> bool:
-    """Whether no job of this user is waiting; the next one to ask hears that one is."""
+    """Whether no job of this user is pending; marks one as pending."""
     return bool(client.set(_key(task, user_id), 1, nx=True, ex=WAITING_SECONDS))
 
 

@@ -1,7 +1,8 @@
-"""This process's way to Redis, and the *generation* that all processes keep going there.
+"""This process's connection to Redis, and the *generation* that all processes prolong there.
 
-docs/adr/0008-versioned-cache.md says what a generation is for. It lasts while any process of the
-service is up and reaches Redis: every look prolongs it, and in silence a thread does.
+docs/adr/0008-versioned-cache.md explains generations. A generation lasts while any process of the
+service is up and reaches Redis: every lookup prolongs it, and a thread does so when there are no
+lookups.
 """
 
 import logging
@@ -25,11 +26,11 @@ GENERATION_KEY = "fido:generation"
 LEASE_SECONDS = 1.5
 BEAT_SECONDS = 0.5
 PROBE_SECONDS = 0.1
-# Two failures further apart than this say nothing about the time between them.
+# Two failures further apart than this tell nothing about the time between them.
 PAUSE_SECONDS = 1.0
-# A step may be taken twice: it is sent again where its answer was lost, and a server that stood
-# still finds it yet where nobody waits for it any more. The second time its token must not be the
-# first time's, under which somebody may have kept an answer, before a write that others made.
+# A step may run twice: the client resends it if the reply was lost, and a server that hung may
+# still execute it when nobody waits for it any more. The second run must set another token than the
+# first. Under the first token someone may have cached an answer, before a write by others.
 ANEW = """
 local time = redis.call('TIME')
 local function anew(token) return token .. '.' .. time[1] .. '.' .. time[2] end
@@ -38,19 +39,19 @@ BEGIN = f"{ANEW} redis.call('SET', KEYS[1], anew(ARGV[1]), 'PX', ARGV[2])"
 
 
 class Away(Exception):
-    """Redis cannot be asked just now."""
+    """Redis cannot be reached at the moment."""
 
 
 class Link:
-    """Redis, asked at once, or known to be away.
+    """Redis, which either answers at once or is known to be away.
 
-    After a failure nobody waits for time-outs: a thread tries on, and ends the generation when
-    it gets through, because this process may have written while it was cut off.
+    After a failure no caller waits for timeouts: a thread retries. When it gets through, it ends
+    the generation, because this process may have written while it was cut off.
     """
 
     def __init__(self) -> None:
         self.start_anew()
-        # A fork takes no threads along, so nobody would try on.
+        # A fork does not copy threads, so nothing would retry.
         os.register_at_fork(after_in_child=self.start_anew)
 
     def start_anew(self) -> None:
@@ -66,18 +67,18 @@ class Link:
 
     @property
     def down_seconds(self) -> float:
-        """How long after the first attempt had failed the last one began, which failed too."""
+        """Seconds from the end of the first failed attempt to the start of the last failed one."""
         since = self._down_since
         return 0.0 if since is None else max(0.0, self._tried_at - since)
 
     def ask(self, work: Callable[[Any], T]) -> T:
-        """Raises Away, without an attempt where the last one failed."""
+        """Run `work`. Raises Away, without an attempt if the last one failed."""
         if self.is_down:
             raise Away
         return self.insist(work)
 
     def insist(self, work: Callable[[Any], T]) -> T:
-        """Raises Away, after an attempt."""
+        """Run `work`. Raises Away, but only after an attempt."""
         began = time.monotonic()
         try:
             return work(get_redis_connection())
@@ -87,7 +88,7 @@ class Link:
             raise Away from error
 
     def keep_generation(self) -> None:
-        """While this process lives, the generation does not end only because nobody reads.
+        """Keep the generation from ending for lack of reads while this process lives.
 
         A process that outlives its servers sets `beats` to False.
         """
@@ -103,11 +104,11 @@ class Link:
             time.sleep(BEAT_SECONDS)
 
     def _failed(self, began: float) -> bool:
-        """Notes a failure, and says whether it is the first one."""
+        """Record a failure; return whether it is the first one."""
         now = time.monotonic()
         with self._lock:
             first = self._down_since is None
-            # A process that was held up does not know what others could do meanwhile.
+            # A process that was paused does not know what others could do meanwhile.
             if self._down_since is None or now - self._failed_at > PAUSE_SECONDS:
                 self._down_since = now
             self._tried_at, self._failed_at = began, now
@@ -132,7 +133,7 @@ class Link:
 
 
 def _generation_ended() -> bool:
-    """Whether Redis could be told to begin another one."""
+    """Whether Redis accepted the start of another generation."""
     try:
         get_redis_connection().eval(BEGIN, 1, GENERATION_KEY, random_token(), lease())
     except RedisError:
@@ -141,7 +142,7 @@ def _generation_ended() -> bool:
 
 
 def lease() -> int:
-    """For how many milliseconds the generation goes on by itself."""
+    """How many milliseconds a generation lasts unless it is prolonged."""
     return int(LEASE_SECONDS * 1000)
 
 

@@ -1,10 +1,10 @@
-"""Answers kept in Redis that cannot be stale. docs/adr/0008-versioned-cache.md has the proof.
+"""Cached answers in Redis that are never stale. docs/adr/0008-versioned-cache.md has the proof.
 
-A user's answers are kept under a version, a random token. A write renews it before it begins and
-after it has committed, and stands as a *writer* in between; while one stands, nothing is read
-from the cache or kept in it. Versions count only within a *generation*, which ends when Redis
-restarts and when nobody could reach it for LEASE_SECONDS; a write that cannot reach Redis is
-acknowledged only when that must have happened.
+A user's answers are cached under a version, a random token. A write renews it before it begins and
+after it has committed, and is registered as a *writer* in between. While a writer is registered,
+nothing is read from the cache or stored in it. Versions count only within a *generation*, which
+ends when Redis restarts and when no process could reach it for LEASE_SECONDS. A write that cannot
+reach Redis is acknowledged only once that must have happened.
 """
 
 import hashlib
@@ -31,30 +31,30 @@ from fido.lib.cache.redis_link import (
 )
 from fido.lib.values.crypto.keys import fernet_ring
 
-# The version of what answers of all users may be made of: the exchange rates.
+# The version of what all users' answers may depend on: the exchange rates.
 RATES_KEY = "fido:{rates}:version"
-# For so long a write tries on, whose last step does not get through: beyond the lease, for two
-# clocks and a network may differ by a little.
+# How long a write retries its last step. Longer than the lease, because two clocks may differ and
+# the network adds delay.
 PATIENCE_SECONDS = LEASE_SECONDS + 0.25
-# And at the most, where Redis comes and goes, not counting a time when the process was held up.
+# The upper limit, if Redis comes and goes. Time when the process was paused does not count.
 LIMIT_SECONDS = 2 * PATIENCE_SECONDS
 RETRY_SECONDS = 0.05
 
-# The generation in force, made when there is none. A restarted server has another run_id, so that
-# what its disk had not yet forgotten, or had not yet learned, is never asked for again.
+# The current generation, created if there is none. A restarted server has another run_id. So nobody
+# asks for an answer that its disk had not yet deleted, or under a state that it had not yet saved.
 OPEN = f"""{ANEW}
 local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
 local generation = redis.call('GET', KEYS[1]) or anew(ARGV[1])
 redis.call('SET', KEYS[1], generation, 'PX', ARGV[2])
 return run .. generation
 """
-# The rates' version, made when there is none, as a user's is.
+# The rates' version, created if there is none, like a user's.
 RATES = f"""{ANEW}
 local version = redis.call('GET', KEYS[1]) or anew(ARGV[1])
 redis.call('SET', KEYS[1], version, 'PX', ARGV[2])
 return version
 """
-# Version, login and whether a writer stands. Writers whose time has lapsed are dropped.
+# Version, login, and whether a writer is registered. Expired writers are removed.
 LOOK = f"""{ANEW}
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local fields = redis.call('HGETALL', KEYS[1])
@@ -94,7 +94,7 @@ end
 
 @dataclass(frozen=True)
 class View:
-    """What one look at a user's state has shown. Answers are found and kept under it."""
+    """What one lookup of a user's state has shown. Answers are found and stored under it."""
 
     user_id: int
     generation: str
@@ -135,25 +135,25 @@ def look(user_id: int) -> View | None:
 
 
 def ask_rates_version(pipeline: Any) -> None:
-    """Adds the look-up to a pipeline of somebody's who is about to read or renew the rates."""
+    """Add the lookup to the pipeline of a caller that is about to read or renew the rates."""
     pipeline.eval(RATES, 1, RATES_KEY, random_token(), _state_ms())
 
 
 def renewed_version() -> tuple[str, int]:
-    """A version nobody has kept anything under, and for how many milliseconds it is to stand."""
+    """A version that nothing is cached under yet, and its lifetime in milliseconds."""
     return random_token(), _state_ms()
 
 
 def _present_login(kept: str, generation: str) -> str | None:
-    """What was kept under this generation, and not so long ago that it wants refreshing."""
-    # An older generation's may come back from the disk of a restarted server.
+    """The login stored under this generation, unless it is due for a refresh."""
+    # One of an older generation may come back from the disk of a restarted server.
     of, _, rest = kept.partition(":")
     until, _, login = rest.partition(":")
     return login if of == generation and float(until) > time.time() else None
 
 
 def keep_login(view: View, login: str) -> None:
-    """Keeps what authentication asks for, unless a write has begun since the look."""
+    """Store what authentication needs, unless a write has begun since the lookup."""
     if view.writer_stands:
         return
     value = f"{view.generation}:{time.time() + settings.CACHE_SECONDS}:{login}"
@@ -163,7 +163,7 @@ def keep_login(view: View, login: str) -> None:
 
 
 def find(view: View, question: str) -> bytes | None:
-    """The kept answer to a question, None if there is none."""
+    """The cached answer to a question; None if there is none."""
     if view.writer_stands:
         return None
     try:
@@ -174,7 +174,7 @@ def find(view: View, question: str) -> bytes | None:
 
 
 def seconds_left(view: View, question: str) -> float:
-    """For how long an answer is kept yet; 0 where there is none.
+    """How long an answer stays cached; 0 if there is none.
 
     Raises:
         Away: Redis did not say.
@@ -184,9 +184,9 @@ def seconds_left(view: View, question: str) -> float:
 
 
 def keep(view: View, question: str, answer: bytes) -> bool:
-    """Keeps an answer that was computed after the look, and says whether it did.
+    """Cache an answer that was computed after the lookup; return whether it was stored.
 
-    Encrypted: most hold a name.
+    It is encrypted, because most answers contain a name.
     """
     if view.writer_stands:
         return False
@@ -199,7 +199,7 @@ def keep(view: View, question: str, answer: bytes) -> bool:
 
 
 class _Standing(threading.local):
-    """The users inside whose fence this thread is."""
+    """The users whose fence this thread is inside."""
 
     def __init__(self) -> None:
         self.user_ids: set[int] = set()
@@ -210,15 +210,15 @@ _standing = _Standing()
 
 @contextmanager
 def write_fence(user_id: int) -> Iterator[None]:
-    """Around a write to what a user's answers are made of, with its commit inside.
+    """Surround a write, including its commit, to data that a user's answers depend on.
 
-    Inside a fence of the same user it does nothing: that one has begun before, and ends after
-    the commit. So whoever makes several writes one transaction puts one around it, and lets an
-    error of the database come through.
+    Inside a fence of the same user it does nothing: the outer one began before, and ends after the
+    commit. A caller that makes several writes in one transaction therefore puts one fence around
+    it, and must let database errors propagate.
 
-    Inside somebody's transaction that has none it ends with that one's commit; if that rolls
-    back, the writer stands until it lapses, and the user's answers come from the database for a
-    minute.
+    Inside a caller's transaction without a fence, it ends with that transaction's commit. If that
+    transaction rolls back, the writer stays registered until it expires, and for a minute the
+    user's answers come from the database.
     """
     if user_id in _standing.user_ids:
         yield
@@ -242,7 +242,7 @@ def _fence(user_id: int) -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError):
-        # The commit may have been sent, and may yet happen after whatever we say now.
+        # The commit may have been sent, and may still happen after anything we do now.
         raise
     except BaseException:
         _leave(user_id, writer)
@@ -252,12 +252,12 @@ def _fence(user_id: int) -> Iterator[None]:
 
 def _enter(user_id: int, writer: str) -> None:
     arguments = (random_token(), _state_ms(), writer, settings.WRITER_LAPSE_SECONDS * 1000)
-    with suppress(Away):  # then the version is renewed after the commit, and waited for
+    with suppress(Away):  # the version is then renewed after the commit, which is waited for
         link.ask(lambda client: client.eval(ENTER, 1, _state_key(user_id), *arguments))
 
 
 def _leave(user_id: int, writer: str) -> None:
-    """Returns once no answer from before the commit can be read any more."""
+    """Return once no answer from before the commit can be read any more."""
     arguments = (random_token(), _state_ms(), writer)
     waited, before = 0.0, time.monotonic()
     while True:
@@ -265,7 +265,7 @@ def _leave(user_id: int, writer: str) -> None:
             link.insist(lambda client: client.eval(LEAVE, 1, _state_key(user_id), *arguments))
             return
         except Away:
-            # Nobody could prolong the generation for LEASE_SECONDS, so it has ended.
+            # No process could prolong the generation for LEASE_SECONDS, so it has ended.
             if link.down_seconds > PATIENCE_SECONDS or waited > LIMIT_SECONDS:
                 return
             now = time.monotonic()
@@ -278,5 +278,5 @@ def _state_key(user_id: int) -> str:
 
 
 def _state_ms() -> int:
-    # Beyond the answers', so that under memory pressure those go first.
+    # Longer than the answers' lifetime, so that answers are evicted first under memory pressure.
     return int(settings.CACHE_SECONDS * 4 * 1000)

@@ -6,5 +6,5 @@ from argparse import ArgumentTypeError
 def positive(text: str) -> int:
     """A whole number of at least 1."""
     if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise ArgumentTypeError("a whole number of at least 1 is needed")
+        raise ArgumentTypeError("must be a whole number of at least 1")
     return int(text)

@@ -1,4 +1,4 @@
-"""How far a long command has come, on standard error: a bar on a terminal, else plain lines."""
+"""Progress of a long command, on standard error: a bar on a terminal, otherwise plain lines."""
 
 import sys
 import time
@@ -9,7 +9,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-# In a log, a line now and then is enough.
+# A log needs a line only now and then.
 SECONDS_BETWEEN_LINES = 10.0
 
 Advance = Callable[[int], None]
@@ -23,7 +23,7 @@ def progress(
     stream: TextIO | None = None,
     seconds_between_lines: float = SECONDS_BETWEEN_LINES,
 ) -> Iterator[Advance]:
-    """Yields a function to call with how many more are done; `total` may be unknown."""
+    """Yield a function that takes how many more are done; `total` may be unknown."""
     stream = stream or sys.stderr
     if stream.isatty():
         with _bar(stream) as bar:

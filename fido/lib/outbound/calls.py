@@ -1,9 +1,8 @@
-"""Posts to addresses that somebody has typed in, and to nothing that is only ours to reach.
+"""Posts to URLs that people have typed in, and only to public addresses (SSRF).
 
-The name is looked up once. All that it leads to must be public, and the connection is made to the
-very address that was looked at: were the name looked up again to connect, it could lead elsewhere
-by then. TLS is for the name all the same. Redirects are not followed, and an answer's body is
-not read.
+The name is resolved once. All its addresses must be public, and the connection goes to the very
+address that was checked: a second lookup could resolve to another one. TLS still verifies the name.
+Redirects are not followed, and the response body is not read.
 """
 
 import ipaddress
@@ -28,7 +27,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class NotSent(Exception):
-    """`code` says why; it names neither the address nor what the other side said."""
+    """`code` says why; it names neither the address nor anything that the other side said."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -51,10 +50,10 @@ class Target:
 
 
 def target(url: str, *, allow_loopback: bool) -> Target:
-    """The parts of an https URL; one of plain http only where loopback is allowed.
+    """The parts of an https URL; plain http only if loopback is allowed.
 
     Raises:
-        NotSent: it is none, or holds a user name or a password.
+        NotSent: it is not such a URL, or contains a user name or a password.
     """
     try:
         parts = urllib3.util.parse_url(url)
@@ -70,10 +69,10 @@ def target(url: str, *, allow_loopback: bool) -> Target:
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str], *, allow_loopback: bool) -> int:
-    """The status that the other side answers.
+    """Post, and return the response's status.
 
     Raises:
-        NotSent: no answer in time, or the address is none to be sent to. It may have arrived.
+        NotSent: no answer in time, or a forbidden address. The request may have arrived.
     """
     to = target(url, allow_loopback=allow_loopback)
     address = resolved(to, allow_loopback=allow_loopback)
@@ -87,10 +86,10 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, allow_loopback: b
 
 
 def resolved(to: Target, *, allow_loopback: bool) -> Address:
-    """The address to connect to. All of the name's must be such that anybody can reach them.
+    """The address to connect to. All addresses of the name must be public.
 
     Raises:
-        NotSent: the name is unknown, or leads to an address that is not public.
+        NotSent: the name is unknown, or one of its addresses is not public.
     """
     try:
         flags = socket.AI_ADDRCONFIG
@@ -110,9 +109,9 @@ def _may_reach(address: Address, to: Target, allow_loopback: bool) -> bool:
 
 
 def is_public(address: Address) -> bool:
-    """Whether it is an address of the internet, and of one machine there."""
-    # Two forms in which IPv6 wraps an address of IPv4. The others, of NAT64 and of Teredo, count
-    # as reserved and as private.
+    """Whether it is a public unicast address."""
+    # Two forms in which IPv6 wraps an IPv4 address. The others, NAT64 and Teredo, count as reserved
+    # and as private.
     if isinstance(address, ipaddress.IPv6Address) and (
         inner := address.ipv4_mapped or address.sixtofour
     ):
@@ -140,7 +139,7 @@ def _posted(
             redirect=False,
             preload_content=False,
         )
-        answer.close()  # what it says besides is not read
+        answer.close()  # the body is not read
         return int(answer.status)
 
 

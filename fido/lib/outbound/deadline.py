@@ -1,6 +1,6 @@
-"""An end to all that a call to somebody else's server may take.
+"""A deadline for a whole call to another server.
 
-A time-out bounds one wait; who sends a byte a second never runs into it.
+A timeout bounds one wait; a server that sends a byte a second never runs into it.
 """
 
 import socket
@@ -13,15 +13,16 @@ Watch = Callable[[socket.socket], None]
 
 
 class DeadlinePassed(Exception):
-    """The time was over, and the connections were cut."""
+    """The deadline passed, and the connections were closed."""
 
 
 @contextmanager
 def cut_off(seconds: float) -> Iterator[Watch]:
-    """Shuts the sockets that it is told of, when the time is over and ever after.
+    """Shut the sockets it is given once the deadline passes, and any given after that.
 
     Raises:
-        DeadlinePassed: also where all seems well, as a body without a length ends where it was cut.
+        DeadlinePassed: even if the call seems to succeed, because a body without a length ends
+            wherever it was cut.
     """
     sockets: list[socket.socket] = []
     over = threading.Event()
@@ -53,7 +54,7 @@ def cut_off(seconds: float) -> Iterator[Watch]:
 
 
 def watched(pool: Any, watch: Watch) -> Any:
-    """The pool of connections, that tells of each that it makes."""
+    """The connection pool, which reports each connection that it makes."""
     kind: Any = pool.ConnectionCls
 
     class Watched(kind):  # type: ignore[misc]

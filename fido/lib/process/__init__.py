@@ -1,1 +1,1 @@
-"""What every process of the service sets up: logs, database connections, a sign of life."""
+"""What every process of the service sets up: logs, database connections, a liveness file."""

@@ -1,4 +1,4 @@
-"""How a process without a port shows that it works: it touches a file, and others see its age."""
+"""Liveness of a process without a port: it touches a file, and a health check reads its age."""
 
 from pathlib import Path
 
@@ -6,6 +6,6 @@ from django.conf import settings
 
 
 def show() -> None:
-    """Touches ALIVE_FILE, where there is one."""
+    """Touch ALIVE_FILE, if it is set."""
     if settings.ALIVE_FILE:
         Path(settings.ALIVE_FILE).touch(mode=0o600)

@@ -1,4 +1,4 @@
-"""What the service asks of each connection to PostgreSQL beyond Django's settings."""
+"""Limits on each PostgreSQL connection, beyond Django's settings."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,14 +9,14 @@ from django.db import InterfaceError, InternalError, OperationalError, connectio
 from django.db.backends.signals import connection_created
 
 HAS_TRANSACTION_TIMEOUT = 170000
-INVALID_TRANSACTION_STATE = "25"  # SQLSTATE's class
+INVALID_TRANSACTION_STATE = "25"  # the SQLSTATE class
 
 
 def bound_transactions() -> None:
-    """Has PostgreSQL end any transaction of this process that lasts too long.
+    """Have PostgreSQL end any transaction of this process that lasts too long.
 
-    For web processes and workers; a migration may take its time. PostgreSQL before 17 bounds
-    each statement and each pause between two, and not all of them together.
+    For web processes and workers; a migration may take longer. PostgreSQL before 17 bounds each
+    statement and each pause between two, but not their total.
     """
     connection_created.connect(_bound, dispatch_uid="fido.bound_transactions")
 
@@ -34,7 +34,7 @@ BOUNDS = """
 SELECT set_config('transaction_read_only', 'on', true),
     set_config('idle_in_transaction_session_timeout', %(idle)s, true)
 """
-# First to none: a timeout that runs already is not begun again by setting another one.
+# First to none: setting another timeout does not restart one that is already running.
 WHOLE_BOUND = """,
     set_config('transaction_timeout', '0', true),
     set_config('transaction_timeout', %(whole)s, true)
@@ -43,12 +43,12 @@ WHOLE_BOUND = """,
 
 @contextmanager
 def bounded_read(*, seconds: int, idle_seconds: int) -> Iterator[None]:
-    """A read-only transaction with bounds of its own, which may be longer than the service's.
+    """A read-only transaction with its own bounds, which may be longer than the service's.
 
-    PostgreSQL ends it, and the connection with it, when it has lasted for `seconds` (before
-    PostgreSQL 17 the caller has to look at the clock) or nothing was asked in it for
-    `idle_seconds`. It may outlast TRANSACTION_TIMEOUT_SECONDS without harm: when a *writer*
-    lapses is what the cache relies on, and here nothing can be written.
+    PostgreSQL ends it, and the connection with it, after `seconds` (before PostgreSQL 17 the caller
+    has to check the clock) or after `idle_seconds` without a statement. It may outlast
+    TRANSACTION_TIMEOUT_SECONDS without harm: the cache depends only on when a *writer* expires, and
+    here nothing can be written.
     """
     bounds = {"idle": f"{idle_seconds}s", "whole": f"{seconds}s"}
     has_bound = connection.pg_version >= HAS_TRANSACTION_TIMEOUT  # type: ignore[attr-defined]
@@ -56,13 +56,13 @@ def bounded_read(*, seconds: int, idle_seconds: int) -> Iterator[None]:
         with connection.cursor() as cursor:
             cursor.execute(BOUNDS + (WHOLE_BOUND if has_bound else ""), bounds)
         yield
-        # There is nothing to commit; and within somebody else's transaction, as in a test, only
-        # a rollback takes the settings back.
+        # There is nothing to commit; and inside an outer transaction, as in a test, only a rollback
+        # restores the settings.
         transaction.set_rollback(True)
 
 
 def is_database_away(error: Exception) -> bool:
-    """Whether PostgreSQL did not answer, or only reads, as while another server takes over."""
+    """Whether PostgreSQL did not answer, or is read-only, as during a failover."""
     sqlstate = getattr(error.__cause__, "sqlstate", None) or ""
     read_only = isinstance(error, InternalError) and sqlstate.startswith(INVALID_TRANSACTION_STATE)
     return read_only or isinstance(error, OperationalError | InterfaceError)

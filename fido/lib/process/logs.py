@@ -4,7 +4,7 @@ from typing import Any
 
 import structlog
 
-# What every line tells besides its event, whoever wrote it.
+# Added to every line, whoever wrote it.
 SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
@@ -14,7 +14,7 @@ SHARED: list[Any] = [
 
 
 def configure_structlog() -> None:
-    """Has structlog write through `logging`, whose handler formats every line alike."""
+    """Have structlog write through `logging`, whose handler formats all lines the same way."""
     structlog.configure(
         processors=[*SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -24,7 +24,7 @@ def configure_structlog() -> None:
 
 
 def logging_config(level: str) -> dict[str, Any]:
-    """`LOGGING` for Django and Celery: one JSON object a line, with the request's id."""
+    """`LOGGING` for Django and Celery: one JSON object per line, with the request id."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -58,9 +58,9 @@ def logging_config(level: str) -> dict[str, Any]:
         },
         "root": {"handlers": ["stdout"], "level": level},
         "loggers": {
-            # Its lines repeat ours, without the request's id; a bug's traceback it alone has.
+            # Its lines repeat ours, without the request id. Only the traceback of a bug is new.
             "django.request": {"filters": ["traceback"]},
-            # Two lines for each stats job say nothing that the request's line does not.
+            # Two lines for each stats job add nothing to the request's line.
             "django_structlog.celery": {"level": "WARNING"},
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},

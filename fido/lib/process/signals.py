@@ -1,6 +1,6 @@
-"""What happens to a process as a whole."""
+"""Signals about a process as a whole."""
 
 from django.dispatch import Signal
 
-# A web process is about to take its first request: what would make that one slow is done now.
+# A web process is about to take its first request. Receivers do now what would make that one slow.
 about_to_serve = Signal()

@@ -1,1 +1,1 @@
-"""What the staff's pages of every app share."""
+"""What the staff pages of every app share."""

@@ -1,4 +1,4 @@
-"""What the staff's pages of every app share: tables of any size, and tokens that are damaged."""
+"""What the staff pages of every app share: tables of any size, and damaged tokens."""
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -25,15 +25,15 @@ else:
 
 MAX_ROWS = 1000
 CANNOT_BE_READ = "cannot be read"
-# What Django and PostgreSQL make of filters that somebody has written into the address.
+# What Django and PostgreSQL raise for filters that someone typed into the URL.
 MALFORMED = (DataError, ProgrammingError, ValueError, TypeError, IndexError, OverflowError)
 
 
 class BoundedPaginator(AnyPaginator):
     """Pages through the first MAX_ROWS rows of a list, and counts no further.
 
-    To count a million rows takes longer than to show a hundred of them, and a page found by
-    OFFSET costs all the pages before it.
+    Counting a million rows takes longer than showing a hundred of them, and a page found by OFFSET
+    costs as much as all the pages before it.
     """
 
     @cached_property
@@ -51,7 +51,7 @@ class BoundedPaginator(AnyPaginator):
 
 
 class BigTableAdmin(AnyModelAdmin):
-    """A list that costs the same however many rows there are."""
+    """A list whose cost does not grow with the number of rows."""
 
     paginator = BoundedPaginator
     show_full_result_count = False
@@ -63,16 +63,16 @@ class BigTableAdmin(AnyModelAdmin):
         try:
             changelist = super().get_changelist_instance(request)
         except MALFORMED as error:
-            # A filter that is none of ours, or a value that only PostgreSQL refuses.
+            # An unknown filter, or a value that only PostgreSQL refuses.
             raise IncorrectLookupParameters() from error
         if not (changelist.query or changelist.has_active_filters):
-            # All there is: else the page offers to show all of it.
+            # The total; otherwise the page offers to show all rows.
             changelist.full_result_count = changelist.result_count
         return changelist
 
 
 class ReadOnlyAdmin(BigTableAdmin):
-    """Records that nobody changes here, superusers included."""
+    """Records that nobody can change here, not even superusers."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -85,7 +85,7 @@ class ReadOnlyAdmin(BigTableAdmin):
 
 
 class CurrencyFilter(admin.SimpleListFilter):
-    """One of all currencies: to ask the table which it holds would read all of it."""
+    """Offers all currencies: finding those in the table would read all of it."""
 
     title = parameter_name = "currency"
     template = "admin/currency_filter.html"
@@ -103,7 +103,7 @@ class CurrencyFilter(admin.SimpleListFilter):
 
 
 def with_presence(rows: QuerySet[Any], *fields: str) -> QuerySet[Any]:
-    """Annotates whether each encrypted field holds anything, which `unreadable` asks."""
+    """Annotate whether each encrypted field has a token, which `unreadable` needs."""
     present: dict[str, Any] = {
         f"has_{name}": ExpressionWrapper(
             Q(**{f"{name}__isnull": False}), output_field=BooleanField()
@@ -115,14 +115,14 @@ def with_presence(rows: QuerySet[Any], *fields: str) -> QuerySet[Any]:
 
 
 def unreadable(row: Model, field: str) -> bool:
-    """Whether the field's token is damaged, or its key gone. For rows `with_presence`."""
+    """Whether the field's token is damaged or its key is gone. For rows `with_presence`."""
     return getattr(row, field) is None and bool(getattr(row, f"has_{field}"))
 
 
 def shown(
     row: Model, field: str, mask: Callable[[str | None], str | None] | None = None
 ) -> str | None:
-    """An encrypted field as a page shows it. For rows `with_presence`."""
+    """An encrypted field as a page displays it. For rows `with_presence`."""
     if unreadable(row, field):
         return CANNOT_BE_READ
     value: str | None = getattr(row, field)
@@ -130,5 +130,5 @@ def shown(
 
 
 def money_cell(amount: Decimal, currency: str) -> SafeString:
-    """The amount with its currency's decimals, set so that a column of them lines up."""
+    """The amount with its currency's decimals, styled so that a column of them lines up."""
     return format_html('<div class="money">{}</div>', money.text(amount, currency))

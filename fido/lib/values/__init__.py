@@ -1,4 +1,4 @@
-"""What everything else is made of: money, time, ids, errors, keys, strict JSON, metrics.
+"""What everything is built from: money, time, ids, errors, keys, strict JSON, metrics.
 
-The lowest floor. It imports nothing else of Fido.
+The lowest layer. It imports nothing else from Fido.
 """

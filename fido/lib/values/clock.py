@@ -1,4 +1,4 @@
-"""Time: everything is an aware datetime in UTC, days are UTC days, periods are half-open."""
+"""Time: aware datetimes in UTC, days are UTC days, periods are half-open."""
 
 import re
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
 
 
 class MalformedTime(ValueError):
-    """Not a date or a time of ISO 8601 between the years 1 and 9999."""
+    """Not an ISO 8601 date or time between the years 1 and 9999."""
 
 
 @dataclass(frozen=True)
 class Period:
-    """The moments `start <= t < end`; None is without bound."""
+    """The moments `start <= t < end`; None means unbounded."""
 
     start: datetime | None = None
     end: datetime | None = None
@@ -30,7 +30,7 @@ def now() -> datetime:
 
 
 def parse_moment(value: object) -> datetime:
-    """A moment in UTC from ISO 8601: a date alone is its midnight, no offset means UTC.
+    """A moment in UTC from ISO 8601: a date alone means its midnight, no offset means UTC.
 
     Raises:
         MalformedTime: anything else.
@@ -42,12 +42,12 @@ def parse_moment(value: object) -> datetime:
         if _TIME.fullmatch(text):
             return _in_utc(datetime.fromisoformat(text))
     except (ValueError, OverflowError):
-        pass  # the 30th of February; a year that an offset pushes out of range
-    raise MalformedTime("A date or time is ISO 8601, such as 2026-01-31 or 2026-01-31T12:00:00Z.")
+        pass  # 30 February, or a year that the offset pushes out of range
+    raise MalformedTime("Use an ISO 8601 date or time, such as 2026-01-31 or 2026-01-31T12:00:00Z.")
 
 
 def parse_end(value: object) -> datetime | None:
-    """The end of a period: a date includes that whole day. None: after the last day there is."""
+    """The end of a period: a date includes that whole day. None: after the last possible day."""
     moment = parse_moment(value)
     return next_midnight(moment.date()) if is_day(value) else moment
 
@@ -56,15 +56,15 @@ def parse_day(value: object) -> date:
     """A date alone.
 
     Raises:
-        MalformedTime: anything else, also a date with a time.
+        MalformedTime: anything else, including a date with a time.
     """
     if is_day(value):
         return parse_moment(value).date()
-    raise MalformedTime("A day is a date of ISO 8601, such as 2026-01-31.")
+    raise MalformedTime("A day is an ISO 8601 date, such as 2026-01-31.")
 
 
 def is_day(value: object) -> bool:
-    """Whether it is written as a date alone."""
+    """Whether the text is a date without a time."""
     return isinstance(value, str) and _DATE.fullmatch(value) is not None
 
 
@@ -82,7 +82,7 @@ def whole_day(day: date) -> Period:
 
 
 def text(moment: datetime) -> str:
-    """As answers write it: `2026-01-31T12:00:00Z`."""
+    """In the format of answers: `2026-01-31T12:00:00Z`."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 

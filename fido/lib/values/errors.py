@@ -1,5 +1,5 @@
-"""What can go wrong, by kind. The domain raises these; which HTTP status a kind is, only the API
-knows (`fido.lib.api.problems`).
+"""What can go wrong, by kind. The domain raises these; only the API maps a kind to an HTTP status
+(`fido.lib.api.problems`).
 """
 
 from enum import Enum, auto
@@ -7,29 +7,29 @@ from typing import Any
 
 
 class Kind(Enum):
-    """In which way a request was refused."""
+    """The kind of a refusal."""
 
-    INVALID = auto()  # what was asked for makes no sense
-    UNAUTHENTICATED = auto()  # who asks is not known
+    INVALID = auto()  # the request makes no sense
+    UNAUTHENTICATED = auto()  # the caller is unknown
     NOT_FOUND = auto()
-    CONFLICT = auto()  # the present state does not allow it
+    CONFLICT = auto()  # the current state does not allow it
     CHANGED = auto()  # the record is no longer as the caller read it
-    REUSED = auto()  # the key of another request
+    REUSED = auto()  # the key was used for another request
     TOO_LARGE = auto()
-    TOO_MANY = auto()  # again later
-    UNAVAILABLE = auto()  # something that it needs is away
+    TOO_MANY = auto()  # retry later
+    UNAVAILABLE = auto()  # a dependency is away
 
 
 class DomainError(Exception):
-    """Something that the domain refuses. `code` is API: never rename one.
+    """A request that the domain refuses. `code` is API: never rename one.
 
-    `extra` are further members of the answer, such as the id of the record that is in the way.
+    `extra` holds further members of the answer, such as the id of the conflicting record.
     """
 
     code: str = "refused"
     title: str = "The request was refused."
     kind: Kind = Kind.CONFLICT
-    # Seconds after which to try again, where that may help.
+    # Seconds after which to retry, if that may help.
     wait: int | None = None
 
     def __init__(self, detail: str | None = None, **extra: Any) -> None:
@@ -50,7 +50,7 @@ class PreconditionFailed(DomainError):
 
 
 class InvalidInput(DomainError):
-    """A value that only the domain can tell to be wrong, such as a user name that is taken."""
+    """A value that only the domain can find wrong, such as a taken user name."""
 
     code, title, kind = "validation-error", "The request has errors.", Kind.INVALID
 
@@ -59,7 +59,7 @@ class InvalidInput(DomainError):
 
 
 class TooManyRequests(DomainError):
-    """Over a rate. `wait` is in seconds."""
+    """Over a rate limit. `wait` is in seconds."""
 
     code, title, kind = "throttled", "Too many requests.", Kind.TOO_MANY
 

@@ -1,8 +1,8 @@
-"""What Prometheus is told: counts and times, of this process or of all of them together.
+"""Prometheus metrics: counts and times, of this process or of all processes together.
 
 With PROMETHEUS_MULTIPROC_DIR each process counts in files of that folder, and a scrape adds all of
-them up. There are counters and histograms only, which stay true when a process ends; a gauge of
-one that died would stand for ever. No label may hold what a client chooses, nor an id or a name.
+them up. There are only counters and histograms, which stay correct when a process ends; the gauge
+of a dead process would stay for ever. No label may hold a client-chosen value, an id or a name.
 """
 
 import fcntl
@@ -23,11 +23,11 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 
 class Slot:
-    """A number that no other living process has.
+    """A number that no other live process has.
 
-    Files of counts are named by it, and not by the process id as is usual: whoever takes over the
-    number of a process that ended counts on in its files. So there are never more files than
-    processes, no matter how often web workers are replaced, and nothing has to be emptied.
+    The files of counts are named by it and not, as usual, by process id. The next process that
+    takes a freed number continues its files. So there are never more files than processes, no
+    matter how often web workers are replaced, and nothing has to be emptied.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -44,7 +44,7 @@ class Slot:
     def _take(self, number: int) -> bool:
         lock = os.open(self._folder / f"{number}.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            # Never closed: the system lets go of it when the process ends, however it ends.
+            # Never closed: the kernel releases it when the process ends, however it ends.
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(lock)
@@ -61,7 +61,7 @@ def exposition() -> bytes:
     return generate_latest(registry)
 
 
-# Before the first metric is made.
+# Before the first metric is created.
 values.ValueClass = (
     values.MultiProcessValue(Slot(Path(settings.PROMETHEUS_MULTIPROC_DIR)))
     if settings.PROMETHEUS_MULTIPROC_DIR
@@ -90,5 +90,5 @@ REDIS_OUTAGES = Counter(
 REDIS_AWAY_SECONDS = Counter(
     "fido_redis_away_seconds", "For how long processes had no Redis, added up over all of them."
 )
-# Codes are few: staff choose them, and the database bounds them.
+# There are few codes: staff choose them, and the database limits them.
 ALERTS = Counter("fido_alerts", "Alerts that were stored, by the code of their rule.", ["code"])

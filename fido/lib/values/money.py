@@ -1,21 +1,23 @@
-"""Amounts of money: Decimal throughout, with as many decimals as ISO 4217 gives the currency."""
+"""Amounts of money: Decimal throughout, with the number of decimals that ISO 4217 gives the
+currency.
+"""
 
 import re
 from decimal import ROUND_HALF_UP, Context, Decimal
 
 from iso4217 import Currency
 
-# What a column holds: 15 digits before the point and up to 4 after it (CLF, UYW).
+# A column holds 15 digits before the point and up to 4 after it (CLF, UYW).
 INTEGER_DIGITS = 15
 MAX_DECIMALS = 4
 ZERO = Decimal(0)
 AMOUNT_DIGITS = INTEGER_DIGITS + MAX_DECIMALS
-# A sum of 10**9 amounts of 15 digits needs 24; 34 leave room for what no ledger will reach.
+# A sum of 10**9 amounts of 15 digits needs 24; 34 leave room for more than any ledger will reach.
 TOTAL_DIGITS = 38
 
-# Metals, testing codes and the like have no minor unit, and nobody moves them as money.
-# Babel was rejected as the source: its decimals follow CLDR, which differs from ISO 4217
-# (IQD 0 instead of 3, AFN 0 instead of 2).
+# Metals, testing codes and the like have no minor unit, and nobody moves them as money. Babel was
+# rejected as the source: its decimals follow CLDR, which differs from ISO 4217 (IQD 0 instead of 3,
+# AFN 0 instead of 2).
 CURRENCIES: dict[str, int] = {
     str(currency.code): currency.exponent for currency in Currency if currency.exponent is not None
 }
@@ -34,38 +36,38 @@ class MalformedAmount(ValueError):
 
 
 def parse(value: object) -> Decimal:
-    """The positive amount that a client sent as a decimal string or as a JSON number.
+    """Parse a positive amount, sent as a decimal string or a JSON number.
 
     Raises:
         MalformedAmount: anything else, zero, a negative, or more than 15 digits before the point.
     """
     amount = _finite(value)
     if amount <= 0:
-        raise MalformedAmount("not-positive", "An amount is greater than zero.")
+        raise MalformedAmount("not-positive", "The amount must be greater than zero.")
     return _bounded(amount)
 
 
 def parse_signed(value: object) -> Decimal:
-    """The same, below zero as well: what is added, or withdrawn.
+    """Like `parse`, but may be negative: an amount to add or withdraw.
 
     Raises:
         MalformedAmount: anything else, zero, or more than 15 digits before the point.
     """
     amount = _finite(value)
     if amount == 0:
-        raise MalformedAmount("zero", "What is moved is not zero.")
+        raise MalformedAmount("zero", "The amount must not be zero.")
     return _bounded(amount)
 
 
 def parse_held(value: object) -> Decimal:
-    """The same, or zero: what there is.
+    """Like `parse`, but may be zero: an amount that is held.
 
     Raises:
         MalformedAmount: anything else, a negative, or more than 15 digits before the point.
     """
     amount = _finite(value)
     if amount < 0:
-        raise MalformedAmount("negative", "What there is, is not below zero.")
+        raise MalformedAmount("negative", "The amount must not be negative.")
     # JSON can write -0, and 0e999999.
     return _bounded(amount) if amount else ZERO
 
@@ -78,7 +80,7 @@ def _finite(value: object) -> Decimal:
 
 
 def _bounded(amount: Decimal) -> Decimal:
-    # Before anything is computed with it: 1e999999 is small to write and huge to print.
+    # Checked before any arithmetic: 1e999999 is short to write and huge to print.
     if amount.adjusted() >= INTEGER_DIGITS:
         raise MalformedAmount("too-large", f"At most {INTEGER_DIGITS} digits before the point.")
     return amount
@@ -87,7 +89,7 @@ def _bounded(amount: Decimal) -> Decimal:
 def _decimal(value: object) -> Decimal:
     if isinstance(value, Decimal):
         return value
-    # bool is an int; 10**400 is refused by size before it becomes a Decimal of 400 digits.
+    # bool is an int. 10**400 is refused by size before it becomes a Decimal of 400 digits.
     if isinstance(value, int) and not isinstance(value, bool):
         if abs(value) >= 10**INTEGER_DIGITS:
             raise MalformedAmount("too-large", f"At most {INTEGER_DIGITS} digits before the point.")
@@ -103,10 +105,10 @@ def decimals(currency: str) -> int:
 
 
 def require_decimals(amount: Decimal, currency: str) -> None:
-    """Refuses more decimals than the currency has: rounding somebody's money is not ours to do.
+    """Refuse more decimals than the currency has: we have no right to round a client's money.
 
     Raises:
-        MalformedAmount: the amount is written with too many decimals.
+        MalformedAmount: the amount has too many decimals.
     """
     exponent = amount.as_tuple().exponent
     if isinstance(exponent, int) and -exponent > decimals(currency):
@@ -115,7 +117,7 @@ def require_decimals(amount: Decimal, currency: str) -> None:
 
 
 def rounded(amount: Decimal, currency: str) -> Decimal:
-    """The amount with the currency's own number of decimals, rounded half-up."""
+    """The amount rounded half-up to the currency's number of decimals."""
     return amount.quantize(Decimal(1).scaleb(-decimals(currency)), context=_EXACT)
 
 
@@ -125,10 +127,10 @@ def added(one: Decimal, other: Decimal) -> Decimal:
 
 
 def divided(amount: Decimal, count: int) -> Decimal:
-    """The quotient to 60 digits, so that rounding it half-up afterwards is right."""
+    """The quotient to 60 digits, so that rounding it half-up afterwards is correct."""
     return _EXACT.divide(amount, Decimal(count))
 
 
 def text(amount: Decimal, currency: str) -> str:
-    """The amount as answers write it: `100.00`, never an exponent, never a float."""
+    """The amount in the format of answers: `100.00`, never an exponent, never a float."""
     return f"{rounded(amount, currency):f}"

@@ -1,4 +1,4 @@
-"""The rules of money as the database checks them, for every table that holds amounts."""
+"""The rules of money as database constraints, for every table that holds amounts."""
 
 from django.db.models import Case, Q, When
 from django.db.models.functions import Round
@@ -9,7 +9,7 @@ UNUSUAL_DECIMALS = sorted(set(money.CURRENCIES.values()) - {2})
 
 
 def has_the_currencys_decimals(column: str) -> Q:
-    """ISO 4217's decimals. A currency added to the standard needs a migration if not 2."""
+    """ISO 4217's decimals. A new currency needs a migration unless it has 2."""
     whens = [
         When(
             currency__in=sorted(code for code, n in money.CURRENCIES.items() if n == decimals),

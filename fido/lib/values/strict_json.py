@@ -1,4 +1,4 @@
-"""JSON as everything here reads it: no floats, and no name that stands twice."""
+"""Strict JSON, used everywhere here: no floats, and no duplicate names."""
 
 import json
 from decimal import Decimal
@@ -6,11 +6,11 @@ from typing import Any
 
 
 def read_json(text: str) -> Any:
-    """Numbers with a point or an exponent become Decimal.
+    """Parse JSON; numbers with a point or an exponent become Decimal.
 
     Raises:
-        ValueError: it is not JSON, or says something twice; also for integers of over 4,300
-            digits. RecursionError, ArithmeticError: nested too deep, an exponent out of range.
+        ValueError: not JSON, or a duplicate name; also an integer of over 4,300 digits.
+        RecursionError, ArithmeticError: nested too deep, an exponent out of range.
     """
     return json.loads(
         text,
@@ -21,14 +21,14 @@ def read_json(text: str) -> Any:
 
 
 def json_bytes(data: Any) -> bytes:
-    """JSON as answers write it: compact, in UTF-8, and without NaN.
+    """JSON in the format of answers: compact, in UTF-8, and without NaN.
 
     Raises:
-        TypeError: for anything but text, integers, booleans, None, lists and dicts. A Decimal is
-            text by now, with its currency's decimals.
+        TypeError: for anything but text, integers, booleans, None, lists and dicts. A Decimal has
+            to be text by now, with its currency's decimals.
     """
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    # Lines end at these in JavaScript, and so in what some take JSON for.
+    # JavaScript, and some JSON readers, treat these characters as line ends.
     return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").encode()
 
 
@@ -37,8 +37,8 @@ def _refuse_constant(name: str) -> None:
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # Of two amounts, which was meant?
+    # With two amounts, nobody could say which one was meant.
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise ValueError("a name stands twice")
+        raise ValueError("a name is repeated")
     return members

@@ -15,7 +15,7 @@ BATCH_SIZE = 500
 
 
 class Pace:
-    """Sleeps so that no more than `rate` rows a second are written; None is as fast as it goes."""
+    """Sleeps so that at most `rate` rows a second are written; None means no limit."""
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class Pace:
 
     def wrote(self, rows: int) -> None:
         if self.rate:
-            # From now at the earliest: time spent on reading earns no burst of writes.
+            # Not before now: time spent on reading must not allow a burst of writes.
             self.free_at = max(self.free_at, self.now()) + rows / self.rate
             self.sleep(max(0.0, self.free_at - self.now()))
 
@@ -36,7 +36,7 @@ class Pace:
 class Command(BaseCommand):
     help = (
         "Moves every encrypted value to the newest key of FERNET_KEYS, and its blind index to the "
-        "newest of BLIND_INDEX_KEYS. Safe while serving, and to be interrupted and run again."
+        "newest of BLIND_INDEX_KEYS. Safe while the service runs; may be interrupted and run again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -45,14 +45,14 @@ class Command(BaseCommand):
             "--rate", type=positive, metavar="ROWS_PER_SECOND", help="write no faster than this"
         )
         parser.add_argument(
-            "--batch-size", type=positive, default=BATCH_SIZE, help="rows in one statement"
+            "--batch-size", type=positive, default=BATCH_SIZE, help="rows per statement"
         )
 
     def handle(
         self, *args: Any, check: bool, rate: int | None, batch_size: int, **options: Any
     ) -> None:
         total, pace = Tally(), Pace(rate)
-        # A batch is the smallest step there is: a slow pace wants small ones.
+        # A batch is the smallest step, so a low rate needs small batches.
         size = min(batch_size, rate or batch_size)
         for column in reencryption.encrypted_columns():
             tally = _pass_over(column, size, None if check else pace)
@@ -63,7 +63,7 @@ class Command(BaseCommand):
 
 
 def _pass_over(column: EncryptedColumn, size: int, pace: Pace | None) -> Tally:
-    """Moves a column at a pace; without one, only counts."""
+    """Move a column at a given pace; without one, only count."""
     tally = Tally()
     with progress(str(column), reencryption.estimated_rows(column)) as advance:
         for rows in reencryption.batches(column, size):

@@ -13,7 +13,7 @@ def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def open_bank(bank: StubBank) -> StubBank:
-    """It gives out tables A and C."""
+    """Publishes tables A and C."""
     bank.gives(
         A=table("A", USD=USD, EUR=EUR, JPY=JPY),
         C=table("C", USD=("3.90", "4.00"), EUR=("4.20", "4.30")),

@@ -1,4 +1,4 @@
-"""The staff's page of rates: which are in force, how old they are, and what went wrong."""
+"""The admin page of rates: which are in force, how old they are, and what went wrong."""
 
 from datetime import timedelta
 
@@ -49,12 +49,12 @@ def test_a_refusal_is_shown_and_what_can_be_done(desk: Desk, open_bank: StubBank
 
     page = desk.text(LIST)
 
-    assert "nothing new is taken (not-json): Table A is not JSON that can be read." in page
+    assert "nothing new is taken (not-json): Table A is not valid JSON." in page
     assert "manage.py sync_rates --accept" in page
 
 
 def test_before_the_first_table_the_page_says_so(desk: Desk, bank: StubBank) -> None:
-    assert "None: the bank has given no rates yet." in desk.text(LIST)
+    assert "None: the bank has delivered no rates yet." in desk.text(LIST)
 
 
 def test_history_is_listed_and_read(desk: Desk, open_bank: StubBank) -> None:

@@ -1,4 +1,4 @@
-"""The bank's address is asked for three tables, and whatever it does, Fido goes on."""
+"""Fido requests three tables from the bank's address, and survives whatever the bank does."""
 
 import gzip
 from datetime import date
@@ -35,7 +35,7 @@ A = table("A", USD="3.95")
 def refusal(bank: StubBank) -> str:
     with pytest.raises(Refused) as refused:
         fetch(bank.url)
-    # Neither what the bank said, nor where it is.
+    # Neither what the bank said, nor its address.
     assert bank.url not in refused.value.detail
     return refused.value.code
 
@@ -128,7 +128,7 @@ def test_a_bank_that_says_nothing_is_not_waited_for(
 def test_a_bank_that_drips_is_cut_off(
     bank: StubBank, monkeypatch: pytest.MonkeyPatch, head: bool
 ) -> None:
-    """Each byte comes in time; without the deadline this test never ends."""
+    """Each byte comes in time; without the deadline this test would never end."""
     monkeypatch.setattr(client, "DEADLINE_SECONDS", 0.3)
     bank.answers_all(dripping(bank, head=head))
 

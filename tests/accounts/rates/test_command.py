@@ -31,7 +31,7 @@ def test_a_refusal_ends_it_with_the_reason(open_bank: StubBank) -> None:
     with pytest.raises(CommandError) as refusal:
         call_command("sync_rates")
 
-    assert str(refusal.value) == "Table A is not JSON that can be read. (not-json)"
+    assert str(refusal.value) == "Table A is not valid JSON. (not-json)"
     assert refusal.value.returncode == 1
 
 

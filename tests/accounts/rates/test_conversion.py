@@ -1,4 +1,4 @@
-"""From one currency into another: exact, and rounded once."""
+"""Conversion from one currency into another: exact, and rounded once."""
 
 from datetime import date
 from decimal import Decimal

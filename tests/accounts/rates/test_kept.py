@@ -1,4 +1,4 @@
-"""What Redis keeps of the rates: never an older table after a newer one."""
+"""The rates cached in Redis: never an older table after a newer one."""
 
 import json
 from collections.abc import Callable
@@ -49,7 +49,7 @@ def test_it_lapses_when_nobody_refreshes_it(settings: Any) -> None:
 
 
 def overtaken(read: RateTable, by: Callable[[], object]) -> Callable[[], RateTable]:
-    """A slow read of PostgreSQL: `by` happens between it and the store."""
+    """A slow read of PostgreSQL: `by` runs between it and the store."""
     done: list[bool] = []
 
     def stored() -> RateTable:

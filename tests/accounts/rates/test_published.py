@@ -1,4 +1,4 @@
-"""What of a bank's body is believed: all of it, or nothing."""
+"""A bank's answer is accepted completely, or not at all."""
 
 from datetime import date
 from decimal import Decimal
@@ -158,7 +158,7 @@ def test_tables_make_one_in_which_a_goes_before_b() -> None:
     tables = {
         "A": parse("A", table("A", DAY, USD="3.95")),
         "B": parse("B", table("B", DAY, USD="3.80", AFN="0.05")),
-        # A currency without a mid is left out: nothing could be reported in it.
+        # A currency without a mid is left out: no amount could be reported in it.
         "C": parse("C", table("C", DAY, USD=("3.9", "4.0"), CHF=("4.4", "4.5"))),
     }
 

@@ -1,4 +1,4 @@
-"""`GET /rates`, and that no request ever asks the bank."""
+"""`GET /rates`; no request ever calls the bank."""
 
 from datetime import timedelta
 from typing import Any

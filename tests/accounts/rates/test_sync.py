@@ -1,4 +1,4 @@
-"""Asking the bank: one at a time, whole tables or nothing, and every refusal logged once."""
+"""The sync: one at a time, whole tables or nothing, and every refusal logged once."""
 
 import logging
 from datetime import timedelta
@@ -27,7 +27,7 @@ def synced(bank: StubBank, **options: bool) -> RateTable:
 
 
 def refused(bank: StubBank) -> str:
-    """Why, after checking that the refusal changed nothing."""
+    """The refusal's code, after checking that the refusal changed nothing."""
     before = list(PublishedTable.objects.values()), queries.in_force()
     with pytest.raises(Refused) as refusal:
         operations.sync_now(bank.url, accept=False)
@@ -36,7 +36,7 @@ def refused(bank: StubBank) -> str:
 
 
 def a_day_later() -> None:
-    """All that is known is a day older."""
+    """Make all stored tables one day older."""
     for row in PublishedTable.objects.all():
         PublishedTable.objects.filter(pk=row.pk).update(
             effective_date=row.effective_date - timedelta(days=1)
@@ -179,7 +179,7 @@ def test_a_wrong_table_is_refused_whole_and_logged_once(
     open_bank: StubBank, wrong: dict[str, Say], code: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     synced(open_bank)
-    # Also what is right beside it: a bank that is wrong is not believed in part.
+    # This includes the valid table next to it: a wrong answer is not used in part.
     right = {"A": says(table("A", **A | {"USD": "3.99"})), "C": says(table("C", **DEALING))}
     open_bank.answers = right | wrong
 
@@ -188,7 +188,7 @@ def test_a_wrong_table_is_refused_whole_and_logged_once(
         tasks.sync()
 
     (complaint,) = complaints(caplog)
-    assert complaint.startswith(f"No new rates, the last ones stay ({code}): ")
+    assert complaint.startswith(f"No new rates; the last ones stay in force ({code}): ")
     assert refused(open_bank) == code
     assert usd(queries.in_force()).mid == Decimal("3.95")
 
@@ -206,10 +206,10 @@ def test_the_end_of_a_refusal_is_logged_and_another_one_too(
 
     assert synced(open_bank).rates == good.rates
 
-    assert [message[:40] for message in complaints(caplog)] == [
-        "No new rates, the last ones stay (not-js",
-        "No new rates, the last ones stay (too-la",
-        "The bank gives out rates again.",
+    assert [message[:49] for message in complaints(caplog)] == [
+        "No new rates; the last ones stay in force (not-js",
+        "No new rates; the last ones stay in force (too-la",
+        "The bank delivers rates again.",
     ]
     assert since[0] == since[1] < since[2]
     assert queries.sync_state().refused_since is None

@@ -1,4 +1,4 @@
-"""The staff's pages of wallets and balances."""
+"""Admin pages of wallets and balances."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`currencies_converted`: each line is rounded, and the sum adds up what is shown."""
+"""`currencies_converted`: each line is rounded, and the sum adds the rounded lines."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the database itself refuses of wallets and balances, whoever writes them."""
+"""Database constraints on wallets and balances."""
 
 import pytest
 from django.db import DataError, IntegrityError, connection, transaction

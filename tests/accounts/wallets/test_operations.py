@@ -1,4 +1,4 @@
-"""Wallets are opened, renamed and closed, and their balances moved, also by several at once."""
+"""Wallets are opened, renamed and closed, and their balances moved, also concurrently."""
 
 from decimal import Decimal
 from functools import partial
@@ -36,7 +36,7 @@ def moving(wallet: Wallet, amount: str, currency: str = "USD") -> Any:
 
 
 def outcome(call: Any) -> str:
-    """What it was refused for, "" where it was not."""
+    """The code of its refusal, or ""."""
     try:
         call()
     except (InsufficientFunds, WalletClosed, WalletHoldsMoney, NotFound, BalanceTooLarge) as error:

@@ -1,4 +1,4 @@
-"""Whoever writes to wallets at once waits for the others in one order, and never in a ring."""
+"""Concurrent writers of wallets wait for each other in one order, so there is no deadlock."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +26,7 @@ def user() -> User:
 
 
 def test_a_closing_and_a_bulk_of_credits_lock_balances_in_one_order(user: User) -> None:
-    # On the disk in another order than by currency; and read as they lie there.
+    # On disk in an order other than by currency, in which a plain read returns them.
     empty = wallet(user, USD="0", JPY="0", EUR="0")
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE wallets_balance")
@@ -36,7 +36,7 @@ def test_a_closing_and_a_bulk_of_credits_lock_balances_in_one_order(user: User) 
     ]
 
     with ThreadPoolExecutor(2) as pool:
-        with transaction.atomic():  # both come to wait for this one in the middle
+        with transaction.atomic():  # both wait for this one in the middle
             Balance.objects.filter(user_id=user.pk, currency="JPY").update(opening=0)
             bulk = pool.submit(and_disconnect, partial(record_many, owner=user, drafts=drafts))
             wait_until(lambda: waiting_for_locks() == 1)
@@ -50,7 +50,7 @@ def test_a_closing_and_a_bulk_of_credits_lock_balances_in_one_order(user: User) 
 
 
 def test_a_taken_name_is_refused_without_waiting_for_who_has_it(user: User) -> None:
-    # Else of two that are each to get the other's name, both would wait.
+    # Otherwise two wallets that swap names would deadlock.
     mine, other = wallet(user, "mine"), wallet(user, "other")
 
     with ThreadPoolExecutor(1) as pool, transaction.atomic():

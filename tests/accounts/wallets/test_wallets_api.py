@@ -1,4 +1,4 @@
-"""`/wallets`: one's own, by name."""
+"""`/wallets`: the caller's own, by name."""
 
 from typing import Any
 from urllib.parse import quote
@@ -232,7 +232,7 @@ def test_the_links_lead_on_whatever_the_name(ada: ApiClient, main: Wallet, name:
     assert first["results"] == [{"currency": "EUR", "amount": "0.00"}]
 
 
-@pytest.mark.django_db(transaction=True)  # within another transaction nothing is kept
+@pytest.mark.django_db(transaction=True)  # inside another transaction nothing is cached
 def test_a_wallet_called_none_is_not_all_of_them(ada: ApiClient, main: Wallet) -> None:
     everything = ada.get("/currencies_converted", to="USD").json()
     assert everything["lines"] != []

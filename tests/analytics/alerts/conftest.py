@@ -10,7 +10,7 @@ from tests.alerts import add_default_rules
 
 @pytest.fixture(autouse=True)
 def _default_rules(request: pytest.FixtureRequest) -> None:
-    """Those of the migration, which a transactional test before this one has removed."""
+    """The migration's rules, which an earlier transactional test has removed."""
     if request.node.get_closest_marker("django_db"):
         request.getfixturevalue("db")
         add_default_rules()

@@ -1,4 +1,4 @@
-"""Rules and alerts on the staff's pages."""
+"""Admin pages of rules and alerts."""
 
 from typing import Any
 
@@ -50,7 +50,7 @@ def test_parameters_that_were_left_out_have_their_default(root: Desk) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"parameters": '{"amount": -1}'}, "amount: An amount is greater than zero."),
+        ({"parameters": '{"amount": -1}'}, "amount: The amount must be greater than zero."),
         ({"parameters": '{"count": 3}'}, "count: Unknown. There are: amount."),
         ({"parameters": "[1]"}, "parameters: They are a JSON object"),
         ({"parameters": "{amount"}, "Enter a valid JSON."),

@@ -1,4 +1,4 @@
-"""GET /alerts: whose, which, and in which order."""
+"""GET /alerts: whose alerts, which ones, and in which order."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""`manage.py backtest_alerts` and its page: what would have been raised, against what was."""
+"""`manage.py backtest_alerts` and its page: hypothetical alerts compared with actual ones."""
 
 from io import StringIO
 from typing import Any
@@ -35,7 +35,7 @@ def tried(code: int, *arguments: str) -> list[str]:
 
 @pytest.fixture
 def history(db: None) -> list[User]:
-    """Two users with withdrawals on three days, that have been checked."""
+    """Two users with withdrawals on three days, already checked."""
     users = UserFactory.create_batch(2)
     for user in users:
         for event in stream(f"-101@0 -151@1 -201@{DAY} -101@{2 * DAY}"):
@@ -70,11 +70,11 @@ def test_what_lies_before_the_period_is_seen(history: list[User]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--rule=0"], "There is no rule 0. There are: "),
+        (["--rule=0"], "There is no rule 0. Existing rules: "),
         (["--set=amount"], "Not a NAME=VALUE: amount"),
-        (["--set=amount=-1"], "amount: An amount is"),
+        (["--set=amount=-1"], "amount: The amount must be"),
         (["--set=count=1"], "count: Unknown"),
-        (["--since=soon"], "A date or time is ISO 8601"),
+        (["--since=soon"], "Use an ISO 8601 date or time"),
         (["--user=0"], "There is no user 0."),
     ],
 )
@@ -153,7 +153,7 @@ def test_the_page_ends_in_time_and_says_so(
 
     page = root.text(page_of(1100), **PERIOD)
 
-    assert "Not all users: the time was over." in page
+    assert "Not all users: time ran out." in page
 
 
 def test_the_page_is_for_who_may_see_rules_and_alerts(root: Desk) -> None:

@@ -1,4 +1,4 @@
-"""Transactions of every route are checked in the background, once each, whatever breaks."""
+"""The background checks transactions of every route, once each, whatever fails."""
 
 import random
 from collections.abc import Callable
@@ -143,7 +143,7 @@ def test_a_step_ends_when_it_has_raised_enough(
 def test_a_million_rows_leave_a_small_mark(ada: ApiClient) -> None:
     imported(ada, csv(*["2026-01-31,1,credit"] * 6000))
 
-    assert PendingCheck.objects.filter(user_id=ada.user_id).count() == 2  # one a batch of 5,000
+    assert PendingCheck.objects.filter(user_id=ada.user_id).count() == 2  # one per batch of 5,000
 
 
 def test_what_is_marked_during_a_round_waits_for_the_next_one(
@@ -239,7 +239,7 @@ def test_alerts_are_counted_by_code_once_they_are_stored(
 
 
 class Killed(BaseException):
-    """As when a process ends in the middle."""
+    """As if a process ended in the middle."""
 
 
 @pytest.mark.parametrize("where", ["_delete", "store"])
@@ -291,7 +291,7 @@ def test_a_worker_that_is_killed_is_taken_over_from(ada: ApiClient) -> None:
     with running_worker() as worker:
         wait_until(lambda: Alert.objects.filter(user_id=ada.user_id).exists() or not_begun())
         worker.kill()
-        get_redis_connection().flushdb()  # what was queued is lost with it
+        get_redis_connection().flushdb()  # the queued jobs are lost with it
         worker.start()
         tasks.sweep_checks.delay()
         wait_until(lambda: not PendingCheck.objects.filter(user_id=ada.user_id).exists())
@@ -300,7 +300,7 @@ def test_a_worker_that_is_killed_is_taken_over_from(ada: ApiClient) -> None:
 
 
 def not_begun() -> bool:
-    """Whether the job is no longer in the queue, so that somebody is at it."""
+    """Whether the job has left the queue, so a worker runs it."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM alerts_checkturn")
         return bool(cursor.fetchone()[0])

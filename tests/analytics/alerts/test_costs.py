@@ -1,4 +1,4 @@
-"""What an event reads of the past does not grow with it, whatever that past is like."""
+"""How much of the past an event reads does not grow with it, whatever the past contains."""
 
 import json
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ SELECT gen_random_uuid(), %(user_id)s, %(token)s,
     1, now(), now()
 FROM generate_series(1, %(rows)s) AS n
 """
-# What came since the last deposits in the default currency, or with them.
+# What came after the last deposits in the default currency, or with them.
 PASTS: dict[str, dict[str, Any]] = {
     "withdrawals": {"type": "debit", "currency": "USD", "seconds": 1},
     "deposits in another currency": {"type": "credit", "currency": "EUR", "seconds": 1},

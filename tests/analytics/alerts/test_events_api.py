@@ -1,4 +1,4 @@
-"""POST /events: recorded in the wallet, in order, and checked on the spot."""
+"""POST /events: recorded in the wallet, in order, and checked at once."""
 
 import json
 import re
@@ -93,7 +93,7 @@ OPENING = Decimal(100_000)
 def test_each_border_of_the_contract_holds_on_the_route(
     ada: ApiClient, text: str, expected: list[int]
 ) -> None:
-    # So that withdrawals have something to take from; an opening amount is no transaction.
+    # Gives withdrawals a balance to draw on; an opening amount is not a transaction.
     wallet = Wallet.objects.create(user_id=ada.user_id, name="main")
     Balance.objects.create(
         user_id=ada.user_id, wallet=wallet, currency="USD", opening=OPENING, amount=OPENING
@@ -164,7 +164,7 @@ def test_more_than_the_balance_is_refused_and_later_rules_do_not_see_it(ada: Api
     assert send(ada, "+50", 3)["alert_codes"] == []
     assert send(ada, "-1", 4)["alert_codes"] == []
     assert (balance(ada), Transaction.objects.count()) == (Decimal(197), 5)
-    # Nor did the refused ones move the user's clock.
+    # The refused events did not move the user's clock either.
     assert EventClock.objects.get().latest.timestamp() == SECOND + 4
 
 
@@ -176,7 +176,7 @@ def test_an_earlier_time_is_refused_and_an_equal_one_is_not(ada: ApiClient, ben:
     assert Transaction.objects.count() == 1
     send(ada, "+1", 10)
     send(ben, "+1", 0)
-    # Only events count: a transaction of any time may be recorded otherwise.
+    # Only events count: other routes may record a transaction with any time.
     assert ada.user
     record(ada.user)
     send(ada, "+1", 10)

@@ -1,4 +1,4 @@
-"""The rules, each at its border, and against a restatement in the words of the contract."""
+"""The rules, each at its limit, and against a second implementation of the contract."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -77,7 +77,7 @@ def test_each_rule_at_its_border(events: str, expected: list[int]) -> None:
 
 
 def needed(rule: Kind, events: list[Event]) -> list[Event]:
-    """What the live route would fetch of the past, and this event."""
+    """What the live route would read of the past, plus this event."""
     *past, this = events
     return [*kept(rule.needs, past, this), this]
 
@@ -114,8 +114,8 @@ def test_what_is_needed_decides_as_the_whole_stream_does_and_as_the_contract_say
 def parameters() -> Iterator[tuple[str, object, dict[str, str]]]:
     whole, amount = "It is a whole number from", "An amount is"
     a_number = 'a decimal number such as "100.00".'
-    yield "large-withdrawal", {"amount": "0"}, {"amount": f"{amount} greater than zero."}
-    yield "large-withdrawal", {"amount": "-1"}, {"amount": f"{amount} greater than zero."}
+    yield "large-withdrawal", {"amount": "0"}, {"amount": "The amount must be greater than zero."}
+    yield "large-withdrawal", {"amount": "-1"}, {"amount": "The amount must be greater than zero."}
     yield "large-withdrawal", {"amount": 0.1}, {"amount": f"{amount} {a_number}"}
     yield "large-withdrawal", {"amount": "0.00001"}, {"amount": "At most 4 decimals."}
     yield "large-withdrawal", {"count": 3}, {"count": "Unknown. There are: amount."}

@@ -1,4 +1,4 @@
-"""Every alert reaches every endpoint at least once and in the end, signed, under one id."""
+"""Every alert eventually reaches every endpoint at least once, signed, under one id."""
 
 import json
 from collections.abc import Iterator
@@ -49,7 +49,7 @@ def user(db: None) -> User:
 
 
 def raise_alerts(user: User, count: int = 1) -> list[Alert]:
-    """As many alerts, by as many withdrawals, which are checked."""
+    """Raise that many alerts, by checking as many withdrawals."""
     for n in range(count):
         for event in stream(f"-101@{n} +1@{n}"):
             recorded(user, event)
@@ -58,7 +58,7 @@ def raise_alerts(user: User, count: int = 1) -> list[Alert]:
 
 
 def deliver(user: User) -> int:
-    """What the job does; how many attempts it made."""
+    """Do what the job does; return how many attempts it made."""
     made = 0
     while deliveries.deliver_one(user.pk):
         made += 1
@@ -66,7 +66,7 @@ def deliver(user: User) -> int:
 
 
 def make_due(user: User, hours: float = 0) -> None:
-    """All that waits to be tried again is due now, and so much of the time for it has passed."""
+    """Make all pending retries due now, with that much of the retry window already over."""
     Delivery.objects.filter(user=user, status="pending").update(
         due_at=F("created_at"), gives_up_at=F("gives_up_at") - timedelta(hours=hours)
     )
@@ -162,7 +162,7 @@ def test_a_receiver_that_fails_for_an_hour_gets_each_alert_in_the_end_under_one_
         patch.setattr(calls, "DEADLINE_SECONDS", 0.2)
         for _ in range(4):
             assert deliver(user) == 3
-            assert deliver(user) == 0  # not at once again
+            assert deliver(user) == 0  # not retried at once
             make_due(user, hours=0.25)
     before = len(receiver.received)
 
@@ -260,7 +260,7 @@ def test_a_worker_that_died_while_it_sent_is_taken_over_from_when_its_lease_laps
     row = Delivery.objects.get()
     dead = deliveries.claim(user.pk, row.pk)
     assert dead
-    deliveries.attempt(dead)  # and it never writes down how that went
+    deliveries.attempt(dead)  # it never records the result
     assert deliver(user) == 0
 
     Delivery.objects.update(leased_until=F("created_at"))
@@ -268,7 +268,7 @@ def test_a_worker_that_died_while_it_sent_is_taken_over_from_when_its_lease_laps
 
     assert statuses(user) == ["delivered"]
     assert len({headers["webhook-id"] for headers, _ in receiver.received}) == 1
-    # And should it have been slow only, it settles nothing any more.
+    # If it was only slow, it can no longer record a result.
     assert deliveries.settle(dead, deliveries.Outcome(500, "", 1)) is False
     assert (statuses(user), DeliveryAttempt.objects.count()) == (["delivered"], 1)
 
@@ -330,7 +330,7 @@ def test_a_name_that_leads_to_us_is_refused_and_the_attempt_says_so(user: User) 
     assert statuses(user) == ["pending"]
 
 
-# --- the staff's pages ---
+# --- the admin pages ---
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Whose address is counted: what a client writes into X-Forwarded-For is not believed."""
+"""Which client address is counted: an X-Forwarded-For from a client is not trusted."""
 
 import ipaddress
 

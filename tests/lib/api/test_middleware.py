@@ -1,4 +1,4 @@
-"""Every request has an id; a trailing slash changes nothing; odd headers harm nothing."""
+"""Every request has an id; a trailing slash changes nothing; odd headers do no harm."""
 
 import io
 import ipaddress
@@ -112,7 +112,7 @@ def test_a_body_in_chunks_is_read_where_the_server_tells_its_end() -> None:
     chunked = {"HTTP_TRANSFER_ENCODING": "chunked"}
 
     assert Request(environ(**chunked, **{"wsgi.input_terminated": True})).read() == b"body"
-    # A server that does not would be waited for without end.
+    # Without that flag, reading would wait for ever.
     assert Request(environ(**chunked)).read() == b""
 
 

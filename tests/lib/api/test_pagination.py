@@ -1,4 +1,4 @@
-"""Pages by key: every row once, in order, whatever is written between two pages."""
+"""Keyset pages: every row once, in order, whatever is written between two pages."""
 
 import random
 from collections.abc import Callable, Iterable
@@ -19,7 +19,7 @@ ROW_ID = "019c0000-0000-7000-8000-000000000001"
 
 
 def with_ties(client: ApiClient, count: int) -> None:
-    """Rows of which many have one date, recorded in no order of time."""
+    """Rows, many of which share a date, recorded out of order."""
     assert client.user
     days = [number % 4 for number in range(count)]
     random.Random(7).shuffle(days)
@@ -36,7 +36,7 @@ def in_order(order: str) -> list[str]:
 def walk(
     client: ApiClient, page: Any, link: str, between: Callable[[], Any] = lambda: None
 ) -> list[list[str]]:
-    """The ids of this page and of all that `link` leads to."""
+    """The ids of this page and of all pages after `link`."""
     pages = [ids(page)]
     while page[link]:
         between()

@@ -1,4 +1,4 @@
-"""Bodies are read strictly: JSON in UTF-8, of bounded size, and never a float."""
+"""Bodies are parsed strictly: JSON in UTF-8, of limited size, and never a float."""
 
 import contextlib
 import io

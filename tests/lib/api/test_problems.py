@@ -1,4 +1,4 @@
-"""Refusals have one form, RFC 9457, and codes that clients can branch on."""
+"""Refusals have one form, RFC 9457, and codes that clients can rely on."""
 
 import json
 import re

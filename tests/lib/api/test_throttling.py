@@ -1,4 +1,4 @@
-"""The rate of all requests of one user."""
+"""The rate limit on all requests of one user."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""One file in a multipart body: whole, alone, where it belongs, or refused and forgotten."""
+"""One file in a multipart body: complete, alone, in the right field, or refused and discarded."""
 
 import base64
 import io
@@ -18,7 +18,7 @@ CONTENT = b"a,b\r\n" * 40 + b"--\r\n--" + BOUNDARY[:-1].encode() + b"\r\n1,\xff\
 
 
 class Gathered:
-    """What was fed, and whether it was given up."""
+    """What was fed, and whether it was discarded."""
 
     def __init__(self, max_bytes: int = 100_000) -> None:
         self.max_bytes, self.content, self.abandoned = max_bytes, b"", False
@@ -31,7 +31,7 @@ class Gathered:
 
 
 class Trickle(io.BytesIO):
-    """Never more than some bytes at once."""
+    """Returns only a few bytes at a time."""
 
     def __init__(self, body: bytes, at_once: int) -> None:
         super().__init__(body)

@@ -1,4 +1,4 @@
-"""Counts in Redis: exact however many come at once, bounded in time, and never in the way."""
+"""Counters in Redis: exact under concurrency, limited in time, and never blocking."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor

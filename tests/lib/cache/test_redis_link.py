@@ -1,4 +1,4 @@
-"""The way to Redis: nobody waits for it twice, and silence is no outage."""
+"""The connection to Redis: no caller waits for it twice, and silence is not an outage."""
 
 import os
 import threading
@@ -19,13 +19,13 @@ from tests.races import wait_until
 from tests.valkey import Valkey
 from tests.worker import running_worker
 
-# As settings have it: to connect, and to be answered.
+# As in the settings: to connect, and to get a reply.
 TIME_OUT_SECONDS = 2 * 0.25
 
 
 @pytest.fixture
 def attempts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Each time that this thread turns to Redis."""
+    """Each attempt of this thread to reach Redis."""
     made: list[str] = []
 
     def counted() -> Any:
@@ -86,24 +86,24 @@ def prolonged(client: Any) -> int:
 
 
 class Unprobed(Link):
-    """Nobody else of this process tries on, which would only help."""
+    """No other thread of this process retries, which would only help."""
 
     def _went_down(self, error: str) -> None:
         pass
 
 
 class Flapping(Link):
-    """Each time, somebody else of this process gets through at once, as to another node."""
+    """Each time, another thread of this process gets through at once, as to another node."""
 
     def _went_down(self, error: str) -> None:
         self.start_anew()
 
 
 class World:
-    """Redis with its outages, and time, which passes only where somebody waits.
+    """Redis with its outages, and a clock that advances only when code waits.
 
-    An attempt that begins in an outage fails, after one of `attempts` seconds. Others keep the
-    generation going whenever they can. At `held_up_at` this process stops for ten seconds.
+    An attempt that begins in an outage fails, after one of `attempts` seconds. Other processes
+    prolong the generation whenever they can. At `held_up_at` this process pauses for ten seconds.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class World:
         self.held_up_at, self.now, self.through = held_up_at, 0.0, False
 
     def write(self, link: Link) -> None:
-        """Takes a write's last step, just after its commit."""
+        """Run a write's last step, just after its commit."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(versioned_cache, "link", link)
             patch.setattr(versioned_cache, "time", self)
@@ -140,21 +140,21 @@ class World:
             self.now, self.held_up_at = self.held_up_at + 10, 1000
 
     def generation_has_ended(self, since: float) -> bool:
-        """Whether some outage was so long that the generation lapsed in it."""
+        """Whether an outage lasted long enough for the generation to expire."""
         begun = [(start, end) for start, end in self.outages if start < self.now]
         return any(end - start >= LEASE_SECONDS and end > since for start, end in begun)
 
 
 @pytest.fixture
 def _no_beat() -> None:
-    """A thread would take part in the time that the tests make."""
+    """A heartbeat thread would interfere with the simulated clock."""
     link.beats = False
     for thread in threading.enumerate():
         if thread.name == "fido-redis-beat":
             thread.join()
 
 
-# Refused at once, answered late, and both in turns.
+# Refused at once, timed out, and both in turns.
 AT_ONCE, AT_LAST = 0.001, TIME_OUT_SECONDS
 ATTEMPTS = pytest.mark.parametrize(
     "attempts",

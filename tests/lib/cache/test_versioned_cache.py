@@ -1,4 +1,4 @@
-"""A step that is carried out twice brings no answer back: no token is ever set again."""
+"""A step that runs twice revives no answer, because no token is ever set again."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Repeating:
-    """A way to Redis that loses one answer, and asks again when others have been there."""
+    """A connection to Redis that loses one reply, and resends after others have used Redis."""
 
     def __init__(self, meanwhile: Callable[[], None]) -> None:
         self.meanwhile: Callable[[], None] | None = meanwhile

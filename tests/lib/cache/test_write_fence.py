@@ -1,4 +1,4 @@
-"""A fence inside a fence: one beginning before all writes, and one end after the commit."""
+"""Nested fences: one entry before all writes, and one exit after the commit."""
 
 import pytest
 from django.db import transaction

@@ -1,4 +1,4 @@
-"""How far a long command has come, as its operator sees it."""
+"""Progress of a long command, as its operator sees it."""
 
 from io import StringIO
 

@@ -1,4 +1,4 @@
-"""What somebody has typed in leads to nothing that is only ours to reach."""
+"""URLs that people type in never reach internal addresses (SSRF)."""
 
 import ipaddress
 import socket
@@ -31,7 +31,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def leads_to(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
-    """Has every name lead to these addresses, one after another; who was asked for."""
+    """Have every name resolve to these addresses in turn; return the names that were looked up."""
 
     def lead(*rounds: list[str]) -> list[str]:
         asked: list[str] = []
@@ -103,7 +103,7 @@ def test_what_is_no_address_to_send_to_is_refused(url: str, code: str) -> None:
 def test_what_was_looked_at_is_what_is_connected_to(
     leads_to: Any, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The name would lead to our own machine, were it looked up once more to connect.
+    # A second lookup to connect would resolve to our own machine.
     asked = leads_to(["8.8.8.8"], ["127.0.0.1"])
     connected: list[Any] = []
 

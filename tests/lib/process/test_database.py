@@ -1,4 +1,4 @@
-"""A read with bounds of its own: longer than the service's, and not for ever."""
+"""A read with its own bounds: longer than the service's, but finite."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -37,7 +37,7 @@ def _transactions_are_bounded() -> None:
 
 
 def settings_now() -> list[str | None]:
-    """None is for what this PostgreSQL does not know."""
+    """None stands for settings that this PostgreSQL does not know."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {', '.join(f'current_setting({name!r}, true)' for name in NAMES)}")
         return list(cursor.fetchone())

@@ -1,4 +1,4 @@
-"""Encrypted columns: what the package loses, what the guard keeps, and how values are found."""
+"""Encrypted columns: how the package loses data, what the guard prevents, and lookups."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ def jane(db: None) -> User:
 
 
 def token_of(user: User) -> bytes:
-    """What the column holds."""
+    """The stored token."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT full_name FROM accounts_user WHERE id = %s", [user.pk])
         return bytes(cursor.fetchone()[0])

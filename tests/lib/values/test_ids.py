@@ -1,4 +1,4 @@
-"""Ids that are made many at once, and what lies between two of them."""
+"""Ids made many at once, and the ids between two of them."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What staff see of a name without opening it."""
+"""What staff see of a name that they have not opened."""
 
 import pytest
 

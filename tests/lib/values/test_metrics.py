@@ -1,4 +1,4 @@
-"""Counts of several processes: each in files of its own, which the next one counts on in."""
+"""Counts of several processes: each in its own files, which the next process continues."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from tests.client import ApiClient
 from tests.fido.processes import PROJECT
 
 PLANTED_ID = "01a200c1-ea96-779d-a24e-eeb593213645"
-# Claims a number, says it, and waits to be ended. With "fork", a child does the same first.
+# Claims a number, prints it, and waits to be stopped. With "fork", a child does the same first.
 HOLDER = """
 import os, sys, time
 from pathlib import Path

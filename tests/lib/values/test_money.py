@@ -1,4 +1,4 @@
-"""Amounts are exact: whatever is parsed, rounded or written, no cent moves."""
+"""Amounts are exact: parsing, rounding and formatting change no cent."""
 
 import json
 from decimal import Decimal

@@ -187,7 +187,7 @@ def test_of_two_rows_with_one_address_the_second_keeps_its_old_digest(settings: 
     first, second, third = (UserFactory.create(email=f"{n}@example.org") for n in range(3))
     rotate(settings)
     accounts.update_profile(user=first, changes={"email": "ada@example.org"})
-    # What a process that does not know the new key yet may let in.
+    # What a process without the new key may still admit.
     index = blind_index(User, "email")
     store(second, "email", stored(first, "email"))
     old_digest = index.digests("ada@example.org")[1]

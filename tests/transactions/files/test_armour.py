@@ -1,4 +1,4 @@
-"""Text in a CSV file: harmless in every spreadsheet, and given back as it was."""
+"""Text in a CSV file: harmless in every spreadsheet, and restored as it was."""
 
 import csv
 import io
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from transactions.files.armour import armoured, bare
 
 FORMULA_SIGNS = "=+-@＝＋－＠"
-# Mostly what matters, so that it meets: any other character is drawn beside it.
+# Mostly the relevant characters, so that they combine; any other is drawn separately.
 texts = st.text(st.sampled_from("=-＝'\";,\t\r\n a\u200b"), max_size=8) | st.text()
 often = settings(max_examples=2000, deadline=None, database=None, derandomize=True)
 
@@ -22,7 +22,7 @@ def line_of(text: str) -> str:
 
 
 def cells(line: str, delimiter: str) -> list[str]:
-    """As a spreadsheet reads them that splits at this sign."""
+    """The cells as a spreadsheet reads them that splits at this separator."""
     rows = csv.reader(io.StringIO(line, newline=""), delimiter=delimiter)
     return [cell for row in rows for cell in row]
 

@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def spool_folder(settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Where this test's uploads wait, also those of the processes that it starts."""
+    """Where this test's uploads wait, including those of the processes that it starts."""
     folder = tmp_path / "spool"
     settings.IMPORTS_DIR = str(folder)
     monkeypatch.setenv("IMPORTS_DIR", str(folder))

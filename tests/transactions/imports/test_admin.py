@@ -1,4 +1,4 @@
-"""The staff's pages about imports: read-only, and one form that streams a file in."""
+"""Admin pages about imports: read-only, and one form that streams a file in."""
 
 import re
 from pathlib import Path
@@ -55,7 +55,7 @@ def send(desk: Desk, user_id: Any, content: bytes = ROWS, name: str = "rows.csv"
 
 
 def refused(answer: Any, status: int, *sentences: str) -> str:
-    """The form again, which says why."""
+    """The form again, with the reason."""
     page = str(answer.content.decode())
     assert answer.status_code == status, page
     assert 'id="import_form"' in page
@@ -86,7 +86,7 @@ def test_a_file_becomes_transactions_of_the_user_who_is_named(root: Desk, jane: 
 
 
 def test_a_file_of_any_size_goes_past_the_bound_of_forms(root: Desk, jane: User) -> None:
-    """Of 8 MB: more than Django keeps in memory, and than any other form may have."""
+    """8 MB: more than Django keeps in memory, and than any other form may have."""
     rows = ROWS + b"2026-01-31,1.50,credit\r\n" * 350_000
 
     assert send(root, jane.pk, rows).status_code == 302
@@ -148,7 +148,7 @@ def test_why_a_file_was_refused_is_said_and_the_user_stays_filled_in(
         ("\0", "Enter a whole number."),
     ],
 )
-def test_a_user_who_is_none_is_said_to_be_so(
+def test_an_unknown_or_malformed_user_is_reported(
     root: Desk, folder: Path, user_id: Any, sentence: str
 ) -> None:
     refused(send(root, user_id), 400, sentence)
@@ -166,7 +166,9 @@ def test_a_form_without_its_file_is_refused(root: Desk, folder: Path, form: dict
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", ""])
-def test_what_is_no_multipart_form_is_refused(root: Desk, folder: Path, content_type: str) -> None:
+def test_a_body_that_is_not_multipart_is_refused(
+    root: Desk, folder: Path, content_type: str
+) -> None:
     answer = root._browser.generic("POST", f"/admin/{FORM}", b"user_id=1", content_type)
 
     refused(answer, 400, "The form cannot be read.")
@@ -197,7 +199,7 @@ def test_of_too_many_at_once_the_last_is_refused(root: Desk, jane: User, folder:
     for _ in range(operations.MAX_UNFINISHED):
         assert send(root, jane.pk).status_code == 302
 
-    refused(send(root, jane.pk), 409, "At most 5 imports of a user are under way at once.")
+    refused(send(root, jane.pk), 409, "A user may have at most 5 unfinished imports.")
 
     assert len(list(folder.iterdir())) == Import.objects.count() == operations.MAX_UNFINISHED
 
@@ -224,7 +226,7 @@ def test_without_the_forms_token_nothing_is_imported(root: Desk, jane: User, fol
     assert Import.objects.get().user == jane
 
 
-# --- who may ---
+# --- permissions ---
 
 
 def test_without_the_permission_to_record_nothing_of_a_file_is_read(
@@ -319,7 +321,7 @@ def test_a_record_shows_its_errors_as_a_table_and_cannot_be_changed(
 
     page = root.text(page_of(row))
 
-    assert "<tr><td>3<td>transaction_date<td>invalid<td>A date or time is ISO 8601" in page
+    assert "<tr><td>3<td>transaction_date<td>invalid<td>Use an ISO 8601 date or time" in page
     assert "CSV" in page
     assert "Cancel this import" not in page
     assert 'name="_save"' not in page

@@ -1,4 +1,4 @@
-"""Who may import for whom, who may see and cancel it, and what is refused of a form."""
+"""Who may import for whom, who may see and cancel an import, and which forms are refused."""
 
 from pathlib import Path
 from typing import Any
@@ -115,7 +115,7 @@ def test_an_import_that_has_gone_on_is_not_cancelled_by_who_saw_it_before(ada: A
     answer = ada.request("delete", path, HTTP_IF_MATCH=seen["ETag"])
 
     assert (answer.status_code, answer.json()["code"]) == (412, "precondition-failed")
-    with pytest.raises(PreconditionFailed):  # it went on after the tags were compared
+    with pytest.raises(PreconditionFailed):  # it progressed after the tags were compared
         operations.cancel(row=row, if_unchanged=True)
     present = ada.get(path)["ETag"]
     assert ada.request("delete", path, HTTP_IF_MATCH=present).status_code == 204
@@ -318,7 +318,7 @@ def test_a_database_that_takes_no_import_leaves_no_file(
     ada: ApiClient, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def submit(**values: Any) -> Any:
-        return Import.objects.create(**values)  # lacks a layout
+        return Import.objects.create(**values)  # the layout is missing
 
     monkeypatch.setattr(operations, "submit", submit)
 

@@ -1,4 +1,4 @@
-"""A row of a file is judged as the API judges the same transaction."""
+"""A row of a file gets the same verdict as the same transaction gets from the API."""
 
 import csv
 import io
@@ -27,7 +27,7 @@ from transactions.models import Transaction
 
 DEFAULTS = {"currency": "JPY", "full_name": "Jane Doe"}
 COLUMNS = (*sorted(REQUIRED), *sorted(OPTIONAL))
-# As JSON, so that it says how a number was written.
+# As JSON, because that shows how a number was written.
 VALID = {
     "transaction_date": '"2026-01-31"',
     "transaction_amount": '"1"',
@@ -74,17 +74,17 @@ WALLETS = {"main": "the id of main"}
 
 
 def line_of(fields: dict[str, str]) -> str:
-    """A line of NDJSON from values that are JSON already."""
+    """A line of NDJSON from values that are already JSON."""
     members = ", ".join(f"{json.dumps(name)}: {value}" for name, value in fields.items())
     return f"{{{members}}}"
 
 
 def by_api(given: Any) -> Verdict:
-    """The fields to record, or where and why the API refuses."""
+    """The fields to record, or pointers and codes of the API's refusal."""
     serializer = TransactionSerializer(data=given)
     if not serializer.is_valid():
         details: Any = serializer.errors
-        # Of an unknown field there is one error, and no list of them.
+        # An unknown field has a single error, not a list.
         return {
             (name, kebab(error.code))
             for name, errors in details.items()
@@ -95,7 +95,7 @@ def by_api(given: Any) -> Verdict:
         return {("wallet", "unknown-wallet")}
     values["wallet"] = values["wallet"] and WALLETS[values["wallet"]]
     try:
-        # What operations.record asks first.
+        # operations.record checks this first.
         money.require_decimals(values["transaction_amount"], values["currency"])
     except money.MalformedAmount as error:
         return {("transaction_amount", error.code)}
@@ -113,11 +113,11 @@ def by_import(raw: Any, layout: Layout | None = None) -> Verdict:
 
 def assert_same(ours: Verdict, theirs: Verdict) -> None:
     if isinstance(theirs, set) and isinstance(ours, set):
-        # The API looks at unknown fields last and names them; a file's may be anything.
+        # The API checks unknown fields last and names them; a file may have any names.
         known = {(name, code) for name, code in theirs if code != "unknown"}
         theirs = known or {("", "unknown")}
         ours = ours - {("", "unknown")} or ours
-        # And it looks for a wallet when all else is well.
+        # It also looks up a wallet only if everything else is valid.
         ours = ours - {("wallet", "unknown-wallet")} or ours
     assert ours == theirs
 
@@ -180,7 +180,7 @@ def test_a_field_that_is_not_known_is_refused_as_by_the_api() -> None:
     assert_judged_alike(line)
 
 
-# What a file can hold: a NUL or half a character ends the upload as a whole.
+# What a file can contain: a NUL or a lone surrogate refuses the whole upload.
 CELLS = [text for text in [*AMOUNTS, *DATES, *WORDS, *TEXTS] if not {"\0", "\ud800"} & {*text}]
 CELL = st.sampled_from(CELLS) | st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=300
@@ -188,7 +188,7 @@ CELL = st.sampled_from(CELLS) | st.text(
 
 
 def row_of(cells: dict[str, str], separator: str) -> tuple[Any, Layout]:
-    """The cells as a spreadsheet writes them, read back by the reader."""
+    """The cells as a spreadsheet writes them, parsed back by the reader."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter=separator)
     writer.writerows([cells.keys(), [_written(*item) for item in cells.items()]])
@@ -204,7 +204,7 @@ def _written(name: str, cell: str) -> str:
 
 
 def meant(cells: dict[str, str]) -> Iterator[tuple[str, str | None]]:
-    """An empty cell is null where null is a value, and left out where it is none."""
+    """An empty cell means null if null is a value, and is otherwise left out."""
     for name, cell in cells.items():
         text = cell.strip()
         if text or name in FREE_TEXT:
@@ -235,7 +235,7 @@ ROWS = st.fixed_dictionaries({name: LIKELY_CELLS.get(name, CELL) | CELL for name
 @settings(max_examples=1000, deadline=None)
 @given(ROWS.filter(lambda cells: any(map(str.strip, cells.values()))), st.sampled_from(",;"))
 def test_cells_of_any_text_are_judged_as_by_the_api(cells: dict[str, str], separator: str) -> None:
-    # Points and commas where semicolons separate are the next tests' matter.
+    # The next tests cover points and commas with semicolons as separators.
     assume(separator == "," or not {",", "."} & {*cells["transaction_amount"]})
 
     assert_same(by_import(*row_of(cells, separator)), by_api(dict(meant(cells))))

@@ -1,4 +1,4 @@
-"""`manage.py import_transactions`: a file in, and what was refused of it by line."""
+"""`manage.py import_transactions`: imports a file and lists its refused rows by line."""
 
 from io import StringIO
 from pathlib import Path
@@ -25,7 +25,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def command(*arguments: Any) -> tuple[str, str]:
-    """What it prints on standard output and as errors."""
+    """Its standard output and standard error."""
     out, err = StringIO(), StringIO()
     call_command("import_transactions", *map(str, arguments), stdout=out, stderr=err)
     return out.getvalue(), err.getvalue()
@@ -52,7 +52,7 @@ def test_refused_rows_are_listed_and_are_a_failure(ada: ApiClient, file: Path) -
 
     assert ended.value.code == 1
     assert err.getvalue() == (
-        "line 3: transaction_amount: An amount is greater than zero.\n"
+        "line 3: transaction_amount: The amount must be greater than zero.\n"
         "line 4: The header has 3 columns.\n"
     )
     assert "1 rows created, 2 refused" in out.getvalue()
@@ -103,7 +103,7 @@ def test_wrong_arguments_are_told_in_a_sentence(
     assert not Import.objects.exists()
 
 
-def test_an_import_that_was_broken_off_is_gone_on_with(
+def test_an_interrupted_import_is_continued(
     ada: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(running, "BATCH_ROWS", 1)
@@ -117,10 +117,10 @@ def test_an_import_that_was_broken_off_is_gone_on_with(
         command("--resume", row.pk)
 
 
-def test_what_a_worker_is_at_is_not_taken_from_it(ada: ApiClient) -> None:
+def test_an_import_with_a_worker_is_not_taken_from_it(ada: ApiClient) -> None:
     row = claimed(submitted(ada, csv("2026-01-31,1,credit")))
 
-    with pytest.raises(CommandError, match="a worker is at it"):
+    with pytest.raises(CommandError, match="a worker is running it"):
         command("--resume", row.pk)
 
     assert present(row.pk).lease == row.lease
@@ -134,7 +134,7 @@ def test_an_interrupted_import_is_left_to_the_workers_at_once(
 
     with monkeypatch.context() as patch:
         patch.setattr(running, "_recipe", interrupted)
-        with pytest.raises(CommandError, match="A worker goes on, or --resume"):
+        with pytest.raises(CommandError, match="A worker will continue it, or use --resume"):
             command(file, "--user", ada.user_id)
 
     row = Import.objects.get()

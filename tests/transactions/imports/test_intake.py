@@ -1,4 +1,4 @@
-"""What is taken in, what is refused and how early, and that a refusal leaves no file."""
+"""Which uploads are accepted or refused, how early, and that a refusal leaves no file."""
 
 import gzip
 import io
@@ -102,7 +102,7 @@ BINARY = {
 
 
 @pytest.mark.parametrize("name", BINARY)
-def test_what_is_no_text_in_utf_8_is_refused_wherever_it_breaks(name: str, folder: Path) -> None:
+def test_invalid_utf_8_is_refused_wherever_it_occurs(name: str, folder: Path) -> None:
     content, code = BINARY[name]
 
     assert refusal_of(content).code == code
@@ -180,7 +180,7 @@ def test_a_line_of_100_megabytes_is_refused_before_it_is_there(folder: Path) -> 
 
 @pytest.mark.parametrize("piece", [b"\n" * 65536, HEADER + b"\n" + b"1,2,3\n" * 10_000])
 def test_memory_stays_small_however_much_comes(piece: bytes, folder: Path) -> None:
-    """Also where nothing but blank lines comes, and no header is found."""
+    """This holds even for endless blank lines, without any header."""
     intake = Intake(new_id())
     tracemalloc.start()
     for _ in range(30 * MIB // len(piece)):

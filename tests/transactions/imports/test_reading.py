@@ -1,4 +1,4 @@
-"""Every way to write a file, and the line that each row begins on."""
+"""Every way to write a file, and the line on which each row begins."""
 
 import io
 import tracemalloc
@@ -68,7 +68,7 @@ def test_a_quote_that_never_closes_costs_as_much_as_a_row_may_have_and_no_more()
 
 @pytest.mark.parametrize("line", ["1,2,3\n", '","\n', "x" * (MAX_ROW_LENGTH - 1) + "\n"])
 def test_a_row_without_end_is_not_read_into_memory(line: str) -> None:
-    """Of one cell, of ever more cells, and of long lines."""
+    """A single cell, ever more cells, and long lines."""
     lines = chain([f"{HEADER}\n", '"\n'], repeat(line, 20 * 1024 * 1024 // len(line)))
 
     tracemalloc.start()
@@ -83,7 +83,7 @@ def test_a_row_without_end_is_not_read_into_memory(line: str) -> None:
 @pytest.mark.parametrize(
     "header",
     [
-        # The reader of cells stumbles over the first one.
+        # The CSV reader fails on the first one.
         'transaction_date,transaction_amount,"transaction_type" ',
         '  "transaction_date",transaction_amount,transaction_type\t',
         '"transaction_date","transaction_amount","transaction_type"',
@@ -98,7 +98,7 @@ def test_the_header_never_swallows_the_first_row(header: str) -> None:
     assert read(f"\n{header}\n1,2,3\n", layout) == [(3, ["1", "2", "3"])]
 
 
-def test_columns_come_in_any_order_and_optional_ones_may_lack() -> None:
+def test_columns_come_in_any_order_and_optional_ones_may_be_missing() -> None:
     layout = layout_of("External_ID;transaction_type;TRANSACTION_DATE;id;transaction_amount")
 
     columns = ("external_id", "transaction_type", "transaction_date", "id", "transaction_amount")
@@ -145,7 +145,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("line", REFUSED, ids=lambda line: ascii(line)[:24])
-def test_what_is_no_header_is_refused_without_quoting_it(line: str) -> None:
+def test_an_invalid_header_is_refused_without_quoting_it(line: str) -> None:
     with pytest.raises(UploadRefused) as refusal:
         layout_of(line)
 

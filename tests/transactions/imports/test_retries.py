@@ -1,4 +1,4 @@
-"""An upload that is sent again with its key is taken in once."""
+"""An upload repeated with its key is accepted once."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""An import is broken off, taken over, cancelled and repeated, and each row is there once."""
+"""An import is interrupted, taken over, cancelled and repeated; each row exists once."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -45,13 +45,13 @@ def amounts(owner: ApiClient) -> list[int]:
 
 
 def lapse(row: Import) -> None:
-    """As when its worker has been dead for a minute."""
+    """As if its worker had been dead for a minute."""
     assert Import.objects.filter(id=row.pk).update(leased_until=Now() - timedelta(seconds=1))
 
 
 @contextmanager
 def hearing(receiver: Callable[..., None]) -> Iterator[None]:
-    """Something else that takes part in the batch's database transaction."""
+    """A receiver that takes part in the batch's database transaction."""
     transactions_loaded.connect(receiver)
     try:
         yield
@@ -59,7 +59,7 @@ def hearing(receiver: Callable[..., None]) -> Iterator[None]:
         transactions_loaded.disconnect(receiver)
 
 
-def test_what_was_stopped_between_two_batches_is_gone_on_with(ada: ApiClient) -> None:
+def test_an_import_stopped_between_two_batches_is_continued(ada: ApiClient) -> None:
     row = submitted(ada, rows(5))
 
     stopped = work(row.pk, must_stop=lambda: True)
@@ -269,7 +269,7 @@ def test_as_many_processes_encode_as_there_are_batches_and_none_is_left(
     assert all(lane._process.returncode is not None for lane in started)
 
 
-def test_what_breaks_off_again_and_again_is_given_up(ada: ApiClient) -> None:
+def test_an_import_interrupted_again_and_again_fails(ada: ApiClient) -> None:
     row = submitted(ada, rows(1))
     for _ in range(operations.MAX_STARTS):
         operations.release(claimed(row))
@@ -315,7 +315,7 @@ def test_an_import_that_was_queued_while_the_queue_was_away_is_found(ada: ApiCli
     assert not spool.path_of(row.pk).exists()
 
 
-def test_what_a_worker_is_at_is_left_alone(ada: ApiClient) -> None:
+def test_an_import_with_a_worker_is_left_alone(ada: ApiClient) -> None:
     row = claimed(submitted(ada, rows(3)))
     get_redis_connection().delete("celery")
 

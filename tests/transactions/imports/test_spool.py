@@ -1,4 +1,4 @@
-"""What waits on the disk: encrypted, whole or not at all, and gone when it is not to be kept."""
+"""Uploads on disk: encrypted, complete or not at all, and deleted when no longer needed."""
 
 import os
 import resource
@@ -120,7 +120,7 @@ def test_a_file_outlives_a_rotation_of_keys_and_not_the_loss_of_its_key(settings
 
 @contextmanager
 def full_disk(room_bytes: int) -> Iterator[None]:
-    """No file of this process grows beyond that."""
+    """No file of this process may grow beyond that."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (room_bytes, hard))
     try:

@@ -1,4 +1,4 @@
-"""An upload whose commit was never confirmed keeps its file: the import may be there."""
+"""An upload whose commit was never confirmed keeps its file: the import may exist."""
 
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ def test_a_commit_whose_answer_was_lost_is_imported_all_the_same(
     submit = operations.submit
 
     def lost(**fields: Any) -> Any:
-        # As it is for the client: committed, and not confirmed.
+        # What the client sees: committed, but not confirmed.
         submit(**fields)
         connection.connection.commit()
         raise OperationalError

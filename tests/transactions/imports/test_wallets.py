@@ -1,4 +1,4 @@
-"""Rows of a file that name a wallet move its balance, one after another, or are refused."""
+"""Rows that name a wallet move its balance, one after another, or are refused."""
 
 from decimal import Decimal
 from functools import partial

@@ -1,4 +1,4 @@
-"""Uploads over a socket, to a real gunicorn: too large, broken off, or by a client that is gone."""
+"""Uploads over a socket, to a real gunicorn: too large, cut off, or from a client that left."""
 
 import json
 import socket
@@ -39,7 +39,7 @@ def server(django_db_setup: None, folder: Path) -> Iterator[WebServer]:
 
 @pytest.fixture(autouse=True)
 def nothing_stays(server: WebServer, folder: Path, ada: ApiClient) -> Iterator[None]:
-    """Whatever a test sends, the worker serves on, and nothing lies about afterwards."""
+    """Whatever a test sends, the worker keeps serving, and no file remains."""
     yield
     assert server.request("GET", "/livez").status == 200
     for row in Import.objects.filter(user_id=ada.user_id, status="queued"):

@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=fido.lib.values.ids.new_id, editable=False, primary_key=True, serialize=False)),
                 ('status', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='queued', max_length=9)),
-                ('layout', models.JSONField(help_text="Format, separator and columns, as the file's head has them.")),
+                ('layout', models.JSONField(help_text="Format, separator and columns, from the file's header.")),
                 ('size_bytes', models.BigIntegerField()),
                 ('rows_read', models.BigIntegerField(default=0)),
                 ('rows_created', models.BigIntegerField(default=0)),
@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
                 ('failure', models.CharField(blank=True, help_text='Why it failed: a code.', max_length=50)),
                 ('lease', models.UUIDField(blank=True, null=True)),
                 ('leased_until', models.DateTimeField(blank=True, null=True)),
-                ('starts', models.IntegerField(default=0, help_text='Since rows were last created.')),
+                ('starts', models.IntegerField(default=0, help_text='Starts since rows were last created.')),
                 ('created_at', models.DateTimeField(default=fido.lib.values.clock.now)),
                 ('finished_at', models.DateTimeField(blank=True, null=True)),
                 ('created_by', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),

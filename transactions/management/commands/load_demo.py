@@ -21,7 +21,7 @@ PASSWORD = "FIDO_DEMO_PASSWORD"  # noqa: S105 - the variable's name
 class Command(BaseCommand):
     help = (
         "Loads five people with two years of transactions each, and the staff login `admin`; all "
-        f"of them log in with {PASSWORD}. Does nothing where there is any user."
+        f"of them log in with {PASSWORD}. Does nothing if there is any user."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -29,13 +29,13 @@ class Command(BaseCommand):
             "--until",
             type=clock.parse_moment,
             default=None,
-            help="where the two years end; the same moment loads the same transactions",
+            help="the end of the two years; the same moment loads the same transactions",
         )
 
         parser.add_argument(
             "--if-asked-for",
             action="store_true",
-            help=f"do nothing where {PASSWORD} is not set, instead of failing",
+            help=f"if {PASSWORD} is not set, do nothing instead of failing",
         )
 
     def handle(self, *args: Any, until: datetime | None, **options: Any) -> None:
@@ -44,16 +44,18 @@ class Command(BaseCommand):
         if not password and options["if_asked_for"]:
             self.stdout.write(f"{PASSWORD} is not set: no demonstration.")
         elif User.objects.exists():
-            self.stdout.write("There are users already: nothing was loaded.")
+            self.stdout.write("There are already users: nothing was loaded.")
         elif not password:
-            raise CommandError(f"Set {PASSWORD}: the demonstration's logins will have it.")
+            raise CommandError(
+                f"Set {PASSWORD}: it becomes the password of the demonstration's logins."
+            )
         else:
             self._load(password, until or clock.now())
 
     def _load(self, password: str, end: datetime) -> None:
         histories = {person: history(person, end) for person in PEOPLE}
         count = sum(map(len, histories.values()))
-        # All or nothing: an interrupted load leaves an installation that is still empty.
+        # All or nothing: after an interrupted load the installation is still empty.
         with progress("Transactions", count) as advance, transaction.atomic():
             for person, drafts in histories.items():
                 owner = _user(person, password)
@@ -74,5 +76,5 @@ def _user(person: Person, password: str) -> User:
         )
     except InvalidInput as refusal:
         reasons = " ".join(error["detail"] for error in refusal.extra["errors"])
-        raise CommandError(f"{PASSWORD} will not do: {reasons}") from None
+        raise CommandError(f"{PASSWORD} is not acceptable: {reasons}") from None
     return accounts.update_profile(user=user, changes={"currency": person.currency})

@@ -1,4 +1,4 @@
-"""Compares all balances of wallets with the transactions that are in them."""
+"""Compares the balances of all wallets with their transactions."""
 
 from typing import Any
 
@@ -15,14 +15,14 @@ from transactions.queries import BalanceDifference
 
 class Command(BaseCommand):
     help = (
-        "Adds up the transactions of every wallet anew and prints each balance that is not its "
-        "opening amount plus them. Right also while people write. Ends with status 1 if there is "
-        "one. It changes nothing: which side is wrong, a person has to find out."
+        "Recomputes every wallet from its transactions and prints each balance that is not its "
+        "opening amount plus them. Correct even while people write. Exits with status 1 if there "
+        "is one. It changes nothing: a person has to find out which side is wrong."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--user", type=int, nargs="+", metavar="ID", help="look at these users only"
+            "--user", type=int, nargs="+", metavar="ID", help="check only these users"
         )
 
     def handle(self, *args: Any, user: list[int] | None, **options: Any) -> None:
@@ -41,7 +41,7 @@ class Command(BaseCommand):
 
 
 def _line(wrong: BalanceDifference) -> str:
-    """Amounts as stored, to the last decimal: rounded ones might look like no difference."""
+    """Amounts as stored, to the last decimal: rounded ones might look equal."""
     there = "no balance" if wrong.amount is None else f"{wrong.amount:.{money.MAX_DECIMALS}f}"
     where = f"user {wrong.user_id}, wallet {wrong.wallet_id}, {wrong.currency}"
     return f"{where}: {there} instead of {wrong.due:.{money.MAX_DECIMALS}f}"

@@ -1,4 +1,4 @@
-"""Asks the bank for its rates at once."""
+"""Fetches the bank's rates at once."""
 
 from typing import Any
 
@@ -12,15 +12,15 @@ from accounts.rates.published import Refused
 class Command(BaseCommand):
     help = (
         "Asks the bank for its rates now, and prints which are in force. Ends with status 1 if "
-        "nothing came that can be used; the last rates then stay in force."
+        "it got nothing usable; the last rates then stay in force."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--accept",
             action="store_true",
-            help="take the rates also where a currency is missing that was there, or one has moved "
-            "by more than RATES_MAX_FACTOR: after a look at what the bank says",
+            help="accept rates even if a currency has disappeared or one has moved by more than "
+            "RATES_MAX_FACTOR; first check what the bank says",
         )
 
     def handle(self, *args: Any, accept: bool, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""Tries a rule over the past."""
+"""Backtests a rule."""
 
 from typing import Any
 
@@ -18,8 +18,8 @@ from fido.lib.values.clock import Period
 
 class Command(BaseCommand):
     help = (
-        "Tells by day how many alerts a rule would have raised over the transactions that are "
-        "there, against how many it has. Nothing is stored."
+        "Prints for each day how many alerts a rule would have raised over the existing "
+        "transactions, and how many it did raise. Nothing is stored."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -29,11 +29,11 @@ class Command(BaseCommand):
             action="append",
             default=[],
             metavar="NAME=VALUE",
-            help="another parameter than the stored one, such as amount=150",
+            help="a parameter that replaces the stored one, such as amount=150",
         )
         parser.add_argument("--since", metavar="TIME", help="the first day or moment")
         parser.add_argument("--until", metavar="TIME", help="the last day, or the moment after")
-        parser.add_argument("--user", type=int, metavar="ID", help="this user only")
+        parser.add_argument("--user", type=int, metavar="ID", help="only this user")
 
     def handle(self, *args: Any, rule: int, user: int | None, **options: Any) -> None:
         question = _question(rule, options)
@@ -59,7 +59,7 @@ def _question(rule_id: int, options: dict[str, Any]) -> Question:
     row = Rule.objects.filter(pk=rule_id).first()
     if row is None:
         known = ", ".join(f"{each.pk} ({each})" for each in Rule.objects.all())
-        raise CommandError(f"There is no rule {rule_id}. There are: {known or 'none'}.")
+        raise CommandError(f"There is no rule {rule_id}. Existing rules: {known or 'none'}.")
     return Question(row.pk, _kind(row, options["set"]), row.in_currency, _period(options))
 
 

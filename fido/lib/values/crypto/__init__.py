@@ -1,1 +1,1 @@
-"""Encrypted columns, the keys they are under, and how to find a value that cannot be read."""
+"""Encrypted columns, their keys, and how to find a value that the database cannot read."""

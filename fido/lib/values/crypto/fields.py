@@ -1,4 +1,4 @@
-"""Model fields for what must not be readable in the database."""
+"""Model fields for values that must not be readable in the database."""
 
 import logging
 from collections.abc import Callable
@@ -25,12 +25,12 @@ logger = logging.getLogger(__name__)
 
 
 class EncryptedTextField(fernet_fields.EncryptedTextField):  # type: ignore[misc]
-    """Text kept as a Fernet token, with the package's ways of losing data closed.
+    """Text stored as a Fernet token, guarded against the package's ways of losing data.
 
-    The package encrypts the *text of the SQL expression* in `bulk_update()`, `update(x=F(…))`
-    and `update(x=Value(…))`. Here only a string or None can be written. A token that fits no
-    key reads as None and is an error in the log, so that one damaged row does not take down
-    the page it is on. Look-ups other than `isnull` are refused: see BlindIndexField.
+    The package encrypts the *text of the SQL expression* in `bulk_update()`, `update(x=F(…))` and
+    `update(x=Value(…))`. This field accepts only a string or None. A token that fits no key reads
+    as None and is logged as an error, so that one damaged row does not take down its page. Lookups
+    other than `isnull` are refused: see BlindIndexField.
     """
 
     @property
@@ -64,8 +64,8 @@ class EncryptedTextField(fernet_fields.EncryptedTextField):  # type: ignore[misc
 class BlindIndexField(models.BinaryField):  # type: ignore[type-arg]
     """HMAC-SHA-256 of another field's normalised value: equality without readability.
 
-    Filled from `source` whenever the row is saved. Each field has its own digests, so that
-    equal values in two tables cannot be told to be equal.
+    Filled from `source` whenever the row is saved. Each field has its own digests, so that equal
+    values in two tables cannot be matched.
     """
 
     def __init__(
@@ -87,11 +87,11 @@ class BlindIndexField(models.BinaryField):  # type: ignore[type-arg]
 
     @property
     def label(self) -> str:
-        """What keeps its digests apart from those of other fields."""
+        """Separates its digests from those of other fields."""
         return f"{self.model._meta.label}.{self.source}"
 
     def digest(self, value: str | None) -> bytes | None:
-        """What is stored for a value: its digest under the newest key."""
+        """What to store for a value: its digest under the newest key."""
         return self.digests(value)[0] if value else None
 
     def digests(self, value: str) -> list[bytes]:
@@ -113,10 +113,10 @@ def blind_index(model: type[models.Model], source: str) -> BlindIndexField:
 
 
 def matching(model: type[models.Model], source: str, value: str) -> models.Q:
-    """The rows whose encrypted `source` equals the value, normalisation aside."""
+    """The rows whose encrypted `source` equals the value after normalisation."""
     field = blind_index(model, source)
     digests = field.digests(value)
-    # One key is the rule; `=` instead of `IN` lets the index give the order as well.
+    # There is usually one key; with `=` instead of `IN` the index also provides the order.
     return (
         models.Q(**{field.attname: digests[0]})
         if len(digests) == 1

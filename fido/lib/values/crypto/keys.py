@@ -1,4 +1,4 @@
-"""The two key rings: one encrypts, the other makes blind indexes. Newest key first in each."""
+"""The two key rings: one encrypts, the other makes blind indexes. Each has its newest key first."""
 
 import base64
 import secrets
@@ -11,8 +11,8 @@ from django.conf import settings
 def fernet_ring() -> MultiFernet:
     """Encrypts under the newest key and decrypts under any.
 
-    Taken from the settings at each call rather than kept by a field, so that a process sees
-    one ring everywhere.
+    Built from the settings at each call instead of stored in a field, so that one process uses one
+    ring everywhere.
     """
     return _ring(tuple(settings.FERNET_KEYS))
 

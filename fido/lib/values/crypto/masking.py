@@ -1,4 +1,4 @@
-"""What is shown of a name to those who may not, or need not, read it."""
+"""How names appear to those who may not, or need not, read them."""
 
 HIDDEN = "•••"
 
@@ -9,9 +9,9 @@ def masked_name(name: str | None) -> str | None:
 
 
 def masked_email(address: str | None) -> str | None:
-    """The first letter and the domain's last part: `j•••@•••.com`."""
+    """The first letter and the top-level domain: `j•••@•••.com`."""
     if not address:
         return address
-    # jane@localhost has no last part, and would be shown whole.
+    # jane@localhost has no top-level domain, and would be shown whole.
     _, point, top = address.rpartition("@")[2].rpartition(".")
     return f"{address[0]}{HIDDEN}@{HIDDEN}" + (point and point + top)

@@ -1,7 +1,7 @@
 """Moves encrypted columns and their blind indexes to the newest keys, while the service runs.
 
-The unit is a batch of rows in order of their primary key. A row that is under the newest keys is
-read and left alone, so an interrupted run may simply be started again.
+The unit is a batch of rows in primary key order. A row that is already under the newest keys is
+read and left alone, so an interrupted run can simply be started again.
 """
 
 from __future__ import annotations
@@ -22,14 +22,13 @@ from fido.lib.values.crypto.keys import fernet_ring, newest_fernet
 
 logger = logging.getLogger(__name__)
 
-# Below PostgreSQL's deadlock_timeout of 1 s: here is who gives way, never a request.
+# Below PostgreSQL's deadlock_timeout of 1 s, so that this statement gives way and never a request.
 LOCK_TIMEOUT = "250ms"
 
 
 @dataclass
 class Tally:
-    """How many tokens are under which key, how many digests are not what they should be, and how
-    many rows were written to get there."""
+    """Counts of tokens by key, of outdated digests, and of the rows written."""
 
     newest: int = 0
     older: int = 0
@@ -39,7 +38,7 @@ class Tally:
 
     @property
     def left(self) -> int:
-        """What is readable, but not under the newest keys."""
+        """Readable, but not under the newest keys."""
         return self.older + self.old_digests
 
     def add(self, other: Tally) -> None:
@@ -48,7 +47,7 @@ class Tally:
 
 
 class Row(NamedTuple):
-    """One row as stored. `user_id` and `digest` are None in a model that has no such column."""
+    """One row as stored. `user_id` and `digest` are None if the model has no such column."""
 
     pk: Any
     user_id: int | None
@@ -58,7 +57,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Reading:
-    """What a row holds, and what it should hold; the same if it fits no key."""
+    """What a row holds, and what it should hold; both are equal if no key fits."""
 
     old: Row
     new: Row
@@ -95,7 +94,7 @@ class EncryptedColumn:
         return any(field.column == "user_id" for field in self.model._meta.local_concrete_fields)
 
     def names(self) -> dict[str, Composable]:
-        """What the statements below call this column and those around it."""
+        """The names of this column and its neighbours, for the statements below."""
         return {
             "table": Identifier(self.model._meta.db_table),
             "pk": Identifier(self._pk.column),
@@ -111,7 +110,7 @@ class EncryptedColumn:
 
 
 def encrypted_columns() -> list[EncryptedColumn]:
-    """Every encrypted column that there is, found through Django's registry of models."""
+    """All encrypted columns, found through Django's model registry."""
     return [
         EncryptedColumn(field, _index_of(model, field.name))
         for model in apps.get_models(include_auto_created=True)
@@ -122,7 +121,7 @@ def encrypted_columns() -> list[EncryptedColumn]:
 
 
 def estimated_rows(column: EncryptedColumn) -> int | None:
-    """About how many rows the table has: counting a large one takes longer than it is worth."""
+    """The table's approximate row count: an exact count of a large one takes too long."""
     with connection.cursor() as cursor:
         name = connection.ops.quote_name(column.model._meta.db_table)
         cursor.execute("SELECT reltuples::bigint FROM pg_class WHERE oid = %s::regclass", [name])
@@ -131,7 +130,7 @@ def estimated_rows(column: EncryptedColumn) -> int | None:
 
 
 def batches(column: EncryptedColumn, size: int) -> Iterator[list[Row]]:
-    """The rows of a column in order of their primary key, each batch read when it is asked for."""
+    """The column's rows in primary key order, each batch read when it is requested."""
     rows = _select(column, SQL("true"), [], size)
     while rows:
         yield rows
@@ -139,7 +138,7 @@ def batches(column: EncryptedColumn, size: int) -> Iterator[list[Row]]:
 
 
 def read(column: EncryptedColumn, row: Row) -> Reading:
-    """Decrypts a row, and makes out what it should hold under the newest keys."""
+    """Decrypt a row, and compute what it should hold under the newest keys."""
     if row.token is None:
         return _reading(column, row, row.token, None)
     try:
@@ -148,7 +147,7 @@ def read(column: EncryptedColumn, row: Row) -> Reading:
             token = row.token
         except InvalidToken:
             value = fernet_ring().decrypt(row.token)
-            # Not encrypt(): the token keeps the time when it was made.
+            # Not encrypt(): rotate() preserves the token's creation time.
             token = fernet_ring().rotate(row.token)
         return _reading(column, row, token, value.decode())
     except (InvalidToken, UnicodeDecodeError):
@@ -157,9 +156,9 @@ def read(column: EncryptedColumn, row: Row) -> Reading:
 
 
 def move(column: EncryptedColumn, rows: Sequence[Row]) -> Tally:
-    """Brings the rows under the newest keys; returns how they are afterwards.
+    """Move the rows to the newest keys; return their state afterwards.
 
-    Who changes a row meanwhile wins: it is then counted as it has become.
+    A concurrent edit wins; its row is then counted as the edit left it.
     """
     readings = [read(column, row) for row in rows]
     old = [reading for reading in readings if reading.is_old]
@@ -174,7 +173,7 @@ def move(column: EncryptedColumn, rows: Sequence[Row]) -> Tally:
 
 
 def check(column: EncryptedColumn, rows: Sequence[Row]) -> Tally:
-    """Counts, and changes nothing."""
+    """Count, and change nothing."""
     tally = Tally()
     for row in rows:
         tally.add(read(column, row).tally())
@@ -182,11 +181,10 @@ def check(column: EncryptedColumn, rows: Sequence[Row]) -> Tally:
 
 
 def write(column: EncryptedColumn, readings: Sequence[Reading]) -> dict[Any, Row]:
-    """Stores what the rows should hold where they are still as they were read.
+    """Store the new values in rows that are still as they were read.
 
-    Returns the rows that were written, by primary key. A row that is locked for long, or whose
-    new digest another row has already, is found by halving the batch, so that the others are
-    written all the same.
+    Returns the rows that were written, by primary key. If a row stays locked, or another row
+    already has its new digest, halving the batch isolates it, so the other rows are still written.
     """
     if not readings:
         return {}
@@ -211,8 +209,8 @@ SELECT = SQL("""
 SELECT {pk}, {user_id}, {token}, {digest} FROM {table} WHERE {condition} ORDER BY {pk} LIMIT %s
 """)
 
-# The comparison with the old token keeps an edit that came in between: no two tokens are the same,
-# not even of one value. Token and digest are set together, so each goes with the other.
+# The comparison with the old token preserves a concurrent edit: no two tokens are equal, not even
+# of one value. Token and digest are set together, so they always match.
 UPDATE = SQL("""
 UPDATE {table} AS present SET {assignments}
 FROM unnest(
@@ -258,7 +256,7 @@ def _arrays(readings: Sequence[Reading]) -> dict[str, list[Any]]:
 
 
 def _without_digest(column: EncryptedColumn, reading: Reading) -> dict[Any, Row]:
-    """The token alone: that another row has the digest is for a person to settle."""
+    """Only the token: a person has to resolve the conflict over the digest."""
     logger.error("Row %s of %s has the same value as another one.", reading.old.pk, column)
     token_only = replace(reading, new=reading.new._replace(digest=reading.old.digest))
     return write(column, [token_only] if token_only.is_old else [])

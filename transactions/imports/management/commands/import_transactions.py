@@ -1,4 +1,4 @@
-"""Imports a file from the command line, as `POST /imports` does."""
+"""Imports a file from the command line, like `POST /imports`."""
 
 import sys
 from argparse import ArgumentTypeError
@@ -25,17 +25,15 @@ SHOWN_ERRORS = 20
 
 class Command(BaseCommand):
     help = (
-        "Makes transactions of a CSV or NDJSON file for one user. Rows that are refused are "
-        "listed by line, and end it with status 1; the others are created. An import that was "
-        "broken off is gone on with by a worker, or here with --resume."
+        "Imports a CSV or NDJSON file as transactions of one user. Refused rows are listed with "
+        "their line numbers and make the command exit with status 1; the others are created. A "
+        "worker continues an interrupted import, or this command does with --resume."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", nargs="?", type=Path)
-        parser.add_argument("--user", type=int, metavar="ID", help="whose transactions they are")
-        parser.add_argument(
-            "--resume", type=_uuid, metavar="IMPORT", help="an import to go on with"
-        )
+        parser.add_argument("--user", type=int, metavar="ID", help="the owner of the transactions")
+        parser.add_argument("--resume", type=_uuid, metavar="IMPORT", help="the import to continue")
 
     def handle(self, *args: Any, **options: Any) -> None:
         bound_transactions()
@@ -51,13 +49,15 @@ class Command(BaseCommand):
     def _run(self, row: Import) -> None:
         claimed = operations.claim(user_id=row.user_id, import_id=row.pk)
         if claimed is None:
-            raise CommandError(f"Import {row.pk} has ended, or a worker is at it.")
+            raise CommandError(f"Import {row.pk} has ended, or a worker is running it.")
         try:
             with progress("Rows") as advance:
                 advance(claimed.rows_read)
                 running.run(claimed, must_stop=lambda: False, advance=advance)
         except KeyboardInterrupt:
-            raise CommandError(f"Stopped. A worker goes on, or --resume {row.pk}.") from None
+            raise CommandError(
+                f"Stopped. A worker will continue it, or use --resume {row.pk}."
+            ) from None
         self._report(Import.objects.get(user_id=row.user_id, id=row.pk))
 
     def _report(self, row: Import) -> None:
@@ -69,7 +69,7 @@ class Command(BaseCommand):
             f"{row.rows_refused:,} refused."
         )
         if row.failure:
-            raise CommandError(f"It failed: {row.failure}.")
+            raise CommandError(f"The import failed: {row.failure}.")
         if row.rows_refused:
             sys.exit(1)
 
@@ -81,7 +81,7 @@ def _submitted(file: Path, user_id: int) -> Import:
     try:
         with closing(Intake(new_id())) as intake:
             _feed(intake, file)
-            # Not queued: a worker could be the first to claim it.
+            # Not queued, because a worker could claim it first.
             return submitted(intake, owner=owner, sender=owner, queued=False)
     except (OSError, DomainError) as refusal:
         raise CommandError(f"{file}: {_reason(refusal)}") from None
