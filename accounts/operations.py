@@ -40,7 +40,7 @@ class InvalidRefreshToken(DomainError):
     code, title, kind = "invalid-token", "This refresh token is not valid.", Kind.UNAUTHENTICATED
 
 
-class Taken(InvalidInput):
+class IdentityTaken(InvalidInput):
     """Another user has this user name or e-mail address."""
 
     def __init__(self, field: str, detail: str) -> None:
@@ -51,7 +51,7 @@ def register(*, username: str, email: str, password: str, full_name: str | None 
     """Create a user who can log in.
 
     Raises:
-        Taken: the user name or the e-mail address is.
+        IdentityTaken: the user name or the e-mail address is.
         InvalidInput: the password is weak.
     """
     user = User(username=username, email=email, full_name=full_name)
@@ -214,7 +214,7 @@ def update_profile(*, user: User, changes: dict[str, Any], if_unchanged: bool = 
     be overwritten with nothing.
 
     Raises:
-        Taken: another user has the e-mail address.
+        IdentityTaken: another user has the e-mail address.
         PreconditionFailed: the change was conditional, and the profile differs from `user`.
     """
     if not changes:
@@ -267,9 +267,9 @@ def _require_free(
     *, username: str | None = None, email: str | None = None, except_user_id: int | None = None
 ) -> None:
     if username and queries.username_taken(username):
-        raise Taken("username", "This user name is taken.")
+        raise IdentityTaken("username", "This user name is taken.")
     if email and queries.email_taken(email, except_user_id=except_user_id):
-        raise Taken("email", "This e-mail address is taken.")
+        raise IdentityTaken("email", "This e-mail address is taken.")
 
 
 def _require_strong(password: str, user: User, *, field: str) -> None:

@@ -54,7 +54,7 @@ class AuthViewSet(BaseViewSet):
         attempt = Attempt(request, content=_without_password(request.data))
         try:
             return attempt.create(partial(_registered, values))
-        except operations.Taken:
+        except operations.IdentityTaken:
             if first := _first_registration(request, attempt, values):
                 return first
             raise

@@ -9,7 +9,7 @@ import urllib3
 from urllib3 import BaseHTTPResponse, HTTPConnectionPool, Timeout
 from urllib3.exceptions import HTTPError
 
-from accounts.rates.published import IN_TABLE, Letter, Published, Refused, parse
+from accounts.rates.published import IN_TABLE, BadRates, Letter, Published, parse
 from fido.lib.outbound.deadline import DeadlinePassed, Watch, cut_off, watched
 
 CONNECT_SECONDS = 3.0
@@ -35,7 +35,7 @@ def fetch(url: str) -> dict[Letter, Published]:
     NBP's 404 means that there is no table, as on a holiday.
 
     Raises:
-        Refused: no answer in time, or an unusable one.
+        BadRates: no answer in time, or an unusable one.
     """
     try:
         with cut_off(DEADLINE_SECONDS) as watch, _pool(url, watch) as pool:
@@ -61,8 +61,8 @@ def _answer(pool: HTTPConnectionPool, path: str) -> bytes | None:
     raise _no_answer()
 
 
-def _no_answer() -> Refused:
-    return Refused("bank-away", "The bank did not answer, or not in time.")
+def _no_answer() -> BadRates:
+    return BadRates("bank-away", "The bank did not answer, or not in time.")
 
 
 def _attempt(pool: HTTPConnectionPool, path: str) -> bytes | None:
@@ -84,12 +84,12 @@ def _body(answer: BaseHTTPResponse) -> bytes | None:
     if answer.status >= 500 or answer.status == 429:
         raise Away
     if answer.status != 200:
-        raise Refused("bad-status", f"The bank answered with status {answer.status}.")
+        raise BadRates("bad-status", f"The bank answered with status {answer.status}.")
     body = bytearray()
     while piece := answer.read1(PIECE_BYTES, decode_content=False):
         body += piece
         if len(body) > MAX_BYTES:
-            raise Refused("too-large", f"A table is larger than {MAX_BYTES:,} bytes.")
+            raise BadRates("too-large", f"A table is larger than {MAX_BYTES:,} bytes.")
     return bytes(body)
 
 

@@ -14,9 +14,9 @@ from django.db.models.functions import Now
 from accounts.rates import bank, kept, queries
 from accounts.rates.models import PublishedTable, SyncState
 from accounts.rates.published import (
+    BadRates,
     Letter,
     Published,
-    Refused,
     combined,
     require_likeness,
     require_order,
@@ -50,7 +50,7 @@ def sync_now(url: str, *, accept: bool) -> None:
     """Fetch the rates now. `accept` takes tables however much they differ from the last ones.
 
     Raises:
-        Refused: nothing has changed.
+        BadRates: nothing has changed.
     """
     _attempted(Q())
     if refusal := _sync(url, accept=accept):
@@ -63,11 +63,11 @@ def _attempted(condition: Q) -> bool:
     return bool(_state().filter(condition).update(attempted_at=Now()))
 
 
-def _sync(url: str, *, accept: bool) -> Refused | None:
+def _sync(url: str, *, accept: bool) -> BadRates | None:
     refusal = None
     try:
         _store(bank.fetch(url), accept=accept)
-    except Refused as error:
+    except BadRates as error:
         refusal = error
     _note(refusal)
     # Even if nothing is new: Redis may have lost the table, or been away when it came.
@@ -79,7 +79,7 @@ def _store(offered: Tables, *, accept: bool) -> None:
     """Add all the new tables, or none.
 
     Raises:
-        Refused
+        BadRates
     """
     now = clock.now()
     tables = _of_today(offered, now.date())
@@ -98,16 +98,16 @@ def _of_today(offered: Tables, today: date) -> Tables:
     """Without tables dated in the future: the bank will deliver them again on that day."""
     for table in offered.values():
         if table.effective_date - today > TOO_EARLY:
-            raise Refused("future", f"Table {table.letter} is dated far in the future.")
+            raise BadRates("future", f"Table {table.letter} is dated far in the future.")
     return {k: table for k, table in offered.items() if table.effective_date <= today}
 
 
 def _require_sense(news: Tables, last: Tables, *, accept: bool) -> None:
     if not {"A"} & {*news, *last}:
-        raise Refused("no-table", "The bank has no table A.")
+        raise BadRates("no-table", "The bank has no table A.")
     for letter, table in news.items():
         if letter in last and table.effective_date < last[letter].effective_date:
-            raise Refused("older", f"Table {letter} is older than the one in force.")
+            raise BadRates("older", f"Table {letter} is older than the one in force.")
     rates = combined({**last, **news})
     require_order(rates)
     if not accept:
@@ -122,7 +122,7 @@ def _row(table: Published) -> PublishedTable:
     return PublishedTable(letter=table.letter, effective_date=table.effective_date, prices=prices)
 
 
-def _note(refusal: Refused | None) -> None:
+def _note(refusal: BadRates | None) -> None:
     """Record the result, and log it if it differs from the last one."""
     noted = {"refusal": refusal.code, "detail": refusal.detail} if refusal else NO_REFUSAL
     since = clock.now() if refusal else None

@@ -40,7 +40,7 @@ class TooManyWallets(DomainError):
     code, title = "too-many-wallets", f"A user has at most {MAX_WALLETS} wallets."
 
 
-class Taken(InvalidInput):
+class WalletTaken(InvalidInput):
     """The user has an open wallet of this name, or the wallet has this currency."""
 
     def __init__(self, field: str, detail: str) -> None:
@@ -51,7 +51,7 @@ def create_wallet(*, user_id: int, name: str) -> Wallet:
     """Open a wallet, without any currency yet. `name` comes from `names.parse`.
 
     Raises:
-        Taken, TooManyWallets
+        WalletTaken, TooManyWallets
     """
     if Wallet.objects.of(user_id).open().count() >= MAX_WALLETS:
         raise TooManyWallets()
@@ -66,7 +66,7 @@ def rename_wallet(*, wallet: Wallet, name: str, if_unchanged: bool = False) -> W
     """Rename an open wallet; its transactions show the new name too.
 
     Raises:
-        Taken
+        WalletTaken
         NotFound: it was closed meanwhile.
         PreconditionFailed: the change was conditional, and the wallet differs from `wallet`.
     """
@@ -106,7 +106,7 @@ def open_balance(*, wallet: Wallet, currency: str, opening: Decimal = money.ZERO
     """Open a currency in a wallet with `opening`, which is not a transaction.
 
     Raises:
-        Taken: the wallet has this currency.
+        WalletTaken: the wallet has this currency.
         WalletClosed
         InvalidInput: the amount has more decimals than the currency.
     """
@@ -122,7 +122,7 @@ def open_balance(*, wallet: Wallet, currency: str, opening: Decimal = money.ZERO
         touch_open(wallet.user_id, wallet.pk)
         # From here on nobody else can open a balance in this wallet.
         if queries.balance(wallet.user_id, (wallet.pk, currency)):
-            raise Taken("currency", "The wallet already has this currency.")
+            raise WalletTaken("currency", "The wallet already has this currency.")
         balance.save(force_insert=True)
     return balance
 
@@ -174,7 +174,7 @@ def _shut_empty(balances: queries.Balances) -> None:
 
 
 def _refusing_taken(write: Any, wallet: Wallet, name: str) -> None:
-    taken = Taken("name", "There is already a wallet with this name.")
+    taken = WalletTaken("name", "There is already a wallet with this name.")
     # Checked first, so that two wallets which swap names do not deadlock.
     if (holder := queries.open_wallet(wallet.user_id, name)) and holder.pk != wallet.pk:
         raise taken

@@ -68,7 +68,7 @@ def deliver_one(user_id: int) -> bool:
     """Attempt the user's delivery that has been due longest; return whether there was one."""
     for delivery_id in queries.due_deliveries(user_id):
         if delivery := claim(user_id, delivery_id):
-            settle(delivery, attempt(delivery))
+            conclude(delivery, attempt(delivery))
             return True
     return False
 
@@ -93,7 +93,7 @@ def attempt(delivery: Delivery) -> Outcome:
     return Outcome(status, error, int((time.monotonic() - started) * 1000))
 
 
-def settle(delivery: Delivery, outcome: Outcome) -> bool:
+def conclude(delivery: Delivery, outcome: Outcome) -> bool:
     """Record the result and the time of the next attempt; False: another worker has claimed it."""
     now = clock.now()
     changes: dict[str, Any] = {"status": Delivery.Status.DELIVERED}

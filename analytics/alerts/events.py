@@ -97,5 +97,5 @@ def _main_wallet(user_id: int) -> UUID:
             return wallet.pk
         try:
             return wallets.create_wallet(user_id=user_id, name=MAIN).pk
-        except wallets.Taken:
+        except wallets.WalletTaken:
             continue  # another route has made it since we looked

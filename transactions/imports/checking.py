@@ -41,7 +41,7 @@ class Fault:
     detail: str
 
 
-class Refused(ValueError):
+class RowRefused(ValueError):
     """Code and detail of each thing that is wrong with a value, or with the row."""
 
     def __init__(self, *reasons: tuple[str, str]) -> None:
@@ -76,7 +76,7 @@ class Checker:
         """The row, or all that is wrong with it."""
         try:
             given = _of_json(raw) if isinstance(raw, str) else self._of_cells(raw)
-        except Refused as refusal:
+        except RowRefused as refusal:
             return _faults("", refusal)
         values, faults = self._parsed(given)
         if not faults:
@@ -102,11 +102,11 @@ class Checker:
     def _of_cells(self, cells: list[str] | Unreadable) -> Values:
         if isinstance(cells, Unreadable):
             detail = f"Up to line {cells.last_line}: a quote is out of place, or never closes."
-            raise Refused(("malformed-row", detail))
+            raise RowRefused(("malformed-row", detail))
         columns = self._layout.columns
         if len(cells) != len(columns):
             detail = f"The header has {len(columns)} columns."
-            raise Refused(("wrong-number-of-cells", detail))
+            raise RowRefused(("wrong-number-of-cells", detail))
         # An empty cell is null where null is a value, and left out where it is none.
         return {
             name: (bare(cell).strip() or None) if name in FREE_TEXT else cell.strip()
@@ -119,47 +119,47 @@ def _of_json(line: str) -> Values:
     try:
         given = read_json(line)
     except (ValueError, RecursionError, ArithmeticError):
-        raise Refused(("malformed-row", "The line is not JSON that can be read.")) from None
+        raise RowRefused(("malformed-row", "The line is not JSON that can be read.")) from None
     if not isinstance(given, dict):
-        raise Refused(("malformed-row", "The line is not a JSON object."))
+        raise RowRefused(("malformed-row", "The line is not a JSON object."))
     return given
 
 
 def _present(value: Any, *, parse: Callable[[Any], Any]) -> Any:
     if value is None:
-        raise Refused(("null", "This field may not be null."))
+        raise RowRefused(("null", "This field may not be null."))
     return parse(value)
 
 
 def _amount_with_comma(value: Any) -> Decimal:
     """The amount in a file whose decimals follow a comma. Groups of thousands are refused."""
     if _THOUSANDS.fullmatch(value):
-        raise Refused(("invalid", _GROUPED))
+        raise RowRefused(("invalid", _GROUPED))
     return money.parse(value.replace(",", "."))
 
 
 def _type(value: Any) -> str:
     if value in TYPES:
         return str(value)
-    raise Refused(("invalid-choice", "Not one of the choices."))
+    raise RowRefused(("invalid-choice", "Not one of the choices."))
 
 
 def _currency(value: Any) -> str:
     if isinstance(value, str) and value in money.CURRENCIES:
         return value
-    raise Refused(("invalid-choice", "Not an ISO 4217 currency code."))
+    raise RowRefused(("invalid-choice", "Not an ISO 4217 currency code."))
 
 
 def _text(value: Any, *, length: int) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise Refused(("invalid", "Not a valid string."))
+        raise RowRefused(("invalid", "Not a valid string."))
     text = value.strip()
     if not text:
-        raise Refused(("blank", "This field may not be blank."))
+        raise RowRefused(("blank", "This field may not be blank."))
     if reasons := list(_against(text, length)):
-        raise Refused(*reasons)
+        raise RowRefused(*reasons)
     return text
 
 
@@ -170,7 +170,7 @@ def _wallet(value: Any, *, length: int, wallets: Mapping[str, str]) -> str | Non
         return None
     id_ = wallets.get(names.normalised(name))
     if id_ is None:
-        raise Refused(("unknown-wallet", "No such wallet."))
+        raise RowRefused(("unknown-wallet", "No such wallet."))
     return id_
 
 
@@ -192,6 +192,6 @@ def _decimals(values: Values) -> list[Fault]:
 
 
 def _faults(column: str, error: ValueError) -> list[Fault]:
-    if isinstance(error, Refused):
+    if isinstance(error, RowRefused):
         return [Fault(column, code, detail) for code, detail in error.reasons]
     return [Fault(column, getattr(error, "code", "invalid"), str(error))]

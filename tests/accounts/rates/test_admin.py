@@ -6,7 +6,7 @@ import pytest
 
 from accounts.rates import kept, operations, queries
 from accounts.rates.models import PublishedTable, SyncState
-from accounts.rates.published import Refused
+from accounts.rates.published import BadRates
 from fido.lib.values import clock
 from tests.bank import TODAY, StubBank, says
 from tests.factories import StaffFactory
@@ -44,7 +44,7 @@ def test_the_table_in_force_is_shown_with_its_age(desk: Desk, open_bank: StubBan
 def test_a_refusal_is_shown_and_what_can_be_done(desk: Desk, open_bank: StubBank) -> None:
     operations.sync_now(open_bank.url, accept=False)
     open_bank.answers["A"] = says(b"<xml/>")
-    with pytest.raises(Refused):
+    with pytest.raises(BadRates):
         operations.sync_now(open_bank.url, accept=False)
 
     page = desk.text(LIST)

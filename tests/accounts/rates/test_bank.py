@@ -13,7 +13,7 @@ from cryptography.x509.oid import NameOID
 
 from accounts.rates import bank as client
 from accounts.rates.bank import fetch
-from accounts.rates.published import Refused
+from accounts.rates.published import BadRates
 from fido.lib.values import clock
 from tests.bank import (
     PATHS,
@@ -33,7 +33,7 @@ A = table("A", USD="3.95")
 
 
 def refusal(bank: StubBank) -> str:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(BadRates) as refused:
         fetch(bank.url)
     # Neither what the bank said, nor its address.
     assert bank.url not in refused.value.detail
@@ -103,13 +103,13 @@ def test_a_bank_that_fails_is_asked_again_and_then_no_more(bank: StubBank) -> No
 
 
 def test_nobody_there() -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(BadRates) as refused:
         fetch("http://127.0.0.1:1")
     assert refused.value.code == "bank-away"
 
 
 def test_a_name_that_nobody_has() -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(BadRates) as refused:
         fetch("http://bank.invalid")
     assert refused.value.code == "bank-away"
 

@@ -7,9 +7,9 @@ from typing import Any, cast
 import pytest
 
 from accounts.rates.published import (
+    BadRates,
     Letter,
     Published,
-    Refused,
     combined,
     parse,
     require_likeness,
@@ -30,7 +30,7 @@ NBP_C = """[{"table":"C","no":"064/C/NBP/2016","tradingDate":"2016-04-01",
 
 
 def refusal(letter: str, body: bytes) -> str:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(BadRates) as refused:
         parse(cast(Letter, letter), body)
     assert len(refused.value.detail) <= 200
     return refused.value.code
@@ -184,7 +184,7 @@ def test_bid_and_ask_are_around_the_mid(bid: str, ask: str, code: str | None) ->
     if code is None:
         require_order(rates)
         return
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(BadRates) as refused:
         require_order(rates)
     assert refused.value.code == code
 
@@ -196,7 +196,7 @@ def test_a_rate_may_move_by_the_factor_and_new_currencies_may_come(mid: str) -> 
 
 @pytest.mark.parametrize("mid", ["1.999999", "8.000001", "400.00", "0.04"])
 def test_a_rate_that_moves_further_is_refused(mid: str) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(BadRates) as refused:
         require_likeness(of(USD=mid), of(USD="4.00"))
 
     assert refused.value.code == "moved-too-far"
@@ -205,7 +205,7 @@ def test_a_rate_that_moves_further_is_refused(mid: str) -> None:
 def test_a_currency_that_is_gone_is_refused_and_so_is_its_bid() -> None:
     before = {"USD": Rate(Decimal(4), Decimal(4), Decimal(4)), **of(EUR="4")}
     for now in (of(EUR="4"), of(EUR="4", USD="4")):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(BadRates) as refused:
             require_likeness(now, before)
         assert (refused.value.code, refused.value.detail[:3]) == ("currency-missing", "USD")
 

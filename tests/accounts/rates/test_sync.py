@@ -10,7 +10,7 @@ import pytest
 from accounts.rates import operations, queries, tasks
 from accounts.rates.conversion import convert
 from accounts.rates.models import PublishedTable, SyncState
-from accounts.rates.published import Refused
+from accounts.rates.published import BadRates
 from accounts.rates.table import RatesUnavailable, RateTable
 from fido.lib.values import clock
 from tests.bank import TODAY, YESTERDAY, Say, StubBank, endless, says, status, table
@@ -29,7 +29,7 @@ def synced(bank: StubBank, **options: bool) -> RateTable:
 def refused(bank: StubBank) -> str:
     """The refusal's code, after checking that the refusal changed nothing."""
     before = list(PublishedTable.objects.values()), queries.in_force()
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(BadRates) as refusal:
         operations.sync_now(bank.url, accept=False)
     assert (list(PublishedTable.objects.values()), queries.in_force()) == before
     return refusal.value.code
@@ -114,7 +114,7 @@ def test_without_a_bank_nobody_is_asked(settings: Any) -> None:
 
 
 def test_a_bank_that_never_gave_a_table_is_told_of(bank: StubBank) -> None:
-    with pytest.raises(Refused, match="The bank has no table A"):
+    with pytest.raises(BadRates, match="The bank has no table A"):
         operations.sync_now(bank.url, accept=False)
     with pytest.raises(RatesUnavailable):
         queries.in_force()
@@ -229,7 +229,7 @@ def test_somebody_who_has_looked_can_accept_what_was_refused(open_bank: StubBank
 
 def refused_when_zero(bank: StubBank) -> str:
     bank.gives(A=table("A", USD="0"))
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(BadRates) as refusal:
         operations.sync_now(bank.url, accept=True)
     return refusal.value.code
 
@@ -289,7 +289,7 @@ def test_what_the_bank_said_is_not_logged(
     open_bank: StubBank, caplog: pytest.LogCaptureFixture
 ) -> None:
     open_bank.answers["A"] = says(b"my secret is 42")
-    with pytest.raises(Refused):
+    with pytest.raises(BadRates):
         operations.sync_now(open_bank.url, accept=False)
 
     assert len(complaints(caplog)) == 1

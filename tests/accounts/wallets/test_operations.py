@@ -213,7 +213,7 @@ def test_a_name_is_given_once(user: User) -> None:
 def created(user: User) -> str:
     try:
         operations.create_wallet(user_id=user.pk, name="main")
-    except operations.Taken as error:
+    except operations.WalletTaken as error:
         return str(error.extra["errors"][0]["code"])
     return ""
 

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from accounts.models import User
 from accounts.wallets import operations, queries
 from accounts.wallets.models import Balance, Wallet
-from accounts.wallets.operations import Taken, WalletHoldsMoney
+from accounts.wallets.operations import WalletHoldsMoney, WalletTaken
 from tests.factories import DraftFactory, UserFactory, wallet
 from tests.races import DEADLINE_SECONDS, and_disconnect, wait_until, waiting_for_locks
 from tests.wallets import assert_balanced, held
@@ -59,7 +59,7 @@ def test_a_taken_name_is_refused_without_waiting_for_who_has_it(user: User) -> N
         refused = pool.submit(and_disconnect, rename).exception(DEADLINE_SECONDS)
         transaction.set_rollback(True)
 
-    assert isinstance(refused, Taken)
+    assert isinstance(refused, WalletTaken)
     assert sorted(queries.open_ids(user.pk)) == ["mine", "other"]
 
 
@@ -83,5 +83,5 @@ def test_a_name_that_is_given_up_as_it_refuses_somebody_was_taken(
         return None
 
     monkeypatch.setattr(queries, "open_wallet", late)
-    with pytest.raises(Taken):
+    with pytest.raises(WalletTaken):
         operations.create_wallet(user_id=user.pk, name="other")

@@ -269,7 +269,7 @@ def test_a_worker_that_died_while_it_sent_is_taken_over_from_when_its_lease_laps
     assert statuses(user) == ["delivered"]
     assert len({headers["webhook-id"] for headers, _ in receiver.received}) == 1
     # If it was only slow, it can no longer record a result.
-    assert deliveries.settle(dead, deliveries.Outcome(500, "", 1)) is False
+    assert deliveries.conclude(dead, deliveries.Outcome(500, "", 1)) is False
     assert (statuses(user), DeliveryAttempt.objects.count()) == (["delivered"], 1)
 
 

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.rates import operations, queries
-from accounts.rates.published import Refused
+from accounts.rates.published import BadRates
 
 
 class Command(BaseCommand):
@@ -27,7 +27,7 @@ class Command(BaseCommand):
         if settings.RATES_URL:
             try:
                 operations.sync_now(settings.RATES_URL, accept=accept)
-            except Refused as refusal:
+            except BadRates as refusal:
                 raise CommandError(f"{refusal.detail} ({refusal.code})") from None
         else:
             self.stdout.write("RATES_URL is not set: these are the rates that ship with Fido.")
