@@ -125,6 +125,35 @@ def test_a_large_import_is_checked_in_steps_and_only_its_own_rows(
     assert {code for each in expected.values() for code in each} == {30, 123, 300, 1100}
 
 
+@pytest.mark.parametrize("few", [100, 2], ids=["one by one", "in a round"])
+def test_velocity_is_raised_in_the_background(
+    ada: ApiClient, small_steps: None, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr(operations, "FEW", few)
+    parameters = {"count": 10, "seconds": 3600, "type": "withdrawal"}
+    Rule.objects.update(enabled=False)
+    Rule.objects.create(code=8, kind="velocity", parameters=parameters)
+    assert ada.user
+    of_midnight = ["2026-01-31,1,debit", "2026-01-31,1,credit"] * 10
+    imported(ada, csv(*of_midnight, *["2026-01-31T01:00,1,debit"] * 5))
+
+    check_all(ada.user)
+
+    rows = Transaction.objects.filter(user=ada.user).order_by("transaction_date", "id")
+    debits = [str(row.pk) for row in rows if row.transaction_type == "debit"]
+    assert alerts_of(ada.user) == {id_: [8] for id_ in debits[10:]}
+
+
+def test_a_transaction_of_the_first_day_that_there_is_is_checked(user: User) -> None:
+    first = datetime(1, 1, 1, tzinfo=UTC)
+    for _ in range(3):
+        record(user, transaction_date=first, transaction_amount=Decimal(101))
+
+    check_all(user)
+
+    assert codes(user) == [123, 123]
+
+
 def test_a_step_ends_when_it_has_raised_enough(
     ada: ApiClient, small_steps: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
