@@ -190,6 +190,23 @@ def test_what_is_marked_during_a_round_waits_for_the_next_one(
     assert codes(ada.user).count(1100) == 40
 
 
+def test_a_mark_that_was_left_behind_loses_nothing_to_those_ahead(
+    ada: ApiClient, small_steps: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ada.user
+    for _ in range(2):
+        imported(ada, csv(*["2026-01-31,100.01,debit"] * 10))
+    operations.check_some(ada.user_id)
+    # As when marks of a lower id push one of the round out of sight, and then are gone.
+    with monkeypatch.context() as patch:
+        patch.setattr(operations, "MARKS", 1)
+        operations.check_some(ada.user_id)
+
+    check_all(ada.user)
+
+    assert codes(ada.user).count(1100) == 20
+
+
 def test_a_deleted_transaction_is_not_checked_and_an_alert_outlives_its_transaction(
     user: User,
 ) -> None:
