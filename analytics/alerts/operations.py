@@ -174,13 +174,14 @@ class Place:
 
 
 def _check_step(user_id: int, marks: list[PendingCheck], rules: dict[str, list[Active]]) -> None:
-    """Continue a round over the history, in order, for all that were marked at its start.
+    """Continue a round over the history, in order, for all marks that have come equally far.
 
     Transactions marked meanwhile wait for the next round. So an import of any length takes only as
     many rounds as checking was behind, instead of one for each of its batches.
     """
-    under_way = [each for each in marks if each.after_currency]
-    marks = under_way or marks
+    first = next((each for each in marks if each.after_currency), marks[0])
+    # A mark that an earlier step did not load, because there were too many, continues by itself.
+    marks = [each for each in marks if _come_to(each) == _come_to(first)]
     place = _place(marks[0], sorted(rules))
     if place is not None:
         place = _checked_step(user_id, marks, rules, place)
@@ -189,6 +190,10 @@ def _check_step(user_id: int, marks: list[PendingCheck], rules: dict[str, list[A
     else:
         of_round = PendingCheck.objects.filter(user_id=user_id, id__in=[each.pk for each in marks])
         of_round.update(after_currency=place.currency, after_date=place.at, after_id=place.id)
+
+
+def _come_to(mark: PendingCheck) -> tuple[str, datetime | None, UUID | None]:
+    return mark.after_currency, mark.after_date, mark.after_id
 
 
 def _place(mark: PendingCheck, currencies: list[str]) -> Place | None:

@@ -52,6 +52,20 @@ class Whole(Parameter):
         return value
 
 
+class Choice(Parameter):
+    """One of some words."""
+
+    def __init__(self, *words: str) -> None:
+        self.words = words
+        self.meaning = f"one of {', '.join(words)}"
+
+    def parse(self, value: object) -> str:
+        for word in self.words:
+            if value == word:
+                return word
+        raise ValueError(f"It is {self.meaning}.")
+
+
 class Amount(Parameter):
     """An amount of money, exact; written in JSON as a string."""
 

@@ -25,7 +25,7 @@ from analytics.alerts.models import (
 )
 from analytics.alerts.parameters import InvalidParameters
 from analytics.alerts.rules import Event, Kind, Needs, Watch, parsed, raised
-from fido.lib.values import money
+from fido.lib.values import clock
 from fido.lib.values.clock import Period
 from transactions.models import Transaction
 
@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 COLUMNS = ("id", "transaction_date", "transaction_amount", "transaction_type")
 ORDER = ("transaction_date", "id")
 NEWEST_FIRST = ("-transaction_date", "-id")
-# Of a window that ends once enough was seen; a page is read by index, however large the window.
+# Of a past that ends once enough was seen; a page is read by index, however long that past is.
 PAGE = 200
 PAGE_OF_STREAM = 5_000
 DUE_AT_ONCE = 10
@@ -99,35 +99,31 @@ class Past:
     def needed(self, needs: Needs) -> list[Event]:
         """In order, the newest last."""
         if needs not in self._read:
-            self._read[needs] = list(self._newest_first(needs))[::-1]
+            needed = needs.among(self._newest_first(needs), self._at)
+            self._read[needs] = list(needed)[::-1]
         return self._read[needs]
 
     def _newest_first(self, needs: Needs) -> Iterator[Event]:
-        if needs.span is not None:
-            yield from self._window(needs)
-        elif needs.last:
-            yield from events(self._of_type(needs, self._before)[: needs.last])
-
-    def _window(self, needs: Needs) -> Iterator[Event]:
-        assert needs.span is not None
-        total, before = money.ZERO, self._before
+        """What may be needed, read by the page as it is asked for."""
+        rows, before = self._that_may_count(needs), self._before
+        size = PAGE if needs.enough is not None or needs.last is None else needs.last
         while True:
-            rows = self._of_type(needs, before).filter(transaction_date__gte=self._at - needs.span)
-            page = list(events(rows[:PAGE]))
-            for event in page:
-                yield event
-                total = money.added(total, event.amount)
-                if total > needs.enough:
-                    return
-            if len(page) < PAGE:
+            earlier = rows.filter(TupleLessThan([F(name) for name in ORDER], before))
+            page = list(events(earlier[:size]))
+            yield from page
+            if len(page) < size:
                 return
             before = (page[-1].at, page[-1].id)
 
-    def _of_type(self, needs: Needs, before: tuple[datetime, UUID]) -> Any:
-        rows = self._rows.filter(TupleLessThan([F(name) for name in ORDER], before))
-        if needs.deposits is None:
-            return rows
-        return rows.filter(transaction_type="credit" if needs.deposits else "debit")
+    def _that_may_count(self, needs: Needs) -> Any:
+        # `Needs.among` decides; this spares it what it would pass over.
+        rows = self._rows
+        if needs.deposits is not None:
+            rows = rows.filter(transaction_type="credit" if needs.deposits else "debit")
+        # A span that begins before the first moment that there is bounds nothing.
+        if needs.span is not None and needs.span < self._at - clock.FIRST_MOMENT:
+            rows = rows.filter(transaction_date__gte=self._at - needs.span)
+        return rows
 
 
 def stream(user_id: int, currency: str) -> Any:

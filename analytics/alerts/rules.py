@@ -12,14 +12,22 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import islice
 from typing import Any, ClassVar
 from uuid import UUID
 
-from analytics.alerts.parameters import Amount, InvalidParameters, Whole, parameter, read
+from analytics.alerts.parameters import (
+    Amount,
+    Choice,
+    InvalidParameters,
+    Whole,
+    parameter,
+    read,
+)
 from fido.lib.values import money
 
 # So that what one event costs stays bounded, whatever staff set.
@@ -43,35 +51,61 @@ Watch = Callable[[Event], bool]
 
 @dataclass(frozen=True)
 class Needs:
-    """Which events before this one decide: of one type or any, the `last` few, or a window.
+    """Which events before this one decide: the newest of one type or of any, within all bounds.
 
-    `span` back from this event, both ends included; of those the newest until their amounts add
-    up to more than `enough`.
+    At most the `last` so many; none older than `span` before this event, both ends included; and
+    only until their amounts add up to more than `enough`. None is no bound: what a kind leaves
+    out makes its rules slower, and never wrong.
     """
 
     deposits: bool | None = None
-    last: int = 0
+    last: int | None = None
     span: timedelta | None = None
-    enough: Decimal = money.ZERO
+    enough: Decimal | None = None
+
+    def among(self, newest_first: Iterable[Event], at: datetime) -> Iterator[Event]:
+        """Those of the events before one at this time that decide, the newest first.
+
+        It asks for no event beyond the last one that it must see, so they may come from the
+        database by the page.
+        """
+        total = money.ZERO
+        for event in islice(filter(self._is_of_type, newest_first), self.last):
+            if self.span is not None and at - event.at > self.span:
+                return
+            yield event
+            total = money.added(total, event.amount)
+            if self.enough is not None and total > self.enough:
+                return
+
+    def _is_of_type(self, event: Event) -> bool:
+        return self.deposits is None or event.is_deposit == self.deposits
 
 
-NOTHING = Needs()
+NOTHING = Needs(last=0)
 
 
 class Kind(ABC):
-    """A kind of rule with its parameters; a subclass with a `name` is known at once."""
+    """A kind of rule with its parameters; a subclass with a `name` of its own is known at once."""
 
     name: ClassVar[str] = ""
     known: ClassVar[dict[str, type[Kind]]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        Kind.known[cls.name] = cls
+        # An inherited name would put a subclass in its parent's place, for rules already stored.
+        if "name" in vars(cls):
+            if cls.name in Kind.known:
+                raise TypeError(f"There is a kind {cls.name!r} already.")
+            Kind.known[cls.name] = cls
 
     @property
     @abstractmethod
     def needs(self) -> Needs:
-        """What has to be fed to a new watch before an event, for it to be right about it."""
+        """What has to be fed to a new watch before an event, for it to be right about it.
+
+        Bounded by `last`, or by `span` and `enough`: an event must not cost a whole history.
+        """
 
     @abstractmethod
     def watch(self) -> Watch:
@@ -181,6 +215,40 @@ class DepositsInWindow(Kind):
             ):
                 total = money.added(total, -window.popleft()[1])
             return total > self.amount
+
+        return observe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Velocity(Kind):
+    """More than `count` movements of a `type` within the `seconds` up to this event.
+
+    Both ends count: a movement exactly `seconds` ago is one of them. It says so of every event
+    while that is so, of those of the other type too.
+    """
+
+    name = "velocity"
+    count: int = parameter(Whole(1, MAX_COUNT), 10)
+    seconds: int = parameter(Whole(0, MAX_SECONDS), 60)
+    type: str = parameter(Choice("any", "deposit", "withdrawal"), "any")
+
+    @property
+    def span(self) -> timedelta:
+        return timedelta(seconds=self.seconds)
+
+    @property
+    def needs(self) -> Needs:
+        # More than `count` of them, for this event may be of the other type.
+        deposits = None if self.type == "any" else self.type == "deposit"
+        return Needs(deposits=deposits, last=self.count + 1, span=self.span)
+
+    def watch(self) -> Watch:
+        newest: deque[datetime] = deque(maxlen=self.count + 1)
+
+        def observe(event: Event) -> bool:
+            if self.type in {"any", "deposit" if event.is_deposit else "withdrawal"}:
+                newest.append(event.at)
+            return len(newest) > self.count and event.at - newest[0] <= self.span
 
         return observe
 

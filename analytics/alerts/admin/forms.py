@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from analytics.alerts.models import Rule
 from analytics.alerts.parameters import InvalidParameters, declared, defaults, read, written
 from analytics.alerts.rules import Kind, parsed
+from fido.lib.values.strict_json import read_json
 
 if TYPE_CHECKING:
     RuleModelForm = forms.ModelForm[Rule]
@@ -22,8 +23,12 @@ else:
 class ExactDecoder(json.JSONDecoder):
     """100.10 in a form becomes exactly that amount, never a float."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, parse_float=Decimal, **kwargs)
+    def decode(self, s: str, *args: Any) -> Any:
+        try:
+            return read_json(s)
+        except (ValueError, RecursionError, ArithmeticError) as error:
+            # The one that a form's field takes for a refusal.
+            raise json.JSONDecodeError(str(error), s, 0) from None
 
 
 class ExactEncoder(json.JSONEncoder):

@@ -54,13 +54,21 @@ def test_parameters_that_were_left_out_have_their_default(root: Desk) -> None:
         ({"parameters": '{"count": 3}'}, "count: Unknown. There are: amount."),
         ({"parameters": "[1]"}, "parameters: They are a JSON object"),
         ({"parameters": "{amount"}, "Enter a valid JSON."),
+        ({"parameters": "[" * 100_000}, "Enter a valid JSON."),
+        ({"parameters": '{"amount": %s}' % ("1" * 5000)}, "Enter a valid JSON."),
+        ({"parameters": '{"amount": 1e9999999999999999999}'}, "Enter a valid JSON."),
+        ({"parameters": '{"amount": 1, "amount": 2}'}, "Enter a valid JSON."),
+        (
+            {"kind": "velocity", "parameters": '{"type": "debit"}'},
+            "type: It is one of any, deposit, withdrawal.",
+        ),
         ({"kind": "only-withdrawals", "parameters": '{"count": 0}'}, "from 1 to 1,000."),
         ({"kind": "horoscope"}, "horoscope is not one of the available choices"),
         ({"currency": "XYZ"}, "Not an ISO 4217 currency."),
         ({"code": 10000}, "rule_code_in_bounds"),
         ({"code": 30}, "Rule with this Code and Currency already exists."),
     ],
-    ids=str,
+    ids=lambda value: str(value)[:60],
 )
 def test_what_is_no_rule_is_refused_with_the_reason(
     root: Desk, change: dict[str, Any], sentence: str
@@ -81,6 +89,18 @@ def test_a_new_rule_is_in_force_at_once(root: Desk, jane: User) -> None:
     check_all(jane)
 
     assert Alert.objects.get().code == 7
+
+
+def test_velocity_is_explained_and_stored_with_all_its_parameters(root: Desk) -> None:
+    page = root.text(f"{RULES}add/")
+    assert "<strong>velocity</strong>: More than `count` movements of a `type`" in page
+    assert "type: one of any, deposit, withdrawal." in page
+
+    answer = saved(root, rule(30), kind="velocity", parameters='{"type": "deposit", "count": 5}')
+
+    assert answer.status_code == 302, answer.content
+    assert rule(30).parameters == {"count": 5, "seconds": 60, "type": "deposit"}
+    assert "type deposit" in root.text(RULES)
 
 
 def test_the_list_says_which_rule_is_damaged(root: Desk) -> None:

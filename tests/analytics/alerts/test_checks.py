@@ -125,6 +125,35 @@ def test_a_large_import_is_checked_in_steps_and_only_its_own_rows(
     assert {code for each in expected.values() for code in each} == {30, 123, 300, 1100}
 
 
+@pytest.mark.parametrize("few", [100, 2], ids=["one by one", "in a round"])
+def test_velocity_is_raised_in_the_background(
+    ada: ApiClient, small_steps: None, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr(operations, "FEW", few)
+    parameters = {"count": 10, "seconds": 3600, "type": "withdrawal"}
+    Rule.objects.update(enabled=False)
+    Rule.objects.create(code=8, kind="velocity", parameters=parameters)
+    assert ada.user
+    of_midnight = ["2026-01-31,1,debit", "2026-01-31,1,credit"] * 10
+    imported(ada, csv(*of_midnight, *["2026-01-31T01:00,1,debit"] * 5))
+
+    check_all(ada.user)
+
+    rows = Transaction.objects.filter(user=ada.user).order_by("transaction_date", "id")
+    debits = [str(row.pk) for row in rows if row.transaction_type == "debit"]
+    assert alerts_of(ada.user) == {id_: [8] for id_ in debits[10:]}
+
+
+def test_a_transaction_of_the_first_day_that_there_is_is_checked(user: User) -> None:
+    first = datetime(1, 1, 1, tzinfo=UTC)
+    for _ in range(3):
+        record(user, transaction_date=first, transaction_amount=Decimal(101))
+
+    check_all(user)
+
+    assert codes(user) == [123, 123]
+
+
 def test_a_step_ends_when_it_has_raised_enough(
     ada: ApiClient, small_steps: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,6 +188,23 @@ def test_what_is_marked_during_a_round_waits_for_the_next_one(
     assert [each.after_currency for each in places] == ["USD", ""]
     check_all(ada.user)
     assert codes(ada.user).count(1100) == 40
+
+
+def test_a_mark_that_was_left_behind_loses_nothing_to_those_ahead(
+    ada: ApiClient, small_steps: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ada.user
+    for _ in range(2):
+        imported(ada, csv(*["2026-01-31,100.01,debit"] * 10))
+    operations.check_some(ada.user_id)
+    # As when marks of a lower id push one of the round out of sight, and then are gone.
+    with monkeypatch.context() as patch:
+        patch.setattr(operations, "MARKS", 1)
+        operations.check_some(ada.user_id)
+
+    check_all(ada.user)
+
+    assert codes(ada.user).count(1100) == 20
 
 
 def test_a_deleted_transaction_is_not_checked_and_an_alert_outlives_its_transaction(

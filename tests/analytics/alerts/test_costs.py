@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from analytics.alerts import operations, queries
+from analytics.alerts.rules import MAX_COUNT, MAX_SECONDS, parsed
 from fido.lib.values.crypto.keys import fernet_ring
 from tests.alerts import recorded, stream
 from tests.client import ApiClient
@@ -71,6 +72,31 @@ def test_an_event_reads_a_few_rows_by_index(user: User) -> None:
     for plan in found:
         kinds = {node["Node Type"] for node in nodes(plan)}
         assert kinds <= {"Limit", "Index Scan", "Index Only Scan"}
+
+
+@pytest.mark.parametrize("of_type", ["any", "deposit", "withdrawal"])
+def test_velocity_reads_one_row_more_than_it_counts(user: User, of_type: str) -> None:
+    this = queries.event_of(Transaction.objects.order_by("transaction_date", "id").reverse()[0])
+    rule = parsed("velocity", {"count": 20, "seconds": MAX_SECONDS, "type": of_type})
+
+    with CaptureQueriesContext(connection) as statements:
+        queries.Past(user.pk, "USD", this.at, this.id).needed(rule.needs)
+
+    (plan,) = plans(statements, "transactions_transaction")
+    assert rows_read(plan) <= 21
+    assert {node["Node Type"] for node in nodes(plan)} <= {"Limit", "Index Scan"}
+
+
+@pytest.mark.parametrize("user", [PASTS["withdrawals"]], ids=["withdrawals"], indirect=True)
+def test_velocity_reads_nothing_before_its_window(user: User) -> None:
+    this = queries.event_of(Transaction.objects.order_by("transaction_date", "id").reverse()[0])
+    rule = parsed("velocity", {"count": MAX_COUNT, "seconds": 5})
+
+    with CaptureQueriesContext(connection) as statements:
+        queries.Past(user.pk, "USD", this.at, this.id).needed(rule.needs)
+
+    (plan,) = plans(statements, "transactions_transaction")
+    assert rows_read(plan) <= 6
 
 
 ALERTS = """

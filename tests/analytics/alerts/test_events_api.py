@@ -270,6 +270,19 @@ def test_a_rule_of_another_currency_does_not_see_it_and_one_code_is_answered_onc
     assert Alert.objects.filter(code=1100).count() == 2
 
 
+# More than 2 deposits in 10 s are those of the seconds 0, 4 and 10, and stay so for the withdrawal.
+FLURRY = [("+10", 0), ("+9", 4), ("-1", 5), ("+8", 10), ("-1", 10), ("+7", 15)]
+
+
+def test_velocity_is_raised_by_the_event_that_is_one_too_many(ada: ApiClient) -> None:
+    parameters = {"count": 2, "seconds": 10, "type": "deposit"}
+    Rule.objects.create(code=8, kind="velocity", parameters=parameters)
+
+    answers = [send(ada, amount, second)["alert_codes"] for amount, second in FLURRY]
+
+    assert answers == [[], [], [], [8], [8], []]
+
+
 def test_live_and_replayed_streams_agree(service: ApiClient) -> None:
     for seed in range(15):
         user = UserFactory.create()

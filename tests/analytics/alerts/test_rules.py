@@ -1,12 +1,11 @@
 """The rules, each at its limit, and against a second implementation of the contract."""
 
 from collections.abc import Iterator
-from decimal import Decimal
 
 import pytest
 
 from analytics.alerts.parameters import InvalidParameters, defaults
-from analytics.alerts.rules import Event, Kind, Needs, parsed, raised
+from analytics.alerts.rules import Event, Kind, LargeWithdrawal, parsed, raised
 from tests.alerts import naive, random_stream, stream
 
 DEFAULTS = {
@@ -79,20 +78,7 @@ def test_each_rule_at_its_border(events: str, expected: list[int]) -> None:
 def needed(rule: Kind, events: list[Event]) -> list[Event]:
     """What the live route would read of the past, plus this event."""
     *past, this = events
-    return [*kept(rule.needs, past, this), this]
-
-
-def kept(needs: Needs, past: list[Event], this: Event) -> list[Event]:
-    rows = [e for e in past if needs.deposits is None or e.is_deposit == needs.deposits]
-    if needs.span is None:
-        return rows[len(rows) - min(needs.last, len(rows)) :]
-    newest, total = list[Event](), Decimal(0)
-    for event in reversed(rows):
-        if this.at - event.at > needs.span or total > needs.enough:
-            break
-        newest.append(event)
-        total += event.amount
-    return newest[::-1]
+    return [*reversed(list(rule.needs.among(reversed(past), this.at))), this]
 
 
 def test_what_is_needed_decides_as_the_whole_stream_does_and_as_the_contract_says() -> None:
@@ -132,6 +118,10 @@ def parameters() -> Iterator[tuple[str, object, dict[str, str]]]:
             "amount": f"{amount} {a_number}",
         },
     )
+    yield "velocity", {"count": 0}, {"count": f"{whole} 1 to 1,000."}
+    yield "velocity", {"seconds": -1}, {"seconds": f"{whole} 0 to 2,678,400."}
+    for word in ("debit", "", None, True, ["any"]):
+        yield "velocity", {"type": word}, {"type": "It is one of any, deposit, withdrawal."}
     yield "no-such-kind", {}, {"kind": "There is no kind 'no-such-kind'."}
 
 
@@ -155,6 +145,51 @@ def test_other_parameters_move_the_border() -> None:
     assert not raised(at_once, stream("+1@0 +1@1"))
 
 
+# More than 2 movements in the 10 s up to this event: of any type, deposits, withdrawals.
+VELOCITY = [
+    ("+1@0 -1@1", []),
+    ("+1@0 -1@1 +1@2", ["any"]),
+    ("-1@0 -1@0 -1@0", ["any", "withdrawal"]),
+    ("+1@0 +1@0 +1@0", ["any", "deposit"]),
+    ("+1@0 +1@5 +1@10", ["any", "deposit"]),
+    ("+1@0 +1@5 +1@10.000001", []),
+    ("+1@0 +1@0 +1@11 +1@11 +1@11", ["any", "deposit"]),
+    ("+1@0 +1@1 +1@2 -1@10", ["any", "deposit"]),
+    ("+1@0 +1@1 +1@2 -1@11", ["any"]),
+    ("+1@0 +1@1 +1@2 -1@13", []),
+    ("-1@0 +1@1 -1@2 +1@3 -1@4", ["any", "withdrawal"]),
+]
+
+
+@pytest.mark.parametrize(("events", "expected"), VELOCITY, ids=[text for text, _ in VELOCITY])
+def test_velocity_at_its_border(events: str, expected: list[str]) -> None:
+    rules = {
+        each: parsed("velocity", {"count": 2, "seconds": "10", "type": each})
+        for each in ("any", "deposit", "withdrawal")
+    }
+
+    found = stream(events)
+
+    assert [each for each, rule in rules.items() if raised(rule, found)] == expected
+    assert [each for each, rule in rules.items() if raised(rule, needed(rule, found))] == expected
+
+
+def test_velocity_of_one_moment() -> None:
+    rule = parsed("velocity", {"count": 1, "seconds": 0})
+
+    assert raised(rule, stream("+1@0 -1@0"))
+    assert not raised(rule, stream("+1@0 -1@0.000001"))
+
+
+def test_a_kind_keeps_its_name_for_itself() -> None:
+    class Stricter(LargeWithdrawal):
+        pass
+
+    assert Kind.known["large-withdrawal"] is LargeWithdrawal
+    with pytest.raises(TypeError, match="a kind 'large-withdrawal' already"):
+        type("Another", (LargeWithdrawal,), {"name": "large-withdrawal"})
+
+
 def test_defaults_are_those_of_the_contract() -> None:
     assert {code: defaults(type(rule)) for code, rule in RULES.items()} == {
         1100: {"amount": "100"},
@@ -162,3 +197,5 @@ def test_defaults_are_those_of_the_contract() -> None:
         300: {"count": 3},
         123: {"amount": "200", "seconds": 30},
     }
+    velocity = type(parsed("velocity", {}))
+    assert defaults(velocity) == {"count": 10, "seconds": 60, "type": "any"}
