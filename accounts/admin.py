@@ -26,7 +26,7 @@ from accounts.staff.forms import (
     UserAddForm,
     UserChangeForm,
 )
-from fido.lib.staff.pages import BigTableAdmin, ReadOnlyAdmin, shown, with_presence
+from fido.lib.staff.pages import BigTableAdmin, ReadOnlyAdmin, secret_cell, with_presence
 from fido.lib.values.crypto.fields import matching
 from fido.lib.values.crypto.masking import masked_email, masked_name
 from fido.lib.values.errors import InvalidInput
@@ -129,21 +129,10 @@ class UserAdmin(LoggedRecordAdmin, BigTableAdmin, auth_admin.UserAdmin):  # type
 
     # --- display ---
 
-    @admin.display(description="full name")
-    def masked_full_name(self, user: User) -> str | None:
-        return shown(user, "full_name", masked_name)
-
-    @admin.display(description="e-mail address")
-    def masked_email(self, user: User) -> str | None:
-        return shown(user, "email", masked_email)
-
-    @admin.display(description="full name")
-    def clear_full_name(self, user: User) -> str | None:
-        return shown(user, "full_name")
-
-    @admin.display(description="e-mail address")
-    def clear_email(self, user: User) -> str | None:
-        return shown(user, "email")
+    masked_full_name = secret_cell("full_name", masked_name)
+    clear_full_name = secret_cell("full_name")
+    masked_email = secret_cell("email", masked_email, "e-mail address")
+    clear_email = secret_cell("email", description="e-mail address")
 
     @admin.display(description="joined")
     def joined(self, user: User) -> date:

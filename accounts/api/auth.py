@@ -8,7 +8,6 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
-from rest_framework import status
 from rest_framework.decorators import action
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -24,7 +23,6 @@ from fido.lib.api.idempotency import Attempt, KeyReused, without_key
 from fido.lib.api.schema import IDEMPOTENCY_KEY
 from fido.lib.api.viewsets import BaseViewSet
 from fido.lib.cache.counters import Counter
-from fido.lib.values.strict_json import json_bytes
 
 OPEN = "For those who are not logged in. A token that came along is not even looked at."
 
@@ -83,7 +81,7 @@ class AuthViewSet(BaseViewSet):
     @without_key("creates nothing")
     def logout(self, request: Request) -> Response:
         operations.log_out(refresh_token=self._refresh_token())
-        return Response(status=status.HTTP_204_NO_CONTENT)
+        return Response(status=204)
 
     def _refresh_token(self) -> str:
         return str(self.checked().validated_data["refresh_token"])
@@ -91,8 +89,7 @@ class AuthViewSet(BaseViewSet):
 
 def _registered(values: dict[str, Any]) -> tuple[int, HttpResponse]:
     user = operations.register(**values)
-    body = json_bytes(serializers.RegistrationSerializer(user).data)
-    return user.pk, json_answer(body, status.HTTP_201_CREATED)
+    return user.pk, json_answer(serializers.RegistrationSerializer(user).data, 201)
 
 
 def _without_password(body: dict[str, Any]) -> dict[str, Any]:

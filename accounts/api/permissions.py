@@ -8,16 +8,11 @@ from rest_framework.request import Request
 from accounts.api.authentication import caller
 
 
-class MayListUsers(BasePermission):
-    """Staff with the permission to view users."""
-
-    def has_permission(self, request: Request, view: Any) -> bool:
-        return caller(request).may_for_others("accounts.view_user")
-
-
-class MayCreateCustomers(BasePermission):
-    """Staff with the permission to add users, and service accounts."""
+class UserPermission(BasePermission):
+    """Staff list users; staff and service accounts create customers."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         me = caller(request)
-        return me.may_for_others("accounts.add_user") or me.is_service
+        if view.action == "create":
+            return me.may_for_others("accounts.add_user") or me.is_service
+        return view.action != "list" or me.may_for_others("accounts.view_user")

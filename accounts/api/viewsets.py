@@ -1,20 +1,19 @@
 """HTTP for users: who may, what shape, which operation."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
-from rest_framework import status
 from rest_framework.decorators import action
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import operations
 from accounts.api import login_throttle, serializers
 from accounts.api.authentication import caller, session_id
-from accounts.api.permissions import MayListUsers
+from accounts.api.permissions import UserPermission
 from accounts.models import User
 from fido.lib.api.idempotency import without_key
 from fido.lib.api.pagination import ListQuery
@@ -23,7 +22,6 @@ from fido.lib.api.viewsets import AmendMixin, ListMixin, RetrieveMixin
 from fido.lib.cache.answers import Body
 from fido.lib.values.errors import NotFound
 
-Permissions = Sequence[Any]
 OWN = ("me", "change_me")
 
 
@@ -46,14 +44,11 @@ OWN = ("me", "change_me")
 class UserViewSet(ListMixin, RetrieveMixin, AmendMixin):
     """Everybody for staff, themselves for all others."""
 
+    permission_classes = (IsAuthenticated, UserPermission)
     serializer_class = serializers.UserSerializer
     lookup_url_kwarg = "user_id"
     lookup_value_converter = "user_id"
     kind = "users"
-
-    def get_permissions(self) -> Permissions:
-        more = [MayListUsers()] if self.action == "list" else []
-        return [*super().get_permissions(), *more]
 
     def get_queryset(self) -> QuerySet[User]:
         return User.objects.all()
@@ -140,4 +135,4 @@ class UserViewSet(ListMixin, RetrieveMixin, AmendMixin):
         operations.change_password(
             user=user, new_password=new_password, session_id=session_id(request)
         )
-        return Response(status=status.HTTP_204_NO_CONTENT)
+        return Response(status=204)

@@ -14,7 +14,7 @@ from fido.lib.staff.pages import (
     CurrencyFilter,
     ReadOnlyAdmin,
     money_cell,
-    shown,
+    secret_cell,
     with_presence,
 )
 from fido.lib.values import clock
@@ -83,21 +83,10 @@ class TransactionAdmin(LoggedRecordAdmin, SearchedByUserAdmin, ExportAdmin, Read
         sign = -1 if row.transaction_type == Transaction.Type.DEBIT else 1
         return money_cell(sign * row.transaction_amount, row.currency)
 
-    @admin.display(description="full name")
-    def masked_full_name(self, row: Transaction) -> str | None:
-        return shown(row, "full_name", masked_name)
-
-    @admin.display(description="description")
-    def masked_description(self, row: Transaction) -> str | None:
-        return shown(row, "description", lambda text: text and HIDDEN)
-
-    @admin.display(description="full name")
-    def clear_full_name(self, row: Transaction) -> str | None:
-        return shown(row, "full_name")
-
-    @admin.display(description="description")
-    def clear_description(self, row: Transaction) -> str | None:
-        return shown(row, "description")
+    masked_full_name = secret_cell("full_name", masked_name)
+    clear_full_name = secret_cell("full_name")
+    masked_description = secret_cell("description", lambda text: text and HIDDEN)
+    clear_description = secret_cell("description")
 
 
 def _as_uuid(term: str) -> UUID | None:

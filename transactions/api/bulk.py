@@ -19,7 +19,6 @@ from fido.lib.api.conditional import json_answer
 from fido.lib.api.idempotency import HEADER, Write
 from fido.lib.api.problems import MAX_ERRORS, Json, part
 from fido.lib.values.errors import DomainError, Kind
-from fido.lib.values.strict_json import json_bytes
 from transactions import operations
 from transactions.api.rights import may_record_for_others
 from transactions.api.serializers import (
@@ -192,7 +191,7 @@ def _recorded(me: User, rows: list[Row | Refusal], *, atomic: bool) -> HttpRespo
     results.sort(key=lambda result: int(result["index"]))
     created = sum(result["status"] == 201 for result in results)
     answer = {"created": created, "refused": len(rows) - created, "results": results}
-    return json_answer(json_bytes(answer), 201 if atomic else 200)
+    return json_answer(answer, 201 if atomic else 200)
 
 
 def _by_owner(rows: list[Row | Refusal]) -> dict[int, list[int]]:

@@ -20,7 +20,6 @@ from fido.lib.api.serializers import HeldMoneyField, SignedMoneyField, StrictSer
 from fido.lib.api.viewsets import BaseViewSet
 from fido.lib.values import clock, money
 from fido.lib.values.errors import NotFound
-from fido.lib.values.strict_json import json_bytes
 from transactions import operations
 from transactions.api.serializers import TransactionSerializer, free_text, represent
 from transactions.models import Transaction
@@ -82,4 +81,4 @@ def _moved(request: Request, wallet: Wallet, currency: str, values: dict[str, An
         "transaction": represent(row, {wallet.pk: wallet.name}),
     }
     path = request.build_absolute_uri(f"/api/v1/transactions/{row.pk}")
-    return json_answer(json_bytes(answer), 201, Location=path)
+    return json_answer(answer, 201, Location=path)

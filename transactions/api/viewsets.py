@@ -5,7 +5,6 @@ from typing import Any
 
 from django.http import HttpResponse, StreamingHttpResponse
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
-from rest_framework import status
 from rest_framework.decorators import action
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
@@ -19,7 +18,6 @@ from fido.lib.api.parsing import BulkJSONParser
 from fido.lib.api.schema import etag_on
 from fido.lib.api.viewsets import CreateMixin, DestroyMixin, ListMixin, RetrieveMixin, UpdateMixin
 from fido.lib.cache.answers import Body
-from fido.lib.values.strict_json import json_bytes
 from transactions import operations, queries
 from transactions.api import bulk, exports
 from transactions.api.rights import owner_named, reads_name, require_name_search, transaction_for
@@ -145,7 +143,7 @@ class TransactionViewSet(ListMixin, CreateMixin, RetrieveMixin, UpdateMixin, Des
         sent_name = "full_name" in self.request.data
         body = represent(row, queries.wallet_names([row])) if sent_name else self.open(row)
         headers = {"Location": self.url_of(row), "ETag": self.etag(row)}
-        return json_answer(json_bytes(body), status.HTTP_201_CREATED, **headers)
+        return json_answer(body, 201, **headers)
 
     def checked_update(self, row: Transaction, *, partial: bool) -> BaseSerializer[Any]:
         serializer = self.get_serializer(row, data=self._edit(row, partial), partial=partial)

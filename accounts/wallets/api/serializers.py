@@ -9,7 +9,7 @@ from accounts.limits import MAX_NAME_LENGTH
 from accounts.rates.table import COLUMNS, text
 from accounts.wallets import names
 from accounts.wallets.conversion import Converted
-from accounts.wallets.models import Balance, Wallet
+from accounts.wallets.models import Balance
 from fido.lib.api.serializers import (
     ChoiceField,
     CurrencyField,
@@ -18,7 +18,7 @@ from fido.lib.api.serializers import (
     StrictSerializer,
     Text,
 )
-from fido.lib.values import clock, money
+from fido.lib.values import money
 
 
 class WalletNameField(Text):
@@ -39,13 +39,6 @@ class WalletSerializer(StrictSerializer):
     name = WalletNameField()
     created_at = serializers.DateTimeField(read_only=True)
     updated_at = serializers.DateTimeField(read_only=True)
-
-    def to_representation(self, instance: Wallet) -> dict[str, Any]:
-        return {
-            "name": instance.name,
-            "created_at": clock.text(instance.created_at),
-            "updated_at": clock.text(instance.updated_at),
-        }
 
 
 class BalanceSerializer(StrictSerializer):

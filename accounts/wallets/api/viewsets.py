@@ -5,7 +5,6 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
-from rest_framework import status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 
@@ -36,7 +35,6 @@ from fido.lib.api.viewsets import (
 )
 from fido.lib.cache.answers import Answer, Body
 from fido.lib.values import money
-from fido.lib.values.strict_json import json_bytes
 
 HOLDS_MONEY = OpenApiResponse(description="The wallet holds money.")
 NO_RATES = OpenApiResponse(description="A rate is needed, and the bank has given none yet.")
@@ -142,7 +140,7 @@ class BalanceViewSet(ListMixin, CreateMixin):
         )
 
     def created(self, row: Balance) -> HttpResponse:
-        return json_answer(json_bytes(self.represent(row)), status.HTTP_201_CREATED)
+        return json_answer(self.represent(row), 201)
 
 
 class ConversionViewSet(BaseViewSet):

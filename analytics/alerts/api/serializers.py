@@ -7,7 +7,7 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from analytics.alerts.models import MAX_CODE, Alert
+from analytics.alerts.models import MAX_CODE
 from fido.lib.api.pagination import ListQuery
 from fido.lib.api.paths import MAX_BIGINT
 from fido.lib.api.serializers import (
@@ -95,14 +95,3 @@ class AlertsQuery(ListQuery, PeriodSerializer):
 
     code = serializers.IntegerField(min_value=1, max_value=MAX_CODE, required=False)
     user_id = UserIdField(help_text="Staff only.")
-
-
-def represent(alert: Alert) -> dict[str, Any]:
-    return {
-        "id": str(alert.pk),
-        "user_id": alert.user_id,
-        "code": alert.code,
-        "transaction_id": str(alert.transaction_id),
-        "time": clock.text(alert.time),
-        "created_at": clock.text(alert.created_at),
-    }

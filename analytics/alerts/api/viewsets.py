@@ -16,16 +16,13 @@ from analytics.alerts.api.serializers import (
     AlertsQuery,
     EventAnswer,
     EventSerializer,
-    represent,
 )
 from analytics.alerts.events import NewEvent
 from analytics.alerts.models import Alert
 from fido.lib.api.conditional import json_answer
 from fido.lib.api.idempotency import Write
 from fido.lib.api.viewsets import CreateMixin, ListMixin
-from fido.lib.cache.answers import Body
 from fido.lib.values.errors import NotFound
-from fido.lib.values.strict_json import json_bytes
 from transactions.api.rights import may_record_for_others
 
 NO_SUCH_USER = OpenApiResponse(description="There is no such user, or not for the caller.")
@@ -77,9 +74,6 @@ class AlertViewSet(ListMixin):
     def get_queryset(self) -> QuerySet[Alert]:
         return queries.alerts(viewer=caller(self.request), filters=self.query)
 
-    def represent_page(self, rows: list[Alert]) -> list[Body]:
-        return [represent(row) for row in rows]
-
 
 def _owner(me: User, user_id: int) -> User:
     """Whose event it is.
@@ -101,4 +95,4 @@ def _recorded(owner: User, values: dict[str, Any]) -> HttpResponse:
     )
     codes = events.record(owner=owner, event=event)
     answer = {"user_id": owner.pk, "alerts": bool(codes), "alert_codes": codes}
-    return json_answer(json_bytes(answer))
+    return json_answer(answer)

@@ -5,12 +5,14 @@ What a client has it need not read again, and what it has not seen it does not o
 
 import hashlib
 from collections.abc import Callable
+from typing import Any
 
 from django.http import HttpResponse
 from django.utils.http import parse_etags
 from rest_framework.request import Request
 
 from fido.lib.values.errors import PreconditionFailed
+from fido.lib.values.strict_json import json_bytes
 
 
 def etag_of(body: bytes, version: int | None = None) -> str:
@@ -28,15 +30,16 @@ def answer(request: Request, body: bytes, etag: str) -> HttpResponse:
     if etag in offered or f"W/{etag}" in offered or "*" in offered:
         response = HttpResponse(status=304)
     else:
-        response = json_answer(body)
+        response = HttpResponse(body, content_type="application/json")
     response["ETag"] = etag
     # No browser and no proxy keeps a copy that it does not ask about each time.
     response["Cache-Control"] = "private, no-cache"
     return response
 
 
-def json_answer(body: bytes, status: int = 200, **headers: str) -> HttpResponse:
-    """An answer of these very bytes."""
+def json_answer(data: Any, status: int = 200, **headers: str) -> HttpResponse:
+    """An answer that is no DRF Response: its bytes are there already, to be kept or replayed."""
+    body = json_bytes(data)
     return HttpResponse(body, status=status, headers=headers, content_type="application/json")
 
 

@@ -15,7 +15,6 @@ from urllib.parse import quote
 
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
-from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
@@ -57,7 +56,10 @@ class BaseViewSet(GenericViewSet[Any]):
 
     def etag(self, row: Any) -> str:
         """The tag that GET answers this caller."""
-        return etag_of(json_bytes(self.represent(row)), getattr(row, "version", None))
+        return self.etag_of(row, self.represent(row))
+
+    def etag_of(self, row: Any, shown: Body) -> str:
+        return etag_of(json_bytes(shown), getattr(row, "version", None))
 
 
 class ListMixin(BaseViewSet):
@@ -115,7 +117,7 @@ class CreateMixin(BaseViewSet):
     def created(self, row: Any) -> HttpResponse:
         """The answer about a new record."""
         headers = {"Location": self.url_of(row), "ETag": self.etag(row)}
-        return json_answer(json_bytes(self.open(row)), status.HTTP_201_CREATED, **headers)
+        return json_answer(self.open(row), 201, **headers)
 
     def url_of(self, row: Any) -> str:
         name = quote(str(getattr(row, self.lookup_field)), safe="")
@@ -132,8 +134,8 @@ class RetrieveMixin(BaseViewSet):
     @extend_schema(parameters=[IF_NONE_MATCH, etag_on(200)])
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         row = self.get_object()
-        body = json_bytes(self.open(row))
-        return conditional.answer(request, body, etag_of(body, getattr(row, "version", None)))
+        shown = self.open(row)
+        return conditional.answer(request, json_bytes(shown), self.etag_of(row, shown))
 
 
 class BoundWrites(BaseViewSet):
@@ -165,9 +167,8 @@ class AmendMixin(BoundWrites):
         self.bind(row)
         if serializer.validated_data:
             self.perform_update(serializer)
-        body = json_bytes(self.open(serializer.instance))
-        version = getattr(serializer.instance, "version", None)
-        return json_answer(body, ETag=etag_of(body, version))
+        shown = self.open(serializer.instance)
+        return json_answer(shown, ETag=self.etag_of(serializer.instance, shown))
 
 
 class UpdateMixin(AmendMixin):
@@ -190,7 +191,7 @@ class DestroyMixin(BoundWrites):
         row = self.get_object()
         self.bind(row)
         self.perform_destroy(row)
-        return Response(status=status.HTTP_204_NO_CONTENT)
+        return Response(status=204)
 
     def perform_destroy(self, row: Any) -> None:
         raise NotImplementedError

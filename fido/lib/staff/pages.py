@@ -119,14 +119,19 @@ def unreadable(row: Model, field: str) -> bool:
     return getattr(row, field) is None and bool(getattr(row, f"has_{field}"))
 
 
-def shown(
-    row: Model, field: str, mask: Callable[[str | None], str | None] | None = None
-) -> str | None:
-    """An encrypted field as a page displays it. For rows `with_presence`."""
-    if unreadable(row, field):
-        return CANNOT_BE_READ
-    value: str | None = getattr(row, field)
-    return mask(value) if mask else value
+def secret_cell(
+    field: str, mask: Callable[[str | None], str | None] | None = None, description: str = ""
+) -> Any:
+    """A column or field of a page that shows an encrypted field. For rows `with_presence`."""
+
+    @admin.display(description=description or field.replace("_", " "))
+    def cell(self: Any, row: Model) -> str | None:
+        value: str | None = getattr(row, field)
+        if unreadable(row, field):
+            return CANNOT_BE_READ
+        return mask(value) if mask else value
+
+    return cell
 
 
 def money_cell(amount: Decimal, currency: str) -> SafeString:

@@ -5,11 +5,8 @@ from typing import Any
 from rest_framework import serializers
 
 from fido.lib.api.serializers import StrictSerializer
-from fido.lib.values import clock
 from transactions.api.serializers import UserIdField
 from transactions.imports.models import Import
-
-ERROR = ("line", "column", "code", "detail")
 
 
 class UploadFields(StrictSerializer):
@@ -32,7 +29,7 @@ class ImportAnswer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     user_id = serializers.IntegerField()
     status = serializers.ChoiceField(choices=Import.Status.choices)
-    format = serializers.ChoiceField(choices=["csv", "ndjson"])
+    format = serializers.ChoiceField(choices=["csv", "ndjson"], source="layout.form")
     size_bytes = serializers.IntegerField()
     rows_read = serializers.IntegerField()
     rows_created = serializers.IntegerField()
@@ -42,21 +39,5 @@ class ImportAnswer(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
 
-
-def represent(row: Import) -> dict[str, Any]:
-    """The answer's fields, as ImportAnswer declares them."""
-    return {
-        "id": str(row.pk),
-        "user_id": row.user_id,
-        "status": str(row.status),
-        "format": row.layout["form"],
-        "size_bytes": row.size_bytes,
-        "rows_read": row.rows_read,
-        "rows_created": row.rows_created,
-        "rows_refused": row.rows_refused,
-        # PostgreSQL keeps members in an order of its own.
-        "errors": [{name: error[name] for name in ERROR} for error in row.errors],
-        "failure": row.failure or None,
-        "created_at": clock.text(row.created_at),
-        "finished_at": row.finished_at and clock.text(row.finished_at),
-    }
+    def to_representation(self, instance: Import) -> dict[str, Any]:
+        return super().to_representation(instance) | {"failure": instance.failure or None}

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
-from rest_framework import status
 
 from accounts.api.authentication import caller
 from accounts.models import User
@@ -14,14 +13,12 @@ from fido.lib.api.conditional import json_answer
 from fido.lib.api.idempotency import Write
 from fido.lib.api.uploads import FIELD, NoFile, UploadParser
 from fido.lib.api.viewsets import CreateMixin, DestroyMixin, RetrieveMixin
-from fido.lib.cache.answers import Body
 from fido.lib.values.errors import NotFound
 from fido.lib.values.ids import new_id
-from fido.lib.values.strict_json import json_bytes
 from transactions.api.rights import owner_named
 from transactions.files import columns
 from transactions.imports import operations, queries
-from transactions.imports.api.serializers import ImportAnswer, UploadFields, represent
+from transactions.imports.api.serializers import ImportAnswer, UploadFields
 from transactions.imports.intake import Intake
 from transactions.imports.models import Import
 from transactions.imports.submission import submitted
@@ -88,9 +85,6 @@ class ImportViewSet(CreateMixin, RetrieveMixin, DestroyMixin):
         verb = "change" if self.action == "destroy" else "view"
         return _import_for(caller(self.request), self.kwargs["import_id"], verb)
 
-    def represent(self, row: Import) -> Body:
-        return represent(row)
-
     def get_content(self) -> Any:
         return [self._taken_in().digest, self._fields()]
 
@@ -103,8 +97,7 @@ class ImportViewSet(CreateMixin, RetrieveMixin, DestroyMixin):
 
     def _started(self, intake: Intake, owner: User) -> HttpResponse:
         row = submitted(intake, owner=owner, sender=caller(self.request))
-        body = json_bytes(represent(row))
-        return json_answer(body, status.HTTP_202_ACCEPTED, Location=self.url_of(row))
+        return json_answer(self.represent(row), 202, Location=self.url_of(row))
 
     def _taken_in(self) -> Intake:
         intake: Intake | None = self.request.FILES.get(FIELD)
