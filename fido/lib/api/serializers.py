@@ -132,15 +132,21 @@ class ChoiceField(serializers.ChoiceField):
     default_error_messages = {"invalid_choice": "Not one of the choices."}
 
 
-# Not all 160 codes at each place that takes one.
 @extend_schema_field({"type": "string", "pattern": "^[A-Z]{3}$", "example": "USD"})
-class CurrencyField(ChoiceField):
+class CurrencyField(serializers.Field[str, Any, str, Any]):
     """An ISO 4217 code that has a minor unit, in capitals."""
 
+    # Not a ChoiceField: DRF copies its fields for each request, and 160 choices take 0.8 ms.
     default_error_messages = {"invalid_choice": "Not an ISO 4217 currency code."}
+    allow_blank = False  # which the schema says
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(choices=sorted(money.CURRENCIES), **kwargs)
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str) or data not in money.CURRENCIES:
+            self.fail("invalid_choice")
+        return data
+
+    def to_representation(self, value: str) -> str:
+        return value
 
 
 class PeriodSerializer(QuerySerializer):
