@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import connection
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Sum, TextField
-from django.db.models.functions import Cast, Coalesce, JSONObject, TruncDate
+from django.db.models import Count, DateField, F, OuterRef, Q, QuerySet, Subquery, Sum, TextField
+from django.db.models.functions import Cast, Coalesce, JSONObject, Trunc, TruncDate
 
 from accounts.models import User
 from analytics.models import DailyTotals
@@ -32,7 +32,7 @@ ACTIVE_DAYS = 7
 class SeriesTooLong(DomainError):
     code, title, kind = (
         "series-too-long",
-        "The period holds too many days: ask for less.",
+        "The period has too many intervals: ask for less.",
         Kind.INVALID,
     )
 
@@ -116,21 +116,30 @@ def summary(*, user_id: int, period: Period) -> Summary | None:
 def series(*, user_id: int, period: Period, interval: Interval) -> dict[date, list[Line]]:
     """The totals of each non-empty interval, by the interval's first day, in order.
 
+    Weeks begin on Monday. PostgreSQL adds the days up, so a long period costs little more here
+    than a short one.
+
     Raises:
-        SeriesTooLong: the period has more than MAX_SERIES_ROWS days times currencies.
+        SeriesTooLong: the period has more than MAX_SERIES_ROWS intervals times currencies.
     """
     parts = split(period)
-    days: Any = _whole_days(user_id, parts).values_list("day", "currency").annotate(**TOTALS)
-    rows = days.filter(n__gt=0)
+    rows = _by_interval(_whole_days(user_id, parts), F("day"), interval).annotate(**TOTALS)
+    rows = rows.filter(n__gt=0)
     if parts.edges:
-        rows = rows.union(_by_day(_edge_rows(user_id, parts)), all=True)
+        edges = _by_interval(_edge_rows(user_id, parts), _utc_day(), interval)
+        rows = rows.union(edges.annotate(**MOVED), all=True)
     found = list(rows[: MAX_SERIES_ROWS + 1])
     if len(found) > MAX_SERIES_ROWS:
         raise SeriesTooLong()
     sums: dict[date, dict[str, Line]] = defaultdict(dict)
-    for day, *values in found:
-        add_line(sums[_interval_start(day, interval)], Line(*values))
-    return {day: in_order(sums[day]) for day in sorted(sums)}
+    for first_day, *values in found:
+        add_line(sums[first_day], Line(*values))
+    return {first_day: in_order(sums[first_day]) for first_day in sorted(sums)}
+
+
+def _by_interval(rows: Any, day: Any, interval: Interval) -> Any:
+    first_day = Trunc(day, interval, output_field=DateField())
+    return rows.annotate(first_day=first_day).values_list("first_day", "currency")
 
 
 def most_active_users(limit: int) -> list[int]:
@@ -205,8 +214,12 @@ def _edge_rows(user_id: int, parts: Split) -> QuerySet[Transaction]:
     return reduce(or_, (rows.within(edge) for edge in parts.edges))
 
 
+def _utc_day() -> Any:
+    return TruncDate("transaction_date", tzinfo=UTC)
+
+
 def _by_day(rows: QuerySet[Transaction]) -> Any:
-    days = rows.annotate(on=TruncDate("transaction_date", tzinfo=UTC))
+    days = rows.annotate(on=_utc_day())
     return days.values_list("on", "currency").annotate(**MOVED)
 
 
@@ -278,11 +291,3 @@ def _after_last_whole_day(end: datetime | None) -> tuple[date | None, Period | N
     day = end.date()
     midnight = clock.midnight(day)
     return day, (Period(midnight, end) if end > midnight else None)
-
-
-def _interval_start(day: date, interval: Interval) -> date:
-    if interval == "month":
-        return day.replace(day=1)
-    if interval == "week":
-        return day - day.weekday() * clock.ONE_DAY
-    return day
