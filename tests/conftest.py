@@ -7,18 +7,40 @@ from typing import Any
 import hypothesis
 import pytest
 from django.conf import settings
-from django.test import override_settings
+from django.test import TransactionTestCase, override_settings
 from django_redis import get_redis_connection
 
 from fido.lib.cache.redis_link import Away, link
 from tests.bank import StubBank
 from tests.client import ApiClient
+from tests.database import empty_tables
 from tests.factories import StaffFactory, UserFactory
 from tests.races import wait_until
 
 # One run is like the next: a suite that a person waits for must not find something by chance.
 hypothesis.settings.register_profile("repeatable", derandomize=True, database=None)
 hypothesis.settings.load_profile("repeatable")
+
+STARTERS = {"tests.webserver", "tests.worker", "tests.valkey", "tests.fido.processes"}
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long comes first, so that at the end no process waits for another's last test."""
+    items.sort(key=lambda item: not _starts_processes(item))
+
+
+def _starts_processes(item: pytest.Item) -> bool:
+    """Whether the file knows how to, which is what the slow ones have in common."""
+    known = vars(item.module).values() if isinstance(item, pytest.Function) else ()
+    return any(getattr(thing, "__module__", None) in STARTERS for thing in known)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quick_end_of_tests_that_commit() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", empty_tables)
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

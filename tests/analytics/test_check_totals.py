@@ -231,7 +231,10 @@ def test_a_repair_is_exact_while_people_write() -> None:
 
 def waits_for_a_repair() -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database"
+            " WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()"
+        )
         return bool(cursor.fetchone()[0])
 
 

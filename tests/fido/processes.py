@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.servers import EMBEDDED
+
 PROJECT = Path(__file__).resolve().parent.parent.parent
 # What a test run sets, and a stranger's shell does not.
 OURS = {"DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "SECRET_KEY", "JWT_SIGNING_KEY"}
 OURS |= {"FERNET_KEYS", "BLIND_INDEX_KEYS", "ALLOWED_HOSTS", "HTTPS_ONLY", "FIDO_DEMO_PASSWORD"}
-OURS |= {"IMPORTS_DIR", "DJANGO_SETTINGS_MODULE"}
+OURS |= {"IMPORTS_DIR", "DJANGO_SETTINGS_MODULE", EMBEDDED}
 
 
 def strangers_environment(**variables: str) -> dict[str, str]:
