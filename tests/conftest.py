@@ -7,10 +7,12 @@ from typing import Any
 import hypothesis
 import pytest
 from django.conf import settings
+from django.db.backends.signals import connection_created
 from django.test import TransactionTestCase, override_settings
 from django_redis import get_redis_connection
 
 from fido.lib.cache.redis_link import Away, link
+from fido.lib.process import database
 from tests.bank import StubBank
 from tests.client import ApiClient
 from tests.database import empty_tables
@@ -48,6 +50,18 @@ def _no_beat_after_the_end() -> Iterator[None]:
     """The servers of the tests end before this process, which is none of the service's."""
     yield
     link.beats = False
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _a_test_may_take_its_time() -> Iterator[None]:
+    """Most are one transaction, and no shorter than the machine is fast.
+
+    Whoever imports the web's or a worker's side has asked for the service's bound.
+    """
+    connection_created.disconnect(dispatch_uid="fido.bound_transactions")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "_bound", lambda sender, **kwargs: None)
+        yield
 
 
 @pytest.fixture(autouse=True)

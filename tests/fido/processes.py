@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.races import DEADLINE_SECONDS
 from tests.servers import EMBEDDED
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
@@ -60,9 +61,9 @@ def alive(pids: set[int]) -> set[int]:
     return {pid for pid in pids if _parent(Path(f"/proc/{pid}")) is not None}
 
 
-def eventually(condition: Callable[[], bool], *, within_seconds: float = 20) -> None:
+def eventually(condition: Callable[[], bool]) -> None:
     """Wait until a condition holds, and fail if it does not in time."""
-    deadline = time.monotonic() + within_seconds
+    deadline = time.monotonic() + DEADLINE_SECONDS
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.02)

@@ -14,7 +14,7 @@ from fido.lib.process.database import HAS_TRANSACTION_TIMEOUT
 from tests.client import ApiClient
 from tests.factories import record
 from tests.histories import add_copies
-from tests.races import wait_until
+from tests.races import DEADLINE_SECONDS, wait_until
 from tests.webserver import WebServer, serving
 
 # More than two sockets hold, so that a client that stops reading stops the export too.
@@ -38,7 +38,7 @@ def history(ada: ApiClient) -> ApiClient:
 @contextlib.contextmanager
 def asked(server: WebServer, client: ApiClient, form: str = "csv") -> Iterator[Any]:
     """An answer of which nothing but the first line has been read."""
-    link = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    link = http.client.HTTPConnection("127.0.0.1", server.port, timeout=DEADLINE_SECONDS)
     # Small, so that little of the file is on its way.
     link.sock = socket.socket()
     link.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -137,7 +137,7 @@ def test_a_connection_that_has_brought_a_file_brings_the_next_answer(
     server: WebServer, history: ApiClient
 ) -> None:
     headers = {"Authorization": f"Bearer {history.token}"}
-    link = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    link = http.client.HTTPConnection("127.0.0.1", server.port, timeout=DEADLINE_SECONDS)
     with contextlib.closing(link):
         for method, path in (("HEAD", "/export"), ("GET", "/export"), ("GET", "?limit=1")):
             link.request(method, f"/api/v1/transactions{path}", headers=headers)
