@@ -15,7 +15,7 @@ from fido.lib.cache.redis_link import Away, link
 from fido.lib.process import database
 from tests.bank import StubBank
 from tests.client import ApiClient
-from tests.database import empty_tables
+from tests.database import as_migrated
 from tests.factories import StaffFactory, UserFactory
 from tests.races import wait_until
 
@@ -41,7 +41,7 @@ def _starts_processes(item: pytest.Item) -> bool:
 @pytest.fixture(autouse=True, scope="session")
 def _quick_end_of_tests_that_commit() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TransactionTestCase, "_fixture_teardown", empty_tables)
+        patch.setattr(TransactionTestCase, "_fixture_teardown", as_migrated)
         yield
 
 
