@@ -16,8 +16,9 @@ help: ## List the targets.
 run: .venv/.installed ## Start the service, with its own PostgreSQL and Valkey and a demonstration.
 	@exec $(IN_VENV) -m fido.embedded.launcher
 
-test: .venv/.installed ## Run the tests, without storms and containers.
-	$(IN_VENV) -m pytest $(ARGS)
+test: .venv/.installed ## Run the tests on all cores, without storms and containers.
+	@# 16: a Redis that is given has no more databases than that.
+	$(IN_VENV) -m pytest --numprocesses logical --maxprocesses 16 --dist worksteal $(ARGS)
 
 storms: .venv/.installed ## Run the long races and faults.
 	$(IN_VENV) -m pytest -m storm $(ARGS)

@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from fido.lib.values import clock
+from tests.races import DEADLINE_SECONDS
 from tests.stub_server import QuietHandler, StubServer
 
 Say = Callable[[BaseHTTPRequestHandler], None]
@@ -100,7 +101,7 @@ def silent(bank: StubBank) -> Say:
 
     def say(handler: BaseHTTPRequestHandler) -> None:
         handler.close_connection = True
-        bank.finished.wait(20)
+        bank.finished.wait(DEADLINE_SECONDS)
 
     return say
 

@@ -7,12 +7,15 @@ from typing import Any
 import hypothesis
 import pytest
 from django.conf import settings
-from django.test import override_settings
+from django.db.backends.signals import connection_created
+from django.test import TransactionTestCase, override_settings
 from django_redis import get_redis_connection
 
 from fido.lib.cache.redis_link import Away, link
+from fido.lib.process import database
 from tests.bank import StubBank
 from tests.client import ApiClient
+from tests.database import as_migrated
 from tests.factories import StaffFactory, UserFactory
 from tests.races import wait_until
 
@@ -20,12 +23,45 @@ from tests.races import wait_until
 hypothesis.settings.register_profile("repeatable", derandomize=True, database=None)
 hypothesis.settings.load_profile("repeatable")
 
+STARTERS = {"tests.webserver", "tests.worker", "tests.valkey", "tests.fido.processes"}
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long comes first, so that at the end no process waits for another's last test."""
+    items.sort(key=lambda item: not _starts_processes(item))
+
+
+def _starts_processes(item: pytest.Item) -> bool:
+    """Whether the file knows how to, which is what the slow ones have in common."""
+    known = vars(item.module).values() if isinstance(item, pytest.Function) else ()
+    return any(getattr(thing, "__module__", None) in STARTERS for thing in known)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quick_end_of_tests_that_commit() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", as_migrated)
+        yield
+
 
 @pytest.fixture(autouse=True, scope="session")
 def _no_beat_after_the_end() -> Iterator[None]:
     """The test servers stop before this process, which is not one of the service's."""
     yield
     link.beats = False
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _a_test_may_take_its_time() -> Iterator[None]:
+    """Most are one transaction, and no shorter than the machine is fast.
+
+    Whoever imports the web's or a worker's side has asked for the service's bound.
+    """
+    connection_created.disconnect(dispatch_uid="fido.bound_transactions")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "_bound", lambda sender, **kwargs: None)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from enum import Enum
 from urllib.parse import urlsplit
 
+from tests.races import DEADLINE_SECONDS
 from tests.worker import url_of_test_database
 
 COMMIT = b"COMMIT\0"
-DEADLINE_SECONDS = 30
 
 
 class Cut(Enum):

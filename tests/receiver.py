@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 
+from tests.races import DEADLINE_SECONDS
 from tests.stub_server import QuietHandler, StubServer
 
 
@@ -28,7 +29,7 @@ class Receiver(StubServer):
 
             def _answer(self) -> None:
                 if receiver.hangs:
-                    receiver.finished.wait(20)
+                    receiver.finished.wait(DEADLINE_SECONDS)
                 while receiver.dripping and not receiver.finished.wait(0.02):
                     self.wfile.write(b"H")
                 self.send_response(receiver.status)

@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 
 from django.db import connection
 
+from tests.races import DEADLINE_SECONDS
 from tests.servers import operators_environment
 
 PROJECT = Path(__file__).resolve().parent.parent
-DEADLINE_SECONDS = 30
 
 
 @dataclass(frozen=True)

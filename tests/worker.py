@@ -14,9 +14,8 @@ from django.conf import settings
 from django.db import connection
 
 from fido.celery import app
+from tests.races import DEADLINE_SECONDS
 from tests.servers import operators_environment
-
-START_SECONDS = 60
 
 
 def url_of_test_database() -> str:
@@ -55,13 +54,19 @@ class Worker:
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(timeout=30)
+        self.process.wait(DEADLINE_SECONDS)
 
     def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        while not app.control.ping(timeout=0.5):
-            if self.process.poll() is not None or time.monotonic() > deadline:
+        started, waited = time.monotonic(), 0.0
+        # Asked too early it never answers, and on a slow machine it answers late.
+        while not _answers(within_seconds=0.1 + waited / 10):
+            waited = time.monotonic() - started
+            if self.process.poll() is not None or waited > DEADLINE_SECONDS:
                 raise RuntimeError("the worker did not start")
+
+
+def _answers(*, within_seconds: float) -> bool:
+    return bool(app.control.broadcast("ping", reply=True, timeout=within_seconds, limit=1))
 
 
 @contextmanager

@@ -7,11 +7,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.races import DEADLINE_SECONDS
+from tests.servers import EMBEDDED
+
 PROJECT = Path(__file__).resolve().parent.parent.parent
 # Set by a test run, but not in a newcomer's shell.
 OURS = {"DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "SECRET_KEY", "JWT_SIGNING_KEY"}
 OURS |= {"FERNET_KEYS", "BLIND_INDEX_KEYS", "ALLOWED_HOSTS", "HTTPS_ONLY", "FIDO_DEMO_PASSWORD"}
-OURS |= {"IMPORTS_DIR", "DJANGO_SETTINGS_MODULE"}
+OURS |= {"IMPORTS_DIR", "DJANGO_SETTINGS_MODULE", EMBEDDED}
 
 
 def strangers_environment(**variables: str) -> dict[str, str]:
@@ -58,9 +61,9 @@ def alive(pids: set[int]) -> set[int]:
     return {pid for pid in pids if _parent(Path(f"/proc/{pid}")) is not None}
 
 
-def eventually(condition: Callable[[], bool], *, within_seconds: float = 20) -> None:
+def eventually(condition: Callable[[], bool]) -> None:
     """Wait until a condition holds, and fail if it does not in time."""
-    deadline = time.monotonic() + within_seconds
+    deadline = time.monotonic() + DEADLINE_SECONDS
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.02)

@@ -21,6 +21,7 @@ from fido.containers import probe
 from fido.env import Environment
 from fido.scheduler import Scheduler
 from tests.fido.processes import PROJECT, descendants, eventually
+from tests.races import DEADLINE_SECONDS
 from tests.servers import operators_environment
 from tests.worker import running_worker
 
@@ -57,13 +58,13 @@ class Web:
             return False
 
     def sent(self, data: bytes) -> socket.socket:
-        client = socket.create_connection(("127.0.0.1", self.port), 20)
+        client = socket.create_connection(("127.0.0.1", self.port), DEADLINE_SECONDS)
         client.sendall(data)
         return client
 
     def refuses(self) -> bool:
         try:
-            socket.create_connection(("127.0.0.1", self.port), 20).close()
+            socket.create_connection(("127.0.0.1", self.port), DEADLINE_SECONDS).close()
         except ConnectionRefusedError:
             return True
         return False
@@ -93,12 +94,12 @@ def test_asked_to_end_it_refuses_at_once_and_finishes_what_it_has(web: Web) -> N
     web.process.send_signal(signal.SIGTERM)
 
     # A listener that stays open accepts connections that nobody will serve.
-    eventually(web.refuses, within_seconds=5)
+    eventually(web.refuses)
     assert web.process.poll() is None
     under_way.sendall(b"x}")
     assert _status(under_way) == b"HTTP/1.1 400 Bad Request"
     assert [_status(client) for client in waiting] == [b"HTTP/1.1 200 OK"] * 3
-    assert web.process.wait(20) == 0
+    assert web.process.wait(DEADLINE_SECONDS) == 0
 
 
 def test_asked_to_end_it_answers_whom_the_system_has_accepted(web: Web) -> None:
@@ -113,7 +114,7 @@ def test_asked_to_end_it_answers_whom_the_system_has_accepted(web: Web) -> None:
     os.kill(worker, signal.SIGCONT)
 
     assert [_status(client) for client in waiting] == [b"HTTP/1.1 200 OK"] * 5
-    assert web.process.wait(20) == 0
+    assert web.process.wait(DEADLINE_SECONDS) == 0
 
 
 def _has_stopped(pid: int) -> bool:

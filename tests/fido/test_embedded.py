@@ -20,6 +20,7 @@ from fido import embedded
 from fido.embedded import postgres, process, servers, state
 from fido.env import Environment
 from tests.fido.processes import alive, descendants, eventually, python, strangers_environment
+from tests.races import DEADLINE_SECONDS
 
 # Prints its environment as a line of JSON, and runs until its input ends.
 HOLD = """
@@ -74,12 +75,12 @@ class Holder:
 
     def leave(self) -> str:
         """End it like a finished command; return its output."""
-        said, _ = self.process.communicate("", timeout=30)
+        said, _ = self.process.communicate("", timeout=DEADLINE_SECONDS)
         return said
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.communicate(timeout=30)
+        self.process.communicate(timeout=DEADLINE_SECONDS)
 
 
 def test_both_servers_answer_and_nothing_is_left_of_them_afterwards(folder: Path) -> None:
@@ -179,7 +180,7 @@ def test_an_owner_waits_for_its_guests_and_says_so(folder: Path) -> None:
     psycopg.connect(url).close()
     guest.leave()
 
-    assert owner.process.wait(20) == 0
+    assert owner.process.wait(DEADLINE_SECONDS) == 0
     owner.process.stdout.close()
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(url)

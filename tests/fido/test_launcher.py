@@ -24,6 +24,7 @@ from tests.fido.processes import (
     python,
     strangers_environment,
 )
+from tests.races import DEADLINE_SECONDS
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
@@ -69,7 +70,7 @@ class Service:
             assert self.process.poll() is None, self.said()
             return condition()
 
-        eventually(holds, within_seconds=60)
+        eventually(holds)
 
     def said(self) -> str:
         return self.log.read_text()
@@ -112,7 +113,7 @@ def test_it_serves_until_it_is_asked_to_end_and_leaves_no_process(service: Servi
 
     service.process.send_signal(signal.SIGTERM)
 
-    assert service.process.wait(60) == 0
+    assert service.process.wait(DEADLINE_SECONDS) == 0
     assert alive(family) == set()
     assert not service.note.exists()
 
@@ -122,7 +123,7 @@ def test_the_death_of_one_process_ends_all_and_is_named(service: Service) -> Non
 
     os.kill(service.named("beat"), signal.SIGKILL)
 
-    assert service.process.wait(60) == 1
+    assert service.process.wait(DEADLINE_SECONDS) == 1
     assert "Celery beat has ended (by SIGKILL)." in service.said()
     assert alive(family) == set()
 
@@ -132,7 +133,7 @@ def test_killing_the_launcher_leaves_no_process(service: Service) -> None:
 
     service.process.kill()
 
-    eventually(lambda: not alive(family), within_seconds=30)
+    eventually(lambda: not alive(family))
 
 
 def test_killing_what_started_the_launcher_ends_it(folder: Path) -> None:
@@ -145,7 +146,7 @@ def test_killing_what_started_the_launcher_ends_it(folder: Path) -> None:
     service.process.kill()
     service.process.wait()
 
-    eventually(lambda: not alive(family), within_seconds=30)
+    eventually(lambda: not alive(family))
     assert service.said().endswith("Stopping ...\n")
 
 
@@ -155,14 +156,14 @@ def test_ctrl_c_while_it_starts_is_a_clean_end(service: Service) -> None:
 
     service.process.send_signal(signal.SIGINT)
 
-    assert service.process.wait(30) == 0
+    assert service.process.wait(DEADLINE_SECONDS) == 0
     assert alive(family) == set()
     assert "Traceback" not in service.said()
 
 
 def refusal(**variables: str) -> str:
     process = python("-m", "fido.embedded.launcher", env=strangers_environment(**variables))
-    said, _ = process.communicate(timeout=30)
+    said, _ = process.communicate(timeout=DEADLINE_SECONDS)
     assert process.returncode == 1
     return said
 

@@ -16,6 +16,7 @@ from django.conf import settings
 from tests import webserver
 from tests.alerts import add_default_rules
 from tests.factories import PASSWORD, StaffFactory
+from tests.races import DEADLINE_SECONDS
 from tests.worker import running_worker
 
 ADDRESS = "http://localhost:8000"
@@ -69,7 +70,7 @@ def _run(steps: list[Step], address: str) -> list[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=120,
+        timeout=DEADLINE_SECONDS,
     )
     return shell.stdout.replace(address, ADDRESS).split(f"{MARK}\n")
 

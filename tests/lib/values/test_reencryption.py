@@ -15,6 +15,7 @@ from fido.lib.values.crypto.fields import blind_index
 from fido.lib.values.crypto.reencryption import EncryptedColumn, Tally
 from tests.factories import UserFactory, record
 from tests.key_rings import forget_older_keys, is_under, rotate, store, stored
+from tests.races import DEADLINE_SECONDS
 from transactions import operations
 from transactions.models import Transaction
 
@@ -211,12 +212,12 @@ def test_a_row_that_somebody_holds_is_passed_by_and_the_others_are_moved(setting
         with transaction.atomic():
             Transaction.objects.filter(pk=rows[1].pk).update(version=2)
             held.set()
-            done.wait(timeout=30)
+            done.wait(timeout=DEADLINE_SECONDS)
         connections.close_all()
 
     holder = threading.Thread(target=hold)
     holder.start()
-    held.wait(timeout=30)
+    held.wait(timeout=DEADLINE_SECONDS)
     tally = move_all("transactions.Transaction.full_name")
     done.set()
     holder.join()

@@ -13,7 +13,7 @@ import pytest
 
 from tests.client import ApiClient
 from tests.imports import csv
-from tests.races import wait_until
+from tests.races import DEADLINE_SECONDS, wait_until
 from tests.webserver import WebServer, serving
 from transactions.imports.models import Import
 
@@ -110,7 +110,7 @@ def test_curl_reads_the_refusal_of_two_gigabytes(
     command += ["-H", f"Authorization: Bearer {ada.token}", *expect]
 
     command.append(f"http://127.0.0.1:{server.port}{PATH}")
-    done = subprocess.run(command, check=False, capture_output=True, timeout=60)
+    done = subprocess.run(command, check=False, capture_output=True, timeout=DEADLINE_SECONDS)
 
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.endswith(b'"code": "body-too-large"} 413')
