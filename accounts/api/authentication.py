@@ -12,6 +12,8 @@ from rest_framework_simplejwt.tokens import Token
 
 from accounts import logins
 from accounts.models import User
+from fido.lib.api import fast_path
+from fido.lib.api.fast_path import Caller
 from fido.lib.api.kept import remember_view
 from fido.lib.cache import versioned_cache
 from fido.lib.cache.versioned_cache import View
@@ -31,10 +33,13 @@ class SessionTokenAuthentication(JWTAuthentication):
             return None
         token = self.get_validated_token(raw)
         user_id = _user_id(token)
-        view = versioned_cache.look(user_id) if request.method in SAFE_METHODS else None
+        view = _view(request, user_id)
         remember_view(request, view)
-        remembered = logins.remembered(view, token.get("epoch"))
-        return remembered or self._loaded(view, token, user_id), token
+        user = logins.remembered(view, token.get("epoch")) or self._loaded(view, token, user_id)
+        if not user.is_staff:
+            caller = Caller(user_id, logins.login_of(token["epoch"], is_staff=False), token["exp"])
+            fast_path.introduce(request._request, caller)
+        return user, token
 
     def _loaded(self, view: View | None, token: Token, user_id: int) -> User:
         user = User.objects.filter(pk=user_id).first()
@@ -43,6 +48,12 @@ class SessionTokenAuthentication(JWTAuthentication):
         if view:
             logins.remember(view, user)
         return user
+
+
+def _view(request: Request, user_id: int) -> View | None:
+    if request.method not in SAFE_METHODS:
+        return None
+    return fast_path.looked_up(request._request, user_id) or versioned_cache.look(user_id)
 
 
 def _user_id(token: Token) -> int:

@@ -26,8 +26,7 @@ def etag_of(body: bytes, version: int | None = None) -> str:
 
 def answer(request: Request, body: bytes, etag: str) -> HttpResponse:
     """200 with the body, or 304 where `If-None-Match` says that the client has it."""
-    offered = parse_etags(request.headers.get("If-None-Match", ""))
-    if etag in offered or f"W/{etag}" in offered or "*" in offered:
+    if is_known(request.headers.get("If-None-Match", ""), etag):
         response = HttpResponse(status=304)
     else:
         response = HttpResponse(body, content_type="application/json")
@@ -35,6 +34,11 @@ def answer(request: Request, body: bytes, etag: str) -> HttpResponse:
     # No browser and no proxy keeps a copy that it does not ask about each time.
     response["Cache-Control"] = "private, no-cache"
     return response
+
+
+def is_known(if_none_match: str, etag: str) -> bool:
+    offered = parse_etags(if_none_match)
+    return etag in offered or f"W/{etag}" in offered or "*" in offered
 
 
 def json_answer(data: Any, status: int = 200, **headers: str) -> HttpResponse:

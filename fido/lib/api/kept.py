@@ -3,7 +3,7 @@
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from fido.lib.api import conditional
+from fido.lib.api import conditional, fast_path
 from fido.lib.cache.answers import Answer, find_or_make
 from fido.lib.cache.versioned_cache import View
 
@@ -20,6 +20,8 @@ def kept_answer(request: Request, answer: Answer) -> HttpResponse:
     """
     view: View | None = getattr(request._request, "fido_view", None)
     body, source = find_or_make(view, answer)
+    if answer.question is not None and source != "bypass":
+        fast_path.teach(request._request, answer.kind, answer.question)
     response = conditional.answer(request, body, conditional.etag_of(body))
     response["X-Cache"] = source
     return response

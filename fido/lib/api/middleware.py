@@ -73,7 +73,7 @@ class RequestMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         link.keep_generation()
-        request_id = _request_id(request)
+        request_id = request_id_of(request.META)
         _drop_trailing_slash(request)
         _drop_unproven_scheme(request)
         _drop_malformed_session(request)
@@ -81,15 +81,8 @@ class RequestMiddleware:
         with bound_contextvars(request_id=request_id):
             response = _too_large(request) or self.get_response(request)
             seconds = time.perf_counter() - started
-            _count(request, response, seconds)
-            logger.log(
-                logging.DEBUG if request.path in PROBES else logging.INFO,
-                "request",
-                method=request.method,
-                path=request.path,
-                status=response.status_code,
-                milliseconds=round(seconds * 1000, 1),
-            )
+            route = request.resolver_match.route if request.resolver_match else "none"
+            log_and_count(request.method, request.path, route, response.status_code, seconds)
         response.headers["X-Request-ID"] = request_id
         return response
 
@@ -98,11 +91,19 @@ class RequestMiddleware:
         return unavailable(request) if is_database_away(error) else None
 
 
-def _count(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
+def log_and_count(method: str | None, path: str, route: str, status: int, seconds: float) -> None:
+    """One line in the log and one observation in the metrics."""
     # The pattern and not the path, and no method of a client's own: each new label costs memory.
-    method = request.method if request.method in METHODS else "other"
-    route = request.resolver_match.route if request.resolver_match else "none"
-    REQUEST_SECONDS.labels(method, route, response.status_code).observe(seconds)
+    known = method if method in METHODS else "other"
+    REQUEST_SECONDS.labels(known, route, status).observe(seconds)
+    logger.log(
+        logging.DEBUG if path in PROBES else logging.INFO,
+        "request",
+        method=method,
+        path=path,
+        status=status,
+        milliseconds=round(seconds * 1000, 1),
+    )
 
 
 def _too_large(request: HttpRequest) -> HttpResponse | None:
@@ -124,8 +125,9 @@ def _streams_its_body(request: HttpRequest) -> bool:
     return getattr(view, "streams_its_body", False)
 
 
-def _request_id(request: HttpRequest) -> str:
-    offered = request.META.get("HTTP_X_REQUEST_ID", "")
+def request_id_of(environ: dict[str, Any]) -> str:
+    """The client's own, if it is sane."""
+    offered = environ.get("HTTP_X_REQUEST_ID", "")
     return offered if _SANE.fullmatch(offered) else str(new_id())
 
 
