@@ -185,7 +185,7 @@ def test_a_body_that_broke_off_imports_no_half(root: Desk, jane: User, folder: P
         "POST", f"/admin/{FORM}", body, "multipart/form-data; boundary=b"
     )
 
-    refused(answer, 400, "The body broke off.")
+    refused(answer, 400, "The body is incomplete.")
     assert nothing_left(folder)
 
 
@@ -354,7 +354,7 @@ def test_what_is_under_way_is_cancelled_and_what_has_ended_is_left(
 
     listed = root.text(LIST)
     assert "Cancelled: 1." in listed
-    assert "Had ended already: 1." in listed
+    assert "Already ended: 1." in listed
     assert set(Import.objects.values_list("pk", "status")) == {
         (done.pk, "done"),
         (waiting.pk, "cancelled"),
