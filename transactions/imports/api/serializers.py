@@ -13,21 +13,21 @@ ERROR = ("line", "column", "code", "detail")
 
 
 class UploadFields(StrictSerializer):
-    """What stands beside the file."""
+    """The fields of the form."""
 
     file = serializers.FileField(help_text="CSV or NDJSON in UTF-8.")
-    user_id = UserIdField(help_text="The caller's unless staff or a service names another.")
+    user_id = UserIdField(help_text="Default: the caller. Only staff and services name others.")
 
 
 class ImportErrorAnswer(serializers.Serializer[Any]):
-    line = serializers.IntegerField(help_text="Where the row begins, counted from 1.")
+    line = serializers.IntegerField(help_text="The line where the row begins, from 1.")
     column = serializers.CharField(help_text='"" for the whole row.')
     code = serializers.CharField()
     detail = serializers.CharField()
 
 
 class ImportAnswer(serializers.Serializer[Any]):
-    """How far an import has come."""
+    """An import and its progress."""
 
     id = serializers.UUIDField()
     user_id = serializers.IntegerField()
@@ -44,7 +44,7 @@ class ImportAnswer(serializers.Serializer[Any]):
 
 
 def represent(row: Import) -> dict[str, Any]:
-    """The answer's fields, as ImportAnswer declares them."""
+    """The answer's fields, as declared by ImportAnswer."""
     return {
         "id": str(row.pk),
         "user_id": row.user_id,
@@ -54,7 +54,7 @@ def represent(row: Import) -> dict[str, Any]:
         "rows_read": row.rows_read,
         "rows_created": row.rows_created,
         "rows_refused": row.rows_refused,
-        # PostgreSQL keeps members in an order of its own.
+        # PostgreSQL does not keep the order of an object's members.
         "errors": [{name: error[name] for name in ERROR} for error in row.errors],
         "failure": row.failure or None,
         "created_at": clock.text(row.created_at),
