@@ -53,7 +53,7 @@ def test_every_answer_is_one_that_the_schema_names(
     client: ApiClient = request.getfixturevalue(who)
     case.call_and_validate(
         headers={"Authorization": f"Bearer {client.token}"},
-        # A valid shape is not always acceptable: a day beside a start, a taken name.
+        # The schema cannot express all rules: a day together with a start, a name that is taken.
         excluded_checks=[positive_data_acceptance],
     )
 
