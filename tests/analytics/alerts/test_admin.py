@@ -51,8 +51,8 @@ def test_parameters_that_were_left_out_have_their_default(root: Desk) -> None:
     ("change", "sentence"),
     [
         ({"parameters": '{"amount": -1}'}, "amount: The amount must be greater than zero."),
-        ({"parameters": '{"count": 3}'}, "count: Unknown. There are: amount."),
-        ({"parameters": "[1]"}, "parameters: They are a JSON object"),
+        ({"parameters": '{"count": 3}'}, "count: Unknown. Valid names: amount."),
+        ({"parameters": "[1]"}, "parameters: They must be a JSON object"),
         ({"parameters": "{amount"}, "Enter a valid JSON."),
         ({"kind": "only-withdrawals", "parameters": '{"count": 0}'}, "from 1 to 1,000."),
         ({"kind": "horoscope"}, "horoscope is not one of the available choices"),

@@ -192,7 +192,7 @@ def test_a_body_that_broke_off_imports_no_half(root: Desk, jane: User, folder: P
 def test_a_full_disk_is_said_to_be_one(root: Desk, jane: User, folder: Path) -> None:
     folder.write_text("in the way")
 
-    refused(send(root, jane.pk), 503, "There is no room for the file just now.")
+    refused(send(root, jane.pk), 503, "There is temporarily no room for the file.")
 
 
 def test_of_too_many_at_once_the_last_is_refused(root: Desk, jane: User, folder: Path) -> None:
