@@ -55,7 +55,7 @@ class TransactionSerializer(StrictSerializer):
     """A credit or a debit."""
 
     id = serializers.UUIDField(read_only=True)
-    user_id = UserIdField(help_text="Default: the caller. Only staff and services name others.")
+    user_id = UserIdField(help_text="Default: the caller. Only staff and services may name others.")
     full_name = free_text("full_name")
     transaction_date = MomentField()
     transaction_amount = MoneyField()

@@ -89,7 +89,7 @@ def test_the_list_says_which_rule_is_damaged(root: Desk) -> None:
 
     page = root.text(RULES)
 
-    assert "count: It is a whole number from 1 to 1,000." in page
+    assert "count: It must be a whole number from 1 to 1,000." in page
     assert "There is no kind &#x27;horoscope&#x27;." in page
     assert root.get(f"{RULES}{rule(300).pk}/change/").status_code == 200
 

@@ -16,7 +16,7 @@ class UploadFields(StrictSerializer):
     """The fields of the form."""
 
     file = serializers.FileField(help_text="CSV or NDJSON in UTF-8.")
-    user_id = UserIdField(help_text="Default: the caller. Only staff and services name others.")
+    user_id = UserIdField(help_text="Default: the caller. Only staff and services may name others.")
 
 
 class ImportErrorAnswer(serializers.Serializer[Any]):
