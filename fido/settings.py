@@ -272,7 +272,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Fido",
-    "DESCRIPTION": "Records people's money movements and answers for them exactly.",
+    "DESCRIPTION": "Records people's money movements and answers questions about them exactly.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],

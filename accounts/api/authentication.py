@@ -1,4 +1,4 @@
-"""Bearer tokens: signed, unexpired, and of the user's present session epoch."""
+"""Bearer tokens: signed, unexpired, and with the user's current session epoch."""
 
 import uuid
 from typing import Any, cast
@@ -20,10 +20,10 @@ from fido.lib.cache.versioned_cache import View
 
 
 class SessionTokenAuthentication(JWTAuthentication):
-    """A token of a user who was deactivated or changed the password stops working at once.
+    """A user's tokens stop working as soon as the user is deactivated or changes the password.
 
-    A read asks Redis for what it needs of the user, in the same round trip as for the version
-    of the user's answers; a write asks the database.
+    A read gets the user's state from Redis, in the same round trip as the version of the user's
+    answers. A write asks the database.
     """
 
     def authenticate(self, request: Request) -> tuple[User, Token] | None:  # type: ignore[override]
@@ -60,11 +60,11 @@ def _user_id(token: Token) -> int:
     try:
         return int(token["user_id"])
     except (KeyError, ValueError):
-        raise AuthenticationFailed("This is no token of a user.", code="token_not_valid") from None
+        raise AuthenticationFailed("This is not a user's token.", code="token_not_valid") from None
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """How the OpenAPI schema names it. Found by drf-spectacular because the class exists."""
+    """Its name in the OpenAPI schema. drf-spectacular finds this class because it exists."""
 
     target_class = SessionTokenAuthentication
     name = "bearer"
@@ -74,11 +74,11 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
 
 
 def caller(request: Request) -> User:
-    """Who asks, on a route that needs a login."""
+    """The caller, on a route that requires a login."""
     return cast(User, request.user)
 
 
 def session_id(request: Request) -> uuid.UUID | None:
-    """The login session that the request's token belongs to."""
+    """The id of the login session to which the request's token belongs."""
     claim = cast(Token, request.auth).get("sid")
     return uuid.UUID(claim) if claim else None

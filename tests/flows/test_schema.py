@@ -55,7 +55,7 @@ def test_every_answer_is_one_that_the_schema_names(
     case: schemathesis.Case, who: str, request: pytest.FixtureRequest, db: None
 ) -> None:
     client: ApiClient = request.getfixturevalue(who)
-    # A valid shape is not always acceptable: a day beside a start, a taken name.
+    # The schema cannot express all rules: a day together with a start, a name that is taken.
     excluded: list[Any] = [positive_data_acceptance]
     rows_stand_alone = (case.query or {}).get("atomic") == "false"
     if rows_stand_alone:  # a bad row is refused in the answer
