@@ -12,13 +12,14 @@ Response = tuple[str, dict[str, str], bytes]
 class Server:
     """With the fast path, and a count of how often it has called Django."""
 
-    def __init__(self) -> None:
+    def __init__(self, application: Any = django) -> None:
         self.calls = 0
+        self._application = application
         self.application = FastPath(self._django)
 
     def _django(self, environ: dict[str, Any], start_response: Any) -> Any:
         self.calls += 1
-        return django(environ, start_response)
+        return self._application(environ, start_response)
 
     def get(self, path: str, token: Any, query: str = "", **headers: str) -> Response:
         started: list[Any] = []
