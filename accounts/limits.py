@@ -1,3 +1,3 @@
-"""Lengths, in characters. Django-free: the processes that encode imports read them too."""
+"""Lengths, in characters. It does not import Django: processes that encode imports use it too."""
 
 MAX_NAME_LENGTH = 200

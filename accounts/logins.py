@@ -9,7 +9,12 @@ from fido.lib.cache.versioned_cache import View
 
 def remember(view: View, user: User) -> None:
     """Store it for an active user who was read after the lookup."""
-    versioned_cache.keep_login(view, f"{user.session_epoch.hex}:{int(user.is_staff)}")
+    login = login_of(user.session_epoch.hex, is_staff=user.is_staff)
+    versioned_cache.keep_login(view, login)
+
+
+def login_of(epoch: str, *, is_staff: bool) -> str:
+    return f"{epoch}:{int(is_staff)}"
 
 
 def remembered(view: View | None, epoch: str | None) -> User | None:

@@ -1,4 +1,4 @@
-"""Receivers of signals from elsewhere."""
+"""Receivers of other apps' signals."""
 
 from typing import Any
 

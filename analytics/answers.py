@@ -55,9 +55,9 @@ def analytics_body(user_id: int, period: Period, currency: str | None) -> Body:
 
 
 def breakdown_body(subject_id: int | None, found: Breakdown, period: Period, currency: str) -> Body:
-    """What the found transactions add up to, as the analytics answer says it, and by category.
+    """The totals of the found transactions, in the analytics answer's format, and by category.
 
-    `subject_id` is None where they are everybody's; `currency` is taken where they are of several.
+    `subject_id` is None if they are everybody's. `currency` is used unless they have exactly one.
     """
     reporting = found.lines[0].currency if len(found.lines) == 1 else currency
     return {

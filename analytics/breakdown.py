@@ -1,4 +1,4 @@
-"""What any transactions add up to, by currency and by category: those that a filter has found."""
+"""The totals of the transactions that a filter finds, by currency and by category."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from transactions.models import TransactionQuerySet
 
 @dataclass(frozen=True)
 class Breakdown:
-    """`full_name` and `currency` are of the user that was named; the rest is of what was found.
+    """`full_name` and `currency` are the named user's; the rest is about the transactions found.
 
-    `categories` are in the order of their names, transactions without one under None, last.
+    `categories` are ordered by name. Transactions without one are under None, which comes last.
     """
 
     full_name: str | None = None
@@ -32,10 +32,10 @@ class Breakdown:
 
 
 def breakdown(*, user_id: int, rows: TransactionQuerySet) -> Breakdown:
-    """Adds up `rows` in one statement, and so in one snapshot.
+    """Add up `rows` in one statement, and therefore in one snapshot.
 
-    It reads each of the rows: daily totals know nothing of categories, names or amounts. The
-    statement also reads who `user_id` is; without such a user nothing is found.
+    It reads every row, because daily totals have no categories, names or single amounts. The
+    statement also reads the user `user_id`; without such a user it finds nothing.
     """
     users = User.objects.filter(pk=user_id).annotate(
         parts=ArraySubquery(_parts(rows)), busy=Subquery(_busiest(rows))
@@ -58,7 +58,7 @@ def _busiest(rows: TransactionQuerySet) -> Any:
 
 def _breakdown(row: dict[str, Any]) -> Breakdown:
     by_category: dict[str | None, list[Line]] = defaultdict(list)
-    # None where Django can tell that nothing is found, as of a wallet that is not there.
+    # None if Django knows that nothing can match, such as for a wallet that does not exist.
     for part in row["parts"] or []:
         by_category[part["category"]].append(line_of(part))
     named = sorted(by_category, key=lambda category: (category is None, category))

@@ -28,7 +28,7 @@ class Caller:
     def parts(self, method: str, url: str, body: bytes = b"", **headers: str) -> Iterator[bytes]:
         """The response body, part by part."""
         environ = self._environ(method, url, body) | headers
-        answer = application(environ, _require_success)
+        answer: Any = application(environ, _require_success)
         try:
             yield from answer
         finally:

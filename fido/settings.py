@@ -63,6 +63,8 @@ CACHES = {
     }
 }
 
+# Whether kept answers are served before Django; off, each request takes the long way.
+FAST_PATH = env.boolean("FAST_PATH", default=True)
 # The longest time that an answer is cached, so that everything is refreshed now and then.
 CACHE_SECONDS = env.integer("CACHE_SECONDS", default=300)
 # The number of users whose answers are warmed, in rounds. The next round comes before any answer
@@ -270,7 +272,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Fido",
-    "DESCRIPTION": "Records people's money movements and answers for them exactly.",
+    "DESCRIPTION": "Records people's money movements and answers questions about them exactly.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],

@@ -7,12 +7,14 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fido.settings")
 
 from django.core.wsgi import get_wsgi_application
 
+from fido.lib.api.fast_path import FastPath
 from fido.lib.api.middleware import Request
 from fido.lib.process.database import bound_transactions
 from fido.lib.process.signals import about_to_serve
 
-application = get_wsgi_application()
-application.request_class = Request
+django = get_wsgi_application()
+django.request_class = Request
+application = FastPath(django)
 bound_transactions()
 
 about_to_serve.send(sender=None)

@@ -1,4 +1,4 @@
-"""HTTP for registration and login sessions: for those who are not logged in."""
+"""HTTP for registration and login sessions: the routes that need no login."""
 
 from contextlib import suppress
 from dataclasses import asdict
@@ -24,7 +24,7 @@ from fido.lib.api.schema import IDEMPOTENCY_KEY
 from fido.lib.api.viewsets import BaseViewSet
 from fido.lib.cache.counters import Counter
 
-OPEN = "For those who are not logged in. A token that came along is not even looked at."
+OPEN = "Needs no login. A token sent with the request is ignored."
 
 
 class AuthViewSet(BaseViewSet):
@@ -34,7 +34,7 @@ class AuthViewSet(BaseViewSet):
     permission_classes = (AllowAny,)
 
     def get_authenticate_header(self, request: Request) -> str:
-        # Without it DRF turns a 401 into a 403.
+        # Without this header DRF turns a 401 into a 403.
         return "Bearer"
 
     @extend_schema(
@@ -44,7 +44,7 @@ class AuthViewSet(BaseViewSet):
         responses={201: serializers.RegistrationSerializer},
     )
     @action(detail=False, methods=["post"], serializer_class=serializers.RegistrationSerializer)
-    @without_key("its key is the new user's, whom there is only when the write has been done")
+    @without_key("its key belongs to the new user, who exists only after the write")
     def register(self, request: Request) -> HttpResponse:
         address = client_network(request)
         Counter("register", address, settings.REGISTRATIONS_PER_ADDRESS).hit()
@@ -61,7 +61,7 @@ class AuthViewSet(BaseViewSet):
         operation_id="log_in", description=OPEN, responses=serializers.TokenPairSerializer
     )
     @action(detail=False, methods=["post"], serializer_class=serializers.LoginSerializer)
-    @without_key("a login that is repeated is another session")
+    @without_key("a repeated login starts another session")
     def login(self, request: Request) -> Response:
         name, password = self.checked().validated_data.values()
         with login_throttle.counted(request, name):
@@ -72,7 +72,7 @@ class AuthViewSet(BaseViewSet):
         operation_id="refresh", description=OPEN, responses=serializers.TokenPairSerializer
     )
     @action(detail=False, methods=["post"], serializer_class=serializers.RefreshSerializer)
-    @without_key("a refresh token is used once by itself")
+    @without_key("a refresh token works only once anyway")
     def refresh(self, request: Request) -> Response:
         return _token_answer(operations.refresh(refresh_token=self._refresh_token()))
 
@@ -93,17 +93,17 @@ def _registered(values: dict[str, Any]) -> tuple[int, HttpResponse]:
 
 
 def _without_password(body: dict[str, Any]) -> dict[str, Any]:
-    # Nothing that is made of it is kept besides its Argon2 hash.
+    # Nothing derived from the password is stored except its Argon2 hash.
     return {name: value for name, value in body.items() if name != "password"}
 
 
 def _first_registration(
     request: Request, attempt: Attempt, values: dict[str, Any]
 ) -> HttpResponse | None:
-    """The answer that this very registration got before, for a caller who knows its password.
+    """The answer that the same registration got before, for a caller who knows its password.
 
-    There is no caller yet, so the key is the new user's. None for every other reason: the answer
-    then tells no more than that the name is taken.
+    There is no caller yet, so the key belongs to the new user. In all other cases None: the answer
+    then says only that the name is taken.
     """
     user = user_by_login(values["username"])
     with suppress(KeyReused, operations.WrongCredentials):
@@ -116,6 +116,6 @@ def _first_registration(
 
 
 def _token_answer(pair: TokenPair) -> Response:
-    # RFC 6749, section 5.1: nothing on the way may keep a token.
+    # RFC 6749, section 5.1: no intermediary may store a token.
     headers = {"Cache-Control": "no-store"}
     return Response(asdict(pair) | {"token_type": "Bearer"}, headers=headers)

@@ -1,4 +1,4 @@
-"""Bearer tokens: signed, unexpired, and of the user's present session epoch."""
+"""Bearer tokens: signed, unexpired, and with the user's current session epoch."""
 
 import uuid
 from typing import Any, cast
@@ -12,16 +12,18 @@ from rest_framework_simplejwt.tokens import Token
 
 from accounts import logins
 from accounts.models import User
+from fido.lib.api import fast_path
+from fido.lib.api.fast_path import Caller
 from fido.lib.api.kept import remember_view
 from fido.lib.cache import versioned_cache
 from fido.lib.cache.versioned_cache import View
 
 
 class SessionTokenAuthentication(JWTAuthentication):
-    """A token of a user who was deactivated or changed the password stops working at once.
+    """A user's tokens stop working as soon as the user is deactivated or changes the password.
 
-    A read asks Redis for what it needs of the user, in the same round trip as for the version
-    of the user's answers; a write asks the database.
+    A read gets the user's state from Redis, in the same round trip as the version of the user's
+    answers. A write asks the database.
     """
 
     def authenticate(self, request: Request) -> tuple[User, Token] | None:  # type: ignore[override]
@@ -31,10 +33,13 @@ class SessionTokenAuthentication(JWTAuthentication):
             return None
         token = self.get_validated_token(raw)
         user_id = _user_id(token)
-        view = versioned_cache.look(user_id) if request.method in SAFE_METHODS else None
+        view = _view(request, user_id)
         remember_view(request, view)
-        remembered = logins.remembered(view, token.get("epoch"))
-        return remembered or self._loaded(view, token, user_id), token
+        user = logins.remembered(view, token.get("epoch")) or self._loaded(view, token, user_id)
+        if not user.is_staff:
+            caller = Caller(user_id, logins.login_of(token["epoch"], is_staff=False), token["exp"])
+            fast_path.introduce(request._request, caller)
+        return user, token
 
     def _loaded(self, view: View | None, token: Token, user_id: int) -> User:
         user = User.objects.filter(pk=user_id).first()
@@ -45,15 +50,21 @@ class SessionTokenAuthentication(JWTAuthentication):
         return user
 
 
+def _view(request: Request, user_id: int) -> View | None:
+    if request.method not in SAFE_METHODS:
+        return None
+    return fast_path.looked_up(request._request, user_id) or versioned_cache.look(user_id)
+
+
 def _user_id(token: Token) -> int:
     try:
         return int(token["user_id"])
     except (KeyError, ValueError):
-        raise AuthenticationFailed("This is no token of a user.", code="token_not_valid") from None
+        raise AuthenticationFailed("This is not a user's token.", code="token_not_valid") from None
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """How the OpenAPI schema names it. Found by drf-spectacular because the class exists."""
+    """Its name in the OpenAPI schema. drf-spectacular finds this class because it exists."""
 
     target_class = SessionTokenAuthentication
     name = "bearer"
@@ -63,11 +74,11 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
 
 
 def caller(request: Request) -> User:
-    """Who asks, on a route that needs a login."""
+    """The caller, on a route that requires a login."""
     return cast(User, request.user)
 
 
 def session_id(request: Request) -> uuid.UUID | None:
-    """The login session that the request's token belongs to."""
+    """The id of the login session to which the request's token belongs."""
     claim = cast(Token, request.auth).get("sid")
     return uuid.UUID(claim) if claim else None

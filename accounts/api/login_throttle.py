@@ -1,4 +1,4 @@
-"""Counts failed logins, at every door in the same counters."""
+"""Counts failed logins; the API and the admin share the counters."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,15 +15,15 @@ from fido.lib.values.errors import TooManyRequests
 
 @contextmanager
 def counted(request: HttpRequest, name: str) -> Iterator[None]:
-    """Around one attempt to log in as `name`; it counts as failed unless the block ends well.
+    """Wrap one attempt to log in as `name`; it counts as failed if the block raises.
 
     Raises:
-        TooManyRequests: too many failed for this name or from this address.
+        TooManyRequests: too many attempts failed for this name or from this address.
     """
     counters = [
-        # The address first: one that has to wait anyway cannot lock somebody's name as well.
+        # The address first, so that a blocked address cannot block somebody's name as well.
         Counter("login-from", client_network(request), settings.LOGIN_FAILURES_PER_ADDRESS),
-        # Normalised as the look-up does it, or each way to write an address had its own count.
+        # Normalised as in the lookup; otherwise each spelling of an address has its own count.
         Counter("login-name", normalised_email(name), settings.LOGIN_FAILURES_PER_NAME),
     ]
     hit: list[Counter] = []
@@ -34,7 +34,7 @@ def counted(request: HttpRequest, name: str) -> Iterator[None]:
         yield
     except Exception as error:
         if isinstance(error, TooManyRequests) or is_database_away(error):
-            _forgive(hit)  # no password was compared, so none was wrong
+            _forgive(hit)  # no password was checked, so none was wrong
         raise
     _forgive(hit)
 

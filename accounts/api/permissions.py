@@ -1,4 +1,4 @@
-"""Who may, as DRF asks it."""
+"""Permissions, as DRF checks them."""
 
 from typing import Any
 

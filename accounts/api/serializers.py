@@ -14,7 +14,7 @@ MAX_PASSWORD_LENGTH = 1000
 
 
 class PasswordField(Text):
-    """As typed: spaces at its ends count. Bounded, for hashing costs time."""
+    """As typed: leading and trailing spaces count. Bounded, because hashing takes time."""
 
     def __init__(self) -> None:
         super().__init__(write_only=True, trim_whitespace=False, max_length=MAX_PASSWORD_LENGTH)
@@ -60,11 +60,11 @@ class PasswordChangeSerializer(StrictSerializer):
 
 
 class UserSerializer(StrictSerializer):
-    """A profile, all of it readable by its owner."""
+    """A profile. Its owner may read all of it."""
 
     id = serializers.IntegerField(read_only=True)
     username = Text(read_only=True)
-    email = Text(allow_null=True, help_text="Masked where names are.")
+    email = Text(allow_null=True, help_text="Masked whenever names are.")
     full_name = FullNameField()
     currency = CurrencyField(required=False)
     is_active = serializers.BooleanField(read_only=True)
@@ -72,13 +72,13 @@ class UserSerializer(StrictSerializer):
 
 
 class ProfileSerializer(UserSerializer):
-    """What a user changes about themselves; an e-mail address can be replaced, not removed."""
+    """What users may change about themselves. An e-mail address can be replaced, not removed."""
 
     email = EmailField(max_length=254)
 
 
 class MaskedUserSerializer(UserSerializer):
-    """A user as staff see them in a list, or without the permission to open names."""
+    """A user as shown to staff in a list, or to staff who may not open names."""
 
     def to_representation(self, instance: User) -> dict[str, Any]:
         row = super().to_representation(instance)

@@ -1,4 +1,4 @@
-"""HTTP for users: who may, what shape, which operation."""
+"""HTTP for users: permissions, shapes, operations."""
 
 from typing import Any
 
@@ -37,12 +37,13 @@ OWN = ("me", "change_me")
     ),
     retrieve=extend_schema(
         operation_id="read_user",
-        description="One's own profile, or for staff anybody's; opening another's is logged first.",
+        description="The caller's own profile; for staff, any user's. An access to another user's"
+        " names is logged first.",
         responses=serializers.UserSerializer,
     ),
 )
 class UserViewSet(ListMixin, RetrieveMixin, AmendMixin):
-    """Everybody for staff, themselves for all others."""
+    """Staff see all users; others see only themselves."""
 
     permission_classes = (IsAuthenticated, UserPermission)
     serializer_class = serializers.UserSerializer
@@ -54,7 +55,7 @@ class UserViewSet(ListMixin, RetrieveMixin, AmendMixin):
         return User.objects.all()
 
     def get_question(self) -> None:
-        return None  # it is about everybody, and versions are each user's own
+        return None  # the list shows all users, but a cache version covers only one
 
     def get_object(self) -> User:
         me = caller(self.request)
@@ -129,7 +130,7 @@ class UserViewSet(ListMixin, RetrieveMixin, AmendMixin):
     def password(self, request: Request) -> Response:
         current_password, new_password = self.checked().validated_data.values()
         user = caller(request)
-        # Whoever found an open session may not try passwords without end either.
+        # Counted as well, so that someone who finds an open session cannot guess passwords freely.
         with login_throttle.counted(request, user.username):
             operations.require_password(user=user, password=current_password)
         operations.change_password(

@@ -7,20 +7,19 @@ another table here renews that version, so nobody looks up answers made from the
 import hashlib
 import json
 from collections.abc import Callable
-from typing import Any
 
 from django.conf import settings
 
 from accounts.rates.table import RateTable
 from fido.lib.cache import versioned_cache
-from fido.lib.cache.redis_link import Away, link
+from fido.lib.cache.redis_link import Away, Script, link, run_all
 
 KEY = "fido:{rates}:table"
 TRIES = 5
 
 # Compare-and-set: if another process has stored another table since, it has renewed the version. A
 # table with the same rates, only fetched later, makes no answer wrong.
-PUT = """
+PUT = Script("""
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 if redis.call('HGET', KEYS[1], 'digest') ~= ARGV[2] then
     redis.call('SET', KEYS[2], ARGV[4], 'PX', ARGV[5])
@@ -28,7 +27,7 @@ end
 redis.call('HSET', KEYS[1], 'digest', ARGV[2], 'table', ARGV[3])
 redis.call('PEXPIRE', KEYS[1], ARGV[6])
 return 1
-"""
+""")
 
 Stored = Callable[[], RateTable | None]
 
@@ -65,13 +64,8 @@ def refresh(stored: Stored) -> None:
 def _look() -> tuple[str, bytes | None]:
     """The version of the rates, created if there is none, and the table."""
 
-    def ask(client: Any) -> Any:
-        pipeline = client.pipeline(transaction=False)
-        versioned_cache.ask_rates_version(pipeline)
-        pipeline.hget(KEY, "table")
-        return pipeline.execute()
-
-    version, kept = link.ask(ask)
+    (version,) = link.ask(lambda client: run_all(client, [versioned_cache.rates_version()]))
+    kept = link.ask(lambda client: client.hget(KEY, "table"))
     return version.decode(), kept
 
 
@@ -79,9 +73,10 @@ def _put(version: str, table: RateTable | None) -> bool:
     """Whether to stop: the table was stored, or Redis is away."""
     text = _encoded(table)
     renewed = versioned_cache.renewed_version()
-    arguments = (KEY, versioned_cache.RATES_KEY, version, _digest(table), text, *renewed, _ms())
+    keys = [KEY, versioned_cache.RATES_KEY]
+    arguments = (version, _digest(table), text, *renewed, _ms())
     try:
-        return bool(link.ask(lambda client: client.eval(PUT, 2, *arguments)))
+        return bool(link.ask(lambda client: PUT.run(client, keys, *arguments)))
     except Away:
         return True
 

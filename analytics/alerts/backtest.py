@@ -1,4 +1,4 @@
-"""What a rule would have raised over the past, against what it has."""
+"""Backtests: what a rule would have raised over the past, and what it has raised."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from fido.lib.values.clock import Period
 
 @dataclass(frozen=True)
 class Question:
-    """A rule's row by its id, what it is tried as, and over which transactions."""
+    """A rule's id, the kind and the currency to try it with, and the transactions' period."""
 
     rule_id: int
     kind: Kind
@@ -31,7 +31,7 @@ class Question:
 
 @dataclass
 class Counts:
-    """Alerts of one day, by the times of their transactions."""
+    """The alerts of one day, by their transactions' times."""
 
     would: int = 0
     was: int = 0
@@ -39,7 +39,7 @@ class Counts:
 
 @dataclass
 class Result:
-    """`whole`: no user was left out for want of time."""
+    """`whole`: no user was skipped for lack of time."""
 
     days: dict[date, Counts] = field(default_factory=lambda: defaultdict(Counts))
     users: int = 0
@@ -65,10 +65,10 @@ def run(
     advance: Callable[[int], None] = _unheard,
     must_stop: Callable[[], bool] = lambda: False,
 ) -> Result:
-    """One user after another, each stream read once and in pages: the memory it takes is constant.
+    """Backtest one user after another. Each stream is read once, in pages, in constant memory.
 
-    The same code decides as for a new event, so where nothing was changed since, and the rule is
-    as it was, both counts are the same.
+    The same code decides as for a new event. So if neither transactions nor the rule have changed
+    since, both counts are the same.
     """
     result = Result()
     for user_id in user_ids:
@@ -85,7 +85,7 @@ def run(
 
 
 def would_raise(question: Question, user_id: int) -> Iterator[Event]:
-    """The events of the period that raise the rule, over the user's stream as it stands."""
+    """The events of the period that raise the rule, given the user's current stream."""
     period, rows = question.period, queries.stream(user_id, question.currency)
     stream = queries.pages(rows.within(period))
     first = next(stream, None)

@@ -1,4 +1,4 @@
-"""Records events: credits and debits that are checked by the rules on the spot."""
+"""Records events: credits and debits that the rules check at once."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from transactions import operations as transactions
 from transactions.models import Transaction
 from transactions.operations import Draft
 
-# A real write, and the first one: another event of the user waits here until this one is
-# committed or rolled back, and then sees all of it or nothing. No row: it came out of order.
+# A real write, and the first: another event of the user waits here until this one has committed or
+# rolled back, and then sees all of it or nothing. If it returns no row, the event is out of order.
 TAKE_PLACE = """\
 INSERT INTO alerts_eventclock AS clock (id, user_id, latest) VALUES (%s, %s, %s)
 ON CONFLICT (user_id) DO UPDATE SET latest = excluded.latest WHERE clock.latest <= excluded.latest
@@ -33,12 +33,12 @@ RETURNING transaction_id
 
 
 class OutOfOrder(DomainError):
-    code, title = "out-of-order", "There is a later event of this user already."
+    code, title = "out-of-order", "This user already has a later event."
 
 
 @dataclass(frozen=True, kw_only=True)
 class NewEvent:
-    """`amount` is positive, in the default currency's units; `at` is aware."""
+    """`amount` is positive, in the default currency's units; `at` is timezone-aware."""
 
     is_deposit: bool
     amount: Decimal
@@ -46,14 +46,14 @@ class NewEvent:
 
 
 def record(*, owner: User, event: NewEvent) -> list[int]:
-    """Records an event in the owner's wallet `main`; the codes that it raises, in their order.
+    """Record an event in the owner's wallet `main`; return the codes that it raises, in order.
 
-    Events of one user are recorded one after another, and each is checked over what was there
-    when its turn came.
+    Events of one user are recorded one after another. Each is checked against the transactions that
+    exist when its turn comes.
 
     Raises:
         OutOfOrder: an event of the owner has a later time.
-        InsufficientFunds: it withdraws more than there is.
+        InsufficientFunds: it withdraws more than the balance.
         InvalidInput, BalanceTooLarge, WalletClosed, TooManyWallets
     """
     with write_fence(owner.pk), transaction.atomic():
@@ -63,12 +63,12 @@ def record(*, owner: User, event: NewEvent) -> list[int]:
         EventClock.objects.filter(user_id=owner.pk).update(transaction_id=id_)
         alerts = operations.alerts_of([row], queries.active_rules())
         operations.store(alerts)
-    # Two rules may have one code, such as one for the default currency and one that names it.
+    # Two rules may share a code, such as one for the default currency and one that names it.
     return list(dict.fromkeys(alert.code for alert in alerts))
 
 
 def _take_place(user_id: int, at: datetime) -> UUID | None:
-    """Makes it the user's latest event; the transaction of the one before, if there is one."""
+    """Make it the user's latest event; return the previous one's transaction, if there is one."""
     with connection.cursor() as cursor:
         cursor.execute(TAKE_PLACE, [new_id(), user_id, at])
         row = cursor.fetchone()
@@ -91,11 +91,11 @@ def _draft(owner: User, event: NewEvent) -> Draft:
 
 
 def _main_wallet(user_id: int) -> UUID:
-    """The open wallet of that name, made where there is none."""
+    """The open wallet with that name, created if there is none."""
     while True:
         if wallet := wallet_queries.open_wallet(user_id, MAIN):
             return wallet.pk
         try:
             return wallets.create_wallet(user_id=user_id, name=MAIN).pk
         except wallets.WalletTaken:
-            continue  # another route has made it since we looked
+            continue  # another request has created it since we looked

@@ -1,4 +1,4 @@
-"""What staff may set about a rule: typed, bounded, and kept in JSON without floats."""
+"""The parameters of rules, which staff set: typed, bounded, and stored in JSON without floats."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fido.lib.values import money
 
 
 class InvalidParameters(ValueError):
-    """`errors` says what is wrong, by the parameter's name."""
+    """`errors` has messages by the parameter's name."""
 
     def __init__(self, errors: dict[str, str]) -> None:
         super().__init__("; ".join(f"{name}: {error}" for name, error in errors.items()))
@@ -21,13 +21,13 @@ class InvalidParameters(ValueError):
 
 
 class Parameter(ABC):
-    """A kind of value: what it may be, and how it is written in JSON."""
+    """A type of value: its valid values, and their form in JSON."""
 
     meaning: str
 
     @abstractmethod
     def parse(self, value: object) -> Any:
-        """Raises ValueError, whose message says what is meant."""
+        """Raise ValueError, with a message that says what is valid."""
 
     def as_json(self, value: Any) -> Any:
         return value
@@ -35,7 +35,7 @@ class Parameter(ABC):
 
 @dataclass(frozen=True)
 class Whole(Parameter):
-    """A whole number between two others, both included."""
+    """A whole number in a range that includes both ends."""
 
     least: int
     most: int
@@ -48,7 +48,7 @@ class Whole(Parameter):
         if isinstance(value, str) and re.fullmatch("[0-9]{1,9}", value, re.ASCII):
             value = int(value)
         if type(value) is not int or not self.least <= value <= self.most:
-            raise ValueError(f"It is {self.meaning}.")
+            raise ValueError(f"It must be {self.meaning}.")
         return value
 
 
@@ -67,7 +67,7 @@ class Choice(Parameter):
 
 
 class Amount(Parameter):
-    """An amount of money, exact; written in JSON as a string."""
+    """An exact amount of money; a string in JSON."""
 
     meaning = 'an amount above zero, such as "100.00"'
 
@@ -96,17 +96,17 @@ def declared(cls: type[Any]) -> dict[str, Parameter]:
 
 
 def read(cls: type[Any], given: object) -> dict[str, Any]:
-    """The checked values of the class's parameters; those that are missing have their default.
+    """The checked values of the given parameters; the class supplies defaults for the others.
 
     Raises:
-        InvalidParameters: with all that is wrong.
+        InvalidParameters: with all errors.
     """
     if not isinstance(given, Mapping):
-        raise InvalidParameters({"parameters": 'They are a JSON object, such as {"count": 3}.'})
+        raise InvalidParameters({"parameters": 'They must be a JSON object, such as {"count": 3}.'})
     known, errors, values = declared(cls), {}, {}
     for name, value in given.items():
         if name not in known:
-            errors[str(name)] = f"Unknown. There are: {', '.join(known)}."
+            errors[str(name)] = f"Unknown. Valid names: {', '.join(known)}."
             continue
         try:
             values[name] = known[name].parse(value)
@@ -118,12 +118,12 @@ def read(cls: type[Any], given: object) -> dict[str, Any]:
 
 
 def written(row: Any) -> dict[str, Any]:
-    """All parameters of a rule, as they are stored."""
+    """All parameters of a rule, in stored form."""
     return {name: kind.as_json(getattr(row, name)) for name, kind in declared(type(row)).items()}
 
 
 def defaults(cls: type[Any]) -> dict[str, Any]:
-    """The default of each parameter, as it is stored."""
+    """The default of each parameter, in stored form."""
     return {each.name: _default(each) for each in fields(cls)}
 
 

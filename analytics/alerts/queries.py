@@ -1,4 +1,4 @@
-"""Questions about rules, the past that they look at, and what is still to be checked."""
+"""Queries about rules, the past events that they need, pending checks and due deliveries."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ logger = logging.getLogger(__name__)
 COLUMNS = ("id", "transaction_date", "transaction_amount", "transaction_type")
 ORDER = ("transaction_date", "id")
 NEWEST_FIRST = ("-transaction_date", "-id")
-# Of a past that ends once enough was seen; a page is read by index, however long that past is.
+# The page size for a past that ends once enough is known. An index serves each page, however long
+# that past is.
 PAGE = 200
 # Where one statement reads the pasts of many events; whoever needs more reads on alone.
 FIRST_PAGE = 50
@@ -45,23 +46,23 @@ DUE_AT_ONCE = 10
 
 @dataclass(frozen=True)
 class Active:
-    """A rule in force: its row, and what it says."""
+    """A rule in force: its row, and its parsed kind."""
 
     row: Rule
     kind: Kind
 
 
 def active_rules() -> dict[str, list[Active]]:
-    """The enabled rules by currency, each in the order in which codes are answered.
+    """The enabled rules by currency, in the order in which answers list their codes.
 
-    One whose stored parameters are invalid is an error in the log, and the others go on.
+    A rule whose stored parameters are invalid is logged as an error and skipped.
     """
     rules: dict[str, list[Active]] = defaultdict(list)
     for row in Rule.objects.filter(enabled=True):
         try:
             rules[row.in_currency].append(Active(row, parsed(row.kind, row.parameters)))
         except InvalidParameters:
-            logger.error("Alert rule %s has invalid parameters, and is passed over.", row.pk)
+            logger.error("Alert rule %s has invalid parameters, and is skipped.", row.pk)
     return rules
 
 
@@ -72,12 +73,12 @@ def event_of(row: Transaction) -> Event:
 
 
 def raised_by(past: Past, this: Event, rules: Iterable[Active]) -> list[Active]:
-    """Those of the rules that this event raises after its past."""
+    """The rules that this event raises, given its past."""
     return [rule for rule in rules if raised(rule.kind, [*past.needed(rule.kind.needs), this])]
 
 
 def watches(past: Past, rules: Iterable[Active]) -> list[tuple[Active, Watch]]:
-    """A watch for each rule, that has seen what it needs of the past."""
+    """A watch for each rule, already fed the past events that it needs."""
     begun = []
     for rule in rules:
         watch = rule.kind.watch()
@@ -88,9 +89,10 @@ def watches(past: Past, rules: Iterable[Active]) -> list[tuple[Active, Watch]]:
 
 
 class Past:
-    """The events of a user in a currency before a place in their order, as far as needed.
+    """A user's events in a currency before a position in their order, as far back as needed.
 
-    What several rules need alike is read once. `begun` holds first pages that were read already.
+    If several rules need the same events, they are read once. `begun` holds the first pages of
+    some needs, if they were read already.
     """
 
     def __init__(
@@ -107,7 +109,7 @@ class Past:
         self._read: dict[Needs, list[Event]] = {}
 
     def needed(self, needs: Needs) -> list[Event]:
-        """In order, the newest last."""
+        """The events needed, newest last."""
         if needs not in self._read:
             needed = needs.among(self._newest_first(needs), self._at)
             self._read[needs] = list(needed)[::-1]
@@ -155,24 +157,24 @@ def size_of_first_page(needs: Needs) -> int:
 
 
 def stream(user_id: int, currency: str) -> Any:
-    """A user's transactions in a currency, for what rules look at of them, in order."""
+    """A user's transactions in a currency, in order, with the columns that rules use."""
     rows = Transaction.objects.filter(user_id=user_id, currency=currency)
     return rows.order_by(*ORDER).values_list(*COLUMNS)
 
 
 def events(rows: Any) -> Iterator[Event]:
-    """The events of rows that `stream` has given."""
+    """The events for rows of `stream`."""
     for id_, at, amount, type_ in rows:
         yield Event(id_, at, amount, type_ == "credit")
 
 
 def after(rows: Any, at: datetime, id_: UUID) -> Any:
-    """Those of a stream's rows that come later than this place in it."""
+    """The rows of a stream after this position."""
     return rows.filter(TupleGreaterThan([F(name) for name in ORDER], (at, id_)))
 
 
 def pages(rows: Any) -> Iterator[Event]:
-    """All events of a stream's rows, read by the page: in constant memory and by no long query."""
+    """All events of a stream, read in pages: in constant memory and without a long query."""
     page = list(events(rows[:PAGE_OF_STREAM]))
     while page:
         yield from page
@@ -184,14 +186,14 @@ def pending_checks(user_id: int, most: int) -> list[PendingCheck]:
 
 
 def marked_rows(mark: PendingCheck, most: int) -> list[Transaction]:
-    """The transactions of a mark that are still there, `most` of them, in the stream's order."""
+    """The transactions of a mark that still exist, at most `most`, in the stream's order."""
     rows = Transaction.objects.filter(user_id=mark.user_id, id__gte=mark.first, id__lte=mark.last)
     columns = rows.only("user_id", "currency", *COLUMNS).order_by("id")[:most]
     return sorted(columns, key=lambda row: (row.transaction_date, row.pk))
 
 
 def is_marked(row: Transaction) -> bool:
-    """Whether a transaction is still to be checked."""
+    """Whether a check of the transaction is pending."""
     marks = PendingCheck.objects.filter(user_id=row.user_id, first__lte=row.pk, last__gte=row.pk)
     return marks.exists()
 
@@ -230,9 +232,9 @@ def users_with_pending_checks(at_once: int) -> Iterator[list[int]]:
 
 
 def alerts(*, viewer: User, filters: dict[str, Any]) -> QuerySet[Alert]:
-    """The viewer's own, or for staff with the permission everybody's.
+    """The viewer's own alerts, or for staff with the permission everybody's.
 
-    `filters` holds a `period`, of the times of the transactions, and any of `user_id` and `code`.
+    `filters` holds a `period` of the transactions' times, and any of `user_id` and `code`.
     """
     rows = Alert.objects.all()
     if not viewer.may_for_others("alerts.view_alert"):
@@ -248,7 +250,7 @@ def alerts(*, viewer: User, filters: dict[str, Any]) -> QuerySet[Alert]:
 
 
 def is_due() -> Q:
-    """Deliveries whose time has come, to endpoints that are on, and that nobody is at."""
+    """Pending deliveries that are due, to enabled endpoints, and not leased by a worker."""
     free = Q(leased_until__isnull=True) | Q(leased_until__lt=Now())
     return free & Q(
         status=Delivery.Status.PENDING,
@@ -258,7 +260,7 @@ def is_due() -> Q:
 
 
 def due_deliveries(user_id: int) -> list[UUID]:
-    """Some of a user's, those that are due longest first."""
+    """Some of the user's due deliveries, those that have been due longest first."""
     rows = Delivery.objects.filter(is_due(), user_id=user_id).order_by("due_at")
     return list(rows.values_list("id", flat=True)[:DUE_AT_ONCE])
 

@@ -1,9 +1,9 @@
 """The rules: which event of an ordered stream raises an alert.
 
-A stream holds the events of one user in one currency, in order of time and then of arrival. A
-rule is fed them one by one and says of each whether it raises; it knows no clock and no database.
-Live, in the background and in a backtest the same code is fed the same events, only from further
-or less far back: `needs` says how far back is enough.
+A stream holds the events of one user in one currency, in order of time and then of arrival. A rule
+is fed them one by one and says of each whether it raises an alert; it uses no clock and no
+database. Live, in the background and in a backtest, the same code is fed the same events; only the
+starting point differs. `needs` says how far back is enough.
 
 A new kind is one class below: its name, its parameters, what it needs, and how it watches.
 """
@@ -30,7 +30,7 @@ from analytics.alerts.parameters import (
 )
 from fido.lib.values import money
 
-# So that what one event costs stays bounded, whatever staff set.
+# Bound the cost of one event, whatever staff set.
 MAX_COUNT = 1_000
 MAX_SECONDS = 31 * 24 * 3600
 
@@ -45,17 +45,17 @@ class Event:
     is_deposit: bool
 
 
-# Told of each event in order; whether this one raises.
+# Called with each event in order; returns whether this one raises.
 Watch = Callable[[Event], bool]
 
 
 @dataclass(frozen=True)
 class Needs:
-    """Which events before this one decide: the newest of one type or of any, within all bounds.
+    """Which earlier events decide: the newest of one type or of any, within all bounds.
 
-    At most the `last` so many; none older than `span` before this event, both ends included; and
-    only until their amounts add up to more than `enough`. None is no bound: what a kind leaves
-    out makes its rules slower, and never wrong.
+    At most `last` of them; none older than `span` before this event, both ends included; and only
+    until their amounts add up to more than `enough`. None means no bound: a bound that a kind
+    leaves out makes its rules slower, never wrong.
     """
 
     deposits: bool | None = None
@@ -86,7 +86,7 @@ NOTHING = Needs(last=0)
 
 
 class Kind(ABC):
-    """A kind of rule with its parameters; a subclass with a `name` of its own is known at once."""
+    """A kind of rule with its parameters. A subclass registers itself under its own `name`."""
 
     name: ClassVar[str] = ""
     known: ClassVar[dict[str, type[Kind]]] = {}
@@ -102,19 +102,19 @@ class Kind(ABC):
     @property
     @abstractmethod
     def needs(self) -> Needs:
-        """What has to be fed to a new watch before an event, for it to be right about it.
+        """The events that a new watch has to be fed before an event, to judge that event.
 
         Bounded by `last`, or by `span` and `enough`: an event must not cost a whole history.
         """
 
     @abstractmethod
     def watch(self) -> Watch:
-        """A watch that has seen nothing yet. It keeps no more than it needs."""
+        """A watch that has seen no events. It stores no more than it needs."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LargeWithdrawal(Kind):
-    """This is a withdrawal of more than `amount`."""
+    """This event is a withdrawal of more than `amount`."""
 
     name = "large-withdrawal"
     amount: Decimal = parameter(Amount(), Decimal(100))
@@ -129,7 +129,7 @@ class LargeWithdrawal(Kind):
 
 @dataclass(frozen=True, kw_only=True)
 class OnlyWithdrawals(Kind):
-    """The last `count` are all withdrawals."""
+    """The last `count` events are all withdrawals."""
 
     name = "only-withdrawals"
     count: int = parameter(Whole(1, MAX_COUNT), 3)
@@ -153,7 +153,7 @@ class OnlyWithdrawals(Kind):
 class RisingDeposits(Kind):
     """The last `count` deposits each exceed the one before; withdrawals between are ignored.
 
-    It says so of every event while that is so, of withdrawals too.
+    Every event raises it while that holds, including withdrawals.
     """
 
     name = "rising-deposits"
@@ -164,7 +164,7 @@ class RisingDeposits(Kind):
         return Needs(deposits=True, last=self.count)
 
     def watch(self) -> Watch:
-        # No deposit yet: the first one exceeds nothing, and begins a run.
+        # No deposit yet: the first one has none to exceed, and begins a run.
         latest, run = money.ZERO, 0
 
         def observe(event: Event) -> bool:
@@ -181,8 +181,8 @@ class RisingDeposits(Kind):
 class DepositsInWindow(Kind):
     """The deposits of the `seconds` up to this event add up to more than `amount`.
 
-    Both ends count: a deposit exactly `seconds` ago is one of them. It says so of every event
-    while that is so, of withdrawals too.
+    Both ends count: a deposit exactly `seconds` ago is included. Every event raises it while that
+    holds, including withdrawals.
     """
 
     name = "deposits-in-window"
@@ -206,9 +206,9 @@ class DepositsInWindow(Kind):
             if event.is_deposit:
                 window.append((event.at, event.amount))
                 total = money.added(total, event.amount)
-            # The oldest goes once it is too old. It goes as well where the others alone are more
-            # than enough, for they are in the window as long as it is: so a window of a million
-            # deposits keeps no more of them than exceed the amount.
+            # Drop the oldest once it is too old. Drop it too if the others alone exceed the amount,
+            # because they stay in the window for as long as it does. So a window of a million
+            # deposits stores no more than are needed to exceed the amount.
             while window and (
                 event.at - window[0][0] > self.span
                 or money.added(total, -window[0][1]) > self.amount
@@ -254,10 +254,10 @@ class Velocity(Kind):
 
 
 def parsed(kind: str, parameters: object) -> Kind:
-    """The rule of this kind with these parameters, which may come from anywhere.
+    """The rule of this kind with these parameters, which may be untrusted.
 
     Raises:
-        InvalidParameters: there is no such kind, or they are not its parameters.
+        InvalidParameters: there is no such kind, or the parameters are invalid for it.
     """
     cls = Kind.known.get(kind)
     if cls is None:
@@ -266,7 +266,7 @@ def parsed(kind: str, parameters: object) -> Kind:
 
 
 def raised(rule: Kind, stream: Iterable[Event]) -> bool:
-    """Whether the last event of the stream raises."""
+    """Whether the last event of the stream raises the rule."""
     watch, last = rule.watch(), False
     for event in stream:
         last = watch(event)

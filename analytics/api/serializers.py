@@ -25,7 +25,7 @@ class AnalyticsQuery(PeriodSerializer):
 
 
 class FoundQuery(HistoryFilters):
-    """The filters of the list; an order means nothing here."""
+    """The filters of the list, without an order."""
 
     order = None  # type: ignore[assignment]
 
@@ -53,7 +53,7 @@ class LineAnswer(TotalsAnswer):
 class AnalyticsAnswer(serializers.Serializer[Any]):
     """Headline amounts in `currency`, converted at the mid rates of the day `rates_as_of`.
 
-    They are null where a rate is missing. `by_currency` is exact.
+    They are null if a rate is missing. `by_currency` is exact.
     """
 
     user_id = serializers.IntegerField()
@@ -66,25 +66,23 @@ class AnalyticsAnswer(serializers.Serializer[Any]):
     total_credit = serializers.CharField(allow_null=True)
     total_debit = serializers.CharField(allow_null=True)
     average_transaction_value = serializers.CharField(allow_null=True)
-    rates_as_of = serializers.DateField(
-        allow_null=True, help_text="Null where nothing was converted."
-    )
+    rates_as_of = serializers.DateField(allow_null=True, help_text="Null if nothing was converted.")
     by_currency = LineAnswer(many=True)
 
 
 class CategoryAnswer(serializers.Serializer[Any]):
-    category = serializers.CharField(allow_null=True, help_text="Null: without one.")
+    category = serializers.CharField(allow_null=True, help_text="Null: no category.")
     total_transactions = serializers.IntegerField()
     by_currency = LineAnswer(many=True)
 
 
 class FoundAnswer(AnalyticsAnswer):
-    """The figures of the analytics answer over what the filters find."""
+    """The analytics figures of the transactions that the filters find."""
 
     user_id = serializers.IntegerField(
-        allow_null=True, help_text="Null where they are everybody's."
+        allow_null=True, help_text="Null if the transactions are everybody's."
     )
-    by_category = CategoryAnswer(many=True, help_text="By name; those without one last.")
+    by_category = CategoryAnswer(many=True, help_text="Ordered by name, null last.")
 
 
 class SeriesRow(serializers.Serializer[Any]):

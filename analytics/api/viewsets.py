@@ -36,7 +36,7 @@ SERIES: dict[str, Any] = {"parameters": [SeriesQuery], "responses": SeriesAnswer
 
 
 class PersonViewSet(BaseViewSet):
-    """What a user's transactions add up to: one's own, and for staff anybody's."""
+    """The totals of a user's transactions: the caller's own, and for staff any user's."""
 
     lookup_url_kwarg = "user_id"
     lookup_value_converter = "user_id"
@@ -44,13 +44,13 @@ class PersonViewSet(BaseViewSet):
     @extend_schema(operation_id="read_analytics", **ANALYTICS)
     @action(detail=True)
     def analytics(self, request: Request, user_id: int) -> HttpResponse:
-        """What a user's transactions add up to; exact, and never older than the last write."""
+        """The totals of a user's transactions: exact, and never older than the last write."""
         return _analytics(request, _subject(caller(request), user_id))
 
     @extend_schema(operation_id="read_my_analytics", **ANALYTICS)
     @action(detail=False, url_path="me/analytics")
     def my_analytics(self, request: Request) -> HttpResponse:
-        """The same under `users/me`."""
+        """The totals of the caller's transactions, under `users/me`."""
         return _analytics(request, caller(request).pk)
 
     @extend_schema(operation_id="read_series", **SERIES)
@@ -67,16 +67,16 @@ class PersonViewSet(BaseViewSet):
 
 
 class OwnAnalyticsViewSet(BaseViewSet):
-    """The caller's own, at a path that names nobody."""
+    """The caller's own analytics, at a path that names no user."""
 
     @extend_schema(operation_id="read_own_analytics", **ANALYTICS)
     def list(self, request: Request) -> HttpResponse:
-        """What a user's transactions add up to; exact, and never older than the last write."""
+        """The totals of the caller's transactions: exact, and never older than the last write."""
         return _analytics(request, caller(request).pk)
 
 
 class FoundViewSet(BaseViewSet):
-    """What the transactions that a filter finds add up to."""
+    """The totals of the transactions that a filter finds."""
 
     @extend_schema(
         operation_id="read_analytics_of_found",
@@ -85,14 +85,14 @@ class FoundViewSet(BaseViewSet):
     )
     @action(detail=False)
     def analytics(self, request: Request) -> HttpResponse:
-        """What the transactions that the list's filters find add up to, also by category.
+        """The totals of the transactions that the list's filters find, also by category.
 
-        What staff see of others has its names masked, as in the list.
+        Staff see the names of others masked, as in the list.
         """
         viewer, filters = caller(request), FoundQuery.read(request)
         require_name_search(viewer, filters)
         question = f"found {sorted(filters.items(), key=str)}"
-        # Not for staff, who see everybody's.
+        # Not cached for staff, who see everybody's.
         kept = None if viewer.is_staff else question
         make = partial(_found, viewer, filters)
         return kept_answer(request, Answer("analytics", kept, make))
@@ -107,7 +107,7 @@ def _found(viewer: User, filters: dict[str, Any]) -> Body:
     currency = filters.get("currency") or found.currency or viewer.currency
     body = answers.breakdown_body(subject_id, found, filters["period"], currency)
     if subject_id != viewer.pk:
-        # In the list, too, staff see no name of others in clear.
+        # As in the list: staff see no other user's name in clear.
         body["full_name"] = masked_name(found.full_name) if subject_id == named else None
     return body
 
@@ -124,7 +124,7 @@ def _analytics(request: Request, subject: int) -> HttpResponse:
             body["full_name"] = masked_name(body["full_name"])
         return body
 
-    # Never kept: to read another's is written into the access log each time.
+    # Never cached: each access to another user's data must be logged.
     return kept_answer(request, Answer("analytics", None, opened))
 
 
@@ -136,10 +136,10 @@ def _series(request: Request, subject: int) -> HttpResponse:
 
 
 def _subject(viewer: User, user_id: int) -> int:
-    """Whose numbers they are.
+    """The id of the user whose figures they are.
 
     Raises:
-        NotFound: somebody else's, and the viewer is not staff with the permission.
+        NotFound: it is another user, and the viewer is not staff with the permission.
     """
     if user_id != viewer.pk and not viewer.may_for_others("transactions.view_transaction"):
         raise NotFound()
@@ -147,7 +147,7 @@ def _subject(viewer: User, user_id: int) -> int:
 
 
 def _may_read_name(viewer: User, subject_id: int) -> bool:
-    """Staff who may open names are written into the access log before they read one."""
+    """Whether the viewer may open names. If so, the access is logged before the name is read."""
     if not viewer.may_for_others("accounts.view_personal_data"):
         return False
     log_access(actor=viewer, subject_id=subject_id, what="analytics", route="api")

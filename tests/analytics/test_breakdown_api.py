@@ -1,4 +1,4 @@
-"""GET /transactions/analytics: the figures of the analytics answer over what the filters find."""
+"""GET /transactions/analytics: the analytics figures of the transactions that the filters find."""
 
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
@@ -30,7 +30,7 @@ def add(client: ApiClient, amount: str, **fields: Any) -> None:
     assert answer.status_code == 201, answer.content
 
 
-def test_it_adds_up_what_the_filter_finds_and_says_so_by_category(ada: ApiClient) -> None:
+def test_it_adds_up_what_the_filter_finds_also_by_category(ada: ApiClient) -> None:
     add(ada, "12.50", category="food")
     add(ada, "7.50", category="food", transaction_date="2026-01-30")
     add(ada, "100", transaction_type="credit")
@@ -162,7 +162,7 @@ def test_nothing_found_is_zero_and_not_an_error(ada: ApiClient) -> None:
     assert (answer["by_currency"], answer["by_category"]) == ([], [])
 
 
-def test_a_wallet_that_is_not_there_holds_nothing(ada: ApiClient) -> None:
+def test_an_unknown_wallet_has_no_transactions(ada: ApiClient) -> None:
     add(ada, "10")
 
     assert found(ada, wallet="none")["total_transactions"] == 0
@@ -175,7 +175,7 @@ def test_a_bad_filter_is_refused(ada: ApiClient, query: str) -> None:
     assert ada.get(f"/transactions/analytics?{query}").status_code == 400
 
 
-def test_nobody_finds_anything_of_others(ada: ApiClient, ben: ApiClient) -> None:
+def test_other_users_transactions_are_not_found(ada: ApiClient, ben: ApiClient) -> None:
     add(ben, "10")
 
     answer = found(ada, user_id=ben.user_id)
@@ -185,7 +185,7 @@ def test_nobody_finds_anything_of_others(ada: ApiClient, ben: ApiClient) -> None
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_write_is_in_the_next_answer_and_a_known_answer_is_not_sent_again(ada: ApiClient) -> None:
+def test_the_next_answer_shows_a_write_and_a_known_answer_is_not_sent_again(ada: ApiClient) -> None:
     add(ada, "10", category="food")
     path = "/transactions/analytics?category=food"
     first, again = ada.get(path), ada.get(path)
@@ -199,9 +199,9 @@ def test_a_write_is_in_the_next_answer_and_a_known_answer_is_not_sent_again(ada:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_figures_are_of_one_statement(ada: ApiClient) -> None:
+def test_the_figures_come_from_one_statement(ada: ApiClient) -> None:
     add(ada, "10", category="food")
-    found(ada)  # from here on it is known who asks
+    found(ada)  # from here on the caller is cached
 
     with CaptureQueriesContext(connection) as asked:
         found(ada, category="food")
@@ -211,7 +211,7 @@ def test_the_figures_are_of_one_statement(ada: ApiClient) -> None:
 
 
 class TestStaff:
-    def test_they_add_up_everybodys_and_read_nobodys_name(
+    def test_they_add_up_everybodys_and_see_no_name_in_clear(
         self, ada: ApiClient, ben: ApiClient, staff: ApiClient
     ) -> None:
         add(ada, "10", category="food")
@@ -231,15 +231,15 @@ class TestStaff:
 
         assert found(staff, wallet="main")["total_transactions"] == 1
 
-    def test_a_user_who_is_not_there_has_moved_nothing(self, staff: ApiClient) -> None:
+    def test_an_unknown_user_has_no_transactions(self, staff: ApiClient) -> None:
         assert found(staff, user_id=2**62)["total_transactions"] == 0
 
-    def test_their_answers_are_never_kept(self, ada: ApiClient, staff: ApiClient) -> None:
+    def test_their_answers_are_never_cached(self, ada: ApiClient, staff: ApiClient) -> None:
         answers = [staff.get("/transactions/analytics") for _ in range(2)]
 
         assert [answer.headers["X-Cache"] for answer in answers] == ["bypass", "bypass"]
 
-    def test_who_may_not_open_names_does_not_search_by_them(self, ada: ApiClient) -> None:
+    def test_staff_who_may_not_open_names_may_not_search_by_them(self, ada: ApiClient) -> None:
         clerk = ApiClient(StaffFactory.create(is_superuser=False))
         clerk.grant("transactions.view_transaction")
 

@@ -28,30 +28,30 @@ BREACHES = {
         "import rest_framework",
         "The domain does not know HTTP",
     ),
-    "the domain imports the API's floor": (
+    "the domain imports the API's layer": (
         "analytics/breakdown.py",
         "import fido.lib.api.problems",
         "The domain does not know HTTP",
     ),
-    "the domain imports another app's door": (
+    "the domain imports another app's entry point": (
         "analytics/queries.py",
         "import transactions.api.rights",
-        "Only doors import doors",
+        "Only entry points import entry points",
     ),
-    "a floor imports upwards": (
+    "a layer imports upwards": (
         "fido/lib/values/money.py",
         "import fido.lib.cache.jobs",
-        "fido.lib stands on floors",
+        "fido.lib has layers",
     ),
-    "a new package of the library names no floor": (
+    "a new package of the library names no layer": (
         "fido/lib/attic/__init__.py",
         "",
-        "fido.lib stands on floors",
+        "fido.lib has layers",
     ),
     "the library imports the project": (
         "fido/lib/api/throttling.py",
         "import fido.env",
-        "fido.lib knows nothing outside itself",
+        "fido.lib imports nothing outside itself",
     ),
     "an app imports a higher one": (
         "accounts/queries.py",
@@ -66,7 +66,7 @@ BREACHES = {
     "two modules import each other": (
         "analytics/headline.py",
         "import analytics.answers",
-        "Nothing imports in a circle",
+        "There are no import cycles",
     ),
 }
 

@@ -1,4 +1,4 @@
-"""An exported file is imported again and gives the same texts and totals."""
+"""An exported file can be imported, with the same texts and totals."""
 
 from datetime import timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Liveness and readiness: with everything available, and without."""
+"""Liveness and readiness, with all servers available and without."""
 
 from collections.abc import Iterator
 

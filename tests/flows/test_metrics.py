@@ -95,7 +95,7 @@ def test_it_is_neither_in_the_schema_nor_in_the_log() -> None:
 
 @pytest.fixture
 def counted(tmp_path: Path) -> dict[str, str]:
-    """The environment of processes that count together."""
+    """The environment of processes that share their counts."""
     return {"METRICS_TOKEN": TOKEN, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
 
 

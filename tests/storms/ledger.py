@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 MAX_USERS = 8
-SOURCES = ("hit", "miss", "bypass", "warmed")
+SOURCES = ("hit", "fast", "miss", "bypass", "warmed")
 # For each user the acknowledged and the seen count, then how often each source answered, and how
 # many answers were warmed.
 SLOTS = 2 * MAX_USERS + len(SOURCES)

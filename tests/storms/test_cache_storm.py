@@ -97,7 +97,10 @@ def run(tmp_path: Path) -> Iterator[Callable[..., Any]]:
         ledger = Ledger(tmp_path / "ledger")
         surroundings = os.environ | environment | {"LOG_LEVEL": "ERROR"}
         surroundings |= {"DATABASE_URL": url_of_test_database(), "REDIS_URL": server.url}
-        surroundings |= {"DJANGO_SETTINGS_MODULE": "fido.settings", "ALLOWED_HOSTS": "testserver"}
+        surroundings |= {
+            "DJANGO_SETTINGS_MODULE": "fido.settings",
+            "ALLOWED_HOSTS": "testserver,localhost",
+        }
         actors = Actors(tmp_path / "ledger", [user.pk for user in users], surroundings)
         try:
             _storm(server, actors, events, seconds)

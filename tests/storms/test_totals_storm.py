@@ -1,4 +1,4 @@
-"""Totals stay exact while everything that can go wrong with folding does."""
+"""Totals stay exact while everything that can go wrong with folding goes wrong."""
 
 import random
 import threading

@@ -1,4 +1,4 @@
-"""A category: free text of the client's own, wherever a transaction goes in or comes out."""
+"""A category, the client's own free text, is in all inputs and outputs of a transaction."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ BODY = {
 }
 
 
-def test_it_is_stored_as_it_was_sent_but_for_spaces_around_it(ada: ApiClient) -> None:
+def test_it_is_stored_as_sent_without_surrounding_spaces(ada: ApiClient) -> None:
     answer = ada.post("/transactions", BODY | {"category": "  Eating out "})
 
     assert answer.status_code == 201
@@ -41,7 +41,7 @@ def test_patch_sets_it_and_put_without_it_clears_it(ada: ApiClient) -> None:
     ("category", "code"),
     [("x" * 51, "max-length"), ("", "blank"), (" ", "blank"), (7, "invalid"), ("a\0b", "null")],
 )
-def test_what_is_no_category_is_refused(ada: ApiClient, category: Any, code: str) -> None:
+def test_an_invalid_category_is_refused(ada: ApiClient, category: Any, code: str) -> None:
     ((pointer, refused_as),) = errors_of(ada.post("/transactions", BODY | {"category": category}))
 
     assert pointer == "#/category"
@@ -57,7 +57,7 @@ def test_the_database_refuses_an_empty_one(ada: ApiClient) -> None:
         Transaction.objects.filter(user_id=row.user_id, id=row.pk).update(category="")
 
 
-def test_a_bulk_and_funds_take_it(ada: ApiClient) -> None:
+def test_bulks_and_funds_accept_it(ada: ApiClient) -> None:
     ada.post("/wallets", {"name": "main"})
     ada.post("/wallets/main/currencies", {"currency": "USD", "amount": "10"})
 
@@ -68,9 +68,7 @@ def test_a_bulk_and_funds_take_it(ada: ApiClient) -> None:
     assert funds.json()["transaction"]["category"] == "fun"
 
 
-def test_the_filter_finds_the_whole_word_and_nothing_of_others(
-    ada: ApiClient, ben: ApiClient
-) -> None:
+def test_the_filter_finds_exact_matches_of_the_caller_only(ada: ApiClient, ben: ApiClient) -> None:
     for client, category in ((ada, "food"), (ada, "foods"), (ada, None), (ben, "food")):
         client.post("/transactions", BODY | {"category": category})
 
@@ -81,9 +79,7 @@ def test_the_filter_finds_the_whole_word_and_nothing_of_others(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_file_brings_it_in_and_takes_it_out(
-    ada: ApiClient, settings: Any, tmp_path: Path
-) -> None:
+def test_imports_and_exports_have_it(ada: ApiClient, settings: Any, tmp_path: Path) -> None:
     settings.IMPORTS_DIR = str(tmp_path / "spool")
     rows = [f"2026-01-31,1.00,debit,{category}" for category in ("=food", "", "x" * 51)]
 
@@ -97,7 +93,7 @@ def test_a_file_brings_it_in_and_takes_it_out(
     assert "'=food" in table
 
 
-def test_staff_read_it_on_the_records_page(ada: ApiClient, client: Client) -> None:
+def test_staff_see_it_on_the_records_page(ada: ApiClient, client: Client) -> None:
     assert ada.user
     row = record(ada.user, category="Eating out")
     client.force_login(StaffFactory.create())

@@ -64,6 +64,7 @@ def test_what_is_not_named_comes_from_the_caller(ada: ApiClient) -> None:
         "description": None,
         "external_id": None,
         "wallet": None,
+        "category": None,
     }
 
 

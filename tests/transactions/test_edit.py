@@ -57,6 +57,7 @@ def test_put_keeps_user_and_date_and_resets_the_rest(ada: ApiClient, row: Transa
         "description": None,
         "external_id": None,
         "wallet": None,
+        "category": None,
     }
     assert ada.get(path(row)).json() == response.json()
 

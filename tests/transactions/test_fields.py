@@ -1,4 +1,4 @@
-"""The fields of a transaction are the same wherever they stand; each difference has its reason."""
+"""A transaction has the same fields in all places; each difference has a reason."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import fields
@@ -27,12 +27,12 @@ from transactions.operations import Draft
 STORED = [field.attname for field in Transaction._meta.concrete_fields]
 CLIENTS_NAME_WALLETS = {"wallet": "the table has its id", "wallet_id": "clients have its name"}
 OURS = checks.OURS
-SET_BY_US = dict.fromkeys(("id", "created_at", "updated_at"), "no client gives it")
+SET_BY_US = dict.fromkeys(("id", "created_at", "updated_at"), "clients do not set it")
 PLACES: dict[str, tuple[Callable[[], Iterable[str]], dict[str, str]]] = {
     "model": (lambda: STORED, CLIENTS_NAME_WALLETS | OURS),
     "draft": (
         lambda: [field.name for field in fields(Draft)],
-        CLIENTS_NAME_WALLETS | SET_BY_US | {"user_id": "it is the owner, beside the draft"},
+        CLIENTS_NAME_WALLETS | SET_BY_US | {"user_id": "it is the owner, passed beside the draft"},
     ),
     "serializer": (lambda: TransactionSerializer().fields, {}),
     "schema": (lambda: schema()["Transaction"]["properties"], {}),
@@ -42,7 +42,7 @@ PLACES: dict[str, tuple[Callable[[], Iterable[str]], dict[str, str]]] = {
     ),
     "import": (
         lambda: Checker(Layout(NDJSON), {}, {})._parsers,
-        SET_BY_US | {"user_id": "a file is one user's"},
+        SET_BY_US | {"user_id": "all rows of a file have one user"},
     ),
     "encoder": (lambda: encoding.COLUMNS, CLIENTS_NAME_WALLETS | OURS),
     "filters": (
@@ -53,8 +53,8 @@ PLACES: dict[str, tuple[Callable[[], Iterable[str]], dict[str, str]]] = {
             **dict.fromkeys(("start", "end"), "the period"),
             "transaction_amount": "by two bounds",
             **dict.fromkeys(("min_amount", "max_amount"), "the bounds"),
-            "description": "encrypted, and not looked for",
-            "order": "of the answer",
+            "description": "encrypted, and not searchable",
+            "order": "the order of the answer",
         },
     ),
 }
@@ -65,7 +65,7 @@ def schema() -> Any:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_place_has_the_fields_of_the_list_but_for_what_has_a_reason(place: str) -> None:
+def test_a_place_has_the_fields_of_the_list_except_for_a_reason(place: str) -> None:
     names, reasons = PLACES[place]
 
     assert set(names()) ^ set(NAMES) == set(reasons)
@@ -79,7 +79,7 @@ def test_an_answer_has_the_fields_in_the_order_of_the_list(ada: ApiClient) -> No
     assert list(represent(row, {})) == list(NAMES)
 
 
-def test_masked_files_rename_what_is_masked_and_nothing_else() -> None:
+def test_masked_files_rename_only_the_masked_columns() -> None:
     assert [name.removeprefix("masked_") for name in MASKED_NAMES] == list(NAMES)
 
 
@@ -95,7 +95,7 @@ def test_the_admin_shows_every_field_and_the_version(ada: ApiClient) -> None:
 
 
 @pytest.mark.parametrize("name", IMPORTABLE)
-def test_a_body_asks_what_the_list_says(name: str) -> None:
+def test_a_body_has_the_rules_of_the_list(name: str) -> None:
     field, column = TransactionSerializer().fields[name], BY_NAME[name]
 
     assert field.required == column.required
@@ -104,17 +104,17 @@ def test_a_body_asks_what_the_list_says(name: str) -> None:
     assert (field.help_text or "") == column.help_text
 
 
-@pytest.mark.parametrize("name", set(FREE_TEXT) - {"wallet"})
+@pytest.mark.parametrize("name", sorted({*FREE_TEXT} - {"wallet"}))
 def test_the_table_bounds_what_it_stores_in_clear(name: str) -> None:
     field: Any = Transaction._meta.get_field(name)
 
     assert field.null
-    # An encrypted text is longer than what it holds; the serializer bounds that.
+    # An encrypted text is longer than its plain text; the serializer bounds that.
     bound = None if BY_NAME[name].secret else BY_NAME[name].max_length
     assert getattr(field, "max_length", None) == bound
 
 
-def test_put_makes_null_whatever_it_leaves_out_but_the_name(ada: ApiClient) -> None:
+def test_put_sets_omitted_fields_to_null_except_for_the_name(ada: ApiClient) -> None:
     ada.post("/wallets", {"name": "main"})
     values = dict.fromkeys(FREE_TEXT, "something") | {"wallet": "main"}
     body = {"transaction_amount": "1.00", "transaction_type": "credit"}
@@ -129,7 +129,7 @@ def test_put_makes_null_whatever_it_leaves_out_but_the_name(ada: ApiClient) -> N
     }
 
 
-def test_a_field_of_the_model_alone_fails_the_systems_check(
+def test_a_field_in_the_model_only_fails_the_system_check(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     more: Any = models.TextField()

@@ -1,4 +1,4 @@
-"""Transactions as staff read them; nobody changes one here."""
+"""Transactions for staff, read-only."""
 
 from typing import Any
 from uuid import UUID
@@ -25,7 +25,7 @@ from transactions.files.columns import NAMES, SECRET
 from transactions.models import Transaction
 
 NOTHING = Q(pk__in=())
-# Columns that a record's page does not show as they are.
+# Columns that a record's page shows through other fields.
 SHOWN_AS = {
     "user_id": "user",
     "transaction_date": "exact_date",
@@ -41,14 +41,14 @@ class TransactionAdmin(LoggedRecordAdmin, SearchedByUserAdmin, ExportAdmin, Read
     list_select_related = ("user",)
     search_help_text = (
         "An id, an external id, a user's id or whole user name, "
-        "or a whole name that is nobody's user name."
+        "or a whole name, unless it is also a user name."
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Transaction]:
         return with_presence(super().get_queryset(request), "full_name", "description")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """All that clients know, and the version."""
+        """All fields that clients see, and the version."""
         secret = "clear" if may_open(request) else "masked"
         shown_as = SHOWN_AS | {name: f"{secret}_{name}" for name in SECRET}
         return (*(shown_as.get(name, name) for name in NAMES), "version")
@@ -56,8 +56,8 @@ class TransactionAdmin(LoggedRecordAdmin, SearchedByUserAdmin, ExportAdmin, Read
     def matching(self, request: HttpRequest, term: str) -> Q:
         found = self._with_ids_or_name(request, term)
         external = Transaction.objects.filter(external_id=term).values_list("pk", flat=True)
-        # Looked up apart, and OR only where it must be: with it PostgreSQL no longer takes a
-        # user's rows in order from an index, but walks through everybody's.
+        # Looked up separately, and combined with OR only if necessary: with an OR, PostgreSQL no
+        # longer reads a user's rows in order from an index, but scans everybody's.
         ids = list(external[:MAX_ROWS])
         return found | Q(pk__in=ids) if ids else found
 
@@ -66,7 +66,7 @@ class TransactionAdmin(LoggedRecordAdmin, SearchedByUserAdmin, ExportAdmin, Read
             return Q(pk=id_)
         if users := user_ids(term):
             return Q(user__in=users)
-        # To find a name is as good as to read it.
+        # Finding a name is as good as reading it.
         return matching(Transaction, "full_name", term) if may_open(request) else NOTHING
 
     @admin.display(description="date (UTC)")
@@ -79,7 +79,7 @@ class TransactionAdmin(LoggedRecordAdmin, SearchedByUserAdmin, ExportAdmin, Read
 
     @admin.display(description="amount")
     def amount(self, row: Transaction) -> SafeString:
-        """Below zero for a debit."""
+        """Negative for a debit."""
         sign = -1 if row.transaction_type == Transaction.Type.DEBIT else 1
         return money_cell(sign * row.transaction_amount, row.currency)
 

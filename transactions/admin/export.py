@@ -1,4 +1,4 @@
-"""The list of transactions as a file, for staff."""
+"""Exports the list of transactions, for staff."""
 
 from typing import Any
 
@@ -25,10 +25,10 @@ CSV = FORMATS["csv"]
 
 
 class ExportAdmin(AnyModelAdmin):
-    """Links to what the list shows, all of it, as CSV.
+    """Adds links that export the whole list, as filtered, as CSV.
 
-    Names are masked as in the list. Those of one user, whom the search has found, are in clear
-    under a link of their own, for who may open them; following it is written to the access log.
+    Names are masked as in the list. If the search has found one user, staff who may open names get
+    a second link, with that user's names in clear; following it is logged in the access log.
     """
 
     def get_urls(self) -> list[URLPattern]:
@@ -42,7 +42,7 @@ class ExportAdmin(AnyModelAdmin):
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         changelist = super().get_changelist_instance(request)
-        # What the page's template shows beside the list.
+        # The page's template shows these beside the list.
         changelist.exports = list(self._links(request, changelist))  # type: ignore[attr-defined]
         return changelist
 

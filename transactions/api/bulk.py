@@ -1,4 +1,4 @@
-"""POST /transactions/bulk: many in one request, all of them or each for itself."""
+"""POST /transactions/bulk: many in one request, all or none, or each on its own."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -33,16 +33,17 @@ from transactions.operations import Draft
 from transactions.queries import wallet_names
 
 MAX_ROWS = 5000
-# With a key all is one transaction, which must stay far below what PostgreSQL lets one take.
+# With a key everything is one database transaction, which must stay far below PostgreSQL's limit
+# on its duration.
 MAX_USERS_OF_A_KEY = 1000
-# Of a row among others. A body of unknown fields must not make an answer of many times its size.
+# Per row. A body of unknown fields must not produce an answer many times its size.
 MAX_ERRORS_OF_ROW = 10
 
 Refusal = DomainError | APIException
 TAKEN_OR_IN_FLIGHT = OpenApiResponse(
-    description="`index` says which row has an external_id that is taken, `existing_id` by which"
-    " transaction; or which row's wallet holds too little, or is closed; or a request with this"
-    " Idempotency-Key is being worked on."
+    description="The external_id of row `index` is taken by transaction `existing_id`; or that"
+    " row's wallet holds too little, or is closed; or a request with this Idempotency-Key is in"
+    " progress."
 )
 
 
@@ -58,7 +59,7 @@ class TooManyUsers(DomainError):
 class SeveralUsers(DomainError):
     code, title, kind = (
         "several-users",
-        "What is recorded as one belongs to one user.",
+        "Rows that are recorded as one must belong to one user.",
         Kind.INVALID,
     )
 
@@ -73,12 +74,12 @@ class Row:
 
     owner: User
     draft: Draft
-    # What the caller sent may be read back; a name from somebody's profile may not.
+    # The caller may read back a name that they sent, but not one from another user's profile.
     sent_name: bool
 
 
 def write(request: Request) -> Write:
-    """What a bulk is going to record; refuses what cannot be recorded."""
+    """What a bulk is going to record. Refuses what cannot be recorded."""
     atomic = BulkQuery.read(request)["atomic"]
     me = caller(request)
     rows = _read(me, _listed(request.data))
@@ -94,15 +95,15 @@ def _listed(data: Any) -> list[Any]:
     if not isinstance(data, list):
         raise ValidationError("A bulk is an array of transactions.", "not-a-list")
     if not data:
-        raise ValidationError("There is no transaction in it.", "empty")
+        raise ValidationError("The array is empty.", "empty")
     if len(data) > MAX_ROWS:
         raise TooManyRows()
     return data
 
 
 def _read(me: User, data: list[Any]) -> list[Row | Refusal]:
-    """What each row means, or why it can not be recorded."""
-    serializer = TransactionSerializer()  # one for all: to make it takes longer than to use it
+    """Each row, parsed, or the reason why it cannot be recorded."""
+    serializer = TransactionSerializer()  # one for all: creating it takes longer than using it
     values = [_checked(serializer, each) for each in data]
     owners = _owners(me, values)
     wallets = _wallets(me, values)
@@ -119,7 +120,7 @@ def _checked(serializer: TransactionSerializer, data: Any) -> dict[str, Any] | V
 
 
 def _owners(me: User, values: list[dict[str, Any] | ValidationError]) -> dict[int, User] | None:
-    """Whom the rows name besides the caller; None where the caller may name nobody."""
+    """The users that the rows name besides the caller; None if the caller may not name any."""
     named = {each["user_id"] for each in values if isinstance(each, dict) and "user_id" in each}
     if not named - {me.pk}:
         return {}
@@ -127,7 +128,7 @@ def _owners(me: User, values: list[dict[str, Any] | ValidationError]) -> dict[in
 
 
 def _wallets(me: User, values: list[dict[str, Any] | ValidationError]) -> Wallets:
-    """The wallets that the rows name, of whoever they are to be."""
+    """The wallets that the rows name, each looked up for its row's user."""
     rows = (each for each in values if isinstance(each, dict) and each.get("wallet") is not None)
     return queries.open_ids_of({(each.get("user_id", me.pk), each["wallet"]) for each in rows})
 
@@ -152,12 +153,12 @@ def _row(
 
 
 def _require_one_whole(rows: list[Row | Refusal]) -> None:
-    """Refuses rows of which not all can be recorded together.
+    """Refuse rows that cannot all be recorded together.
 
     Raises:
-        PermissionDenied: one is of a user for whom the caller may not record.
-        InvalidRows: some are malformed.
-        SeveralUsers: they are not all of one user.
+        PermissionDenied: a row is for a user for whom the caller may not record.
+        InvalidRows: some rows are malformed.
+        SeveralUsers: the rows are not all for one user.
     """
     for row in rows:
         if isinstance(row, PermissionDenied):
@@ -195,7 +196,7 @@ def _recorded(me: User, rows: list[Row | Refusal], *, atomic: bool) -> HttpRespo
 
 
 def _by_owner(rows: list[Row | Refusal]) -> dict[int, list[int]]:
-    """The places of each user's rows; in the users' order, so that no two bulks wait in a ring."""
+    """The indexes of each user's rows, ordered by user so that two bulks cannot deadlock."""
     places: dict[int, list[int]] = defaultdict(list)
     for n, row in enumerate(rows):
         if isinstance(row, Row):

@@ -1,4 +1,4 @@
-"""HTTP for exports: who may read what of it, and in which form."""
+"""HTTP for exports: permissions, masking and format."""
 
 from typing import Any
 
@@ -18,20 +18,20 @@ from transactions.api.serializers import ExportSerializer
 from transactions.exports import Export
 from transactions.files.formats import FORMATS
 
-NOT_BY_NAME = OpenApiResponse(description="Staff who may not open names do not search by them.")
-FILE = OpenApiResponse(OpenApiTypes.STR, description="One transaction a line, as they are listed.")
+NOT_BY_NAME = OpenApiResponse(description="Staff who may not open names may not search by them.")
+FILE = OpenApiResponse(OpenApiTypes.STR, description="One transaction per line, as in the list.")
 RESPONSES = {(200, "text/csv"): FILE, (200, "application/x-ndjson"): FILE, 403: NOT_BY_NAME}
 
 
 class AnyForm(DefaultContentNegotiation):
-    """`format` says which form the file has, and `Accept` is not looked at."""
+    """The parameter `format` selects the file format; `Accept` is ignored."""
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
         return renderers[0], renderers[0].media_type
 
 
 def file_of(request: Request) -> StreamingHttpResponse:
-    """The file that the query asks for. Opening names of others is logged first."""
+    """The file that the query asks for. An access to another user's names is logged first."""
     viewer = caller(request)
     query = ExportSerializer.read(request)
     require_name_search(viewer, query)
@@ -54,10 +54,12 @@ def file_of(request: Request) -> StreamingHttpResponse:
 
 
 def _names_of(viewer: User, user_id: int | None) -> int | None:
-    """Whose names the file has in clear: one's own, or for who may open names one other's."""
+    """The id of the user whose names the file has in clear: the viewer, or one other user if the
+    viewer may open names.
+    """
     if user_id == viewer.pk or not viewer.may_for_others("transactions.view_transaction"):
         return viewer.pk
     if user_id is None or not viewer.may_for_others("accounts.view_personal_data"):
         return None
-    # There is no entry about nobody, and no row.
+    # An unknown user has no log entry and no rows.
     return user_id if User.objects.filter(pk=user_id).exists() else None

@@ -1,4 +1,4 @@
-"""POST /wallets/{name}/currencies/{code}/funds: money in or out of a wallet, as a transaction."""
+"""POST /wallets/{name}/currencies/{code}/funds moves money in or out, as a transaction."""
 
 from functools import partial
 from typing import Any
@@ -27,14 +27,14 @@ from transactions.operations import Draft
 
 TOO_LITTLE = OpenApiResponse(
     description="The wallet holds too little, or was closed; or there is a transaction with this"
-    " external_id; or a request with this Idempotency-Key is being worked on."
+    " external_id; or a request with this Idempotency-Key is in progress."
 )
 
 
 class FundsSerializer(StrictSerializer):
-    """What is added to a balance, or withdrawn."""
+    """An amount to add to a balance, or to withdraw."""
 
-    amount = SignedMoneyField(help_text="Below zero to withdraw.")
+    amount = SignedMoneyField(help_text="Negative to withdraw.")
     full_name = free_text("full_name")
     description = free_text("description")
     external_id = free_text("external_id")
@@ -42,7 +42,7 @@ class FundsSerializer(StrictSerializer):
 
 
 class FundsAnswer(serializers.Serializer[Any]):
-    """What the balance is now, and what was recorded."""
+    """The new balance, and the recorded transaction."""
 
     currency = serializers.CharField()
     amount = HeldMoneyField()
@@ -50,7 +50,7 @@ class FundsAnswer(serializers.Serializer[Any]):
 
 
 class FundsViewSet(BaseViewSet):
-    """The caller's own. It records a transaction, and so it is here and not beside the wallets."""
+    """The caller's own wallets. It is here, not in accounts, because it records a transaction."""
 
     serializer_class = FundsSerializer
     lookup_url_kwarg = "code"
@@ -60,7 +60,7 @@ class FundsViewSet(BaseViewSet):
     @action(detail=True, methods=["post"])
     @idempotent
     def funds(self, request: Request, name: str, code: str) -> Write:
-        """Adds to a balance or withdraws from it, which is recorded as a transaction of now."""
+        """Adds to a balance or withdraws from it, and records that as a transaction dated now."""
         me, wallet = caller(request), wallet_at(request, name)
         if code not in money.CURRENCIES or not queries.balance(me.pk, (wallet.pk, code)):
             raise NotFound("The wallet has no such currency.")

@@ -1,4 +1,4 @@
-"""Whose transactions a caller may see, record and change."""
+"""Which users' transactions a caller may see, record and change."""
 
 from typing import Any
 from uuid import UUID
@@ -12,24 +12,24 @@ from transactions.models import Transaction
 
 
 def require_name_search(viewer: User, filters: dict[str, Any]) -> None:
-    """Finding a name among other people's records is as good as reading it there.
+    """Check a search by name: finding a name in other users' records is as good as reading it.
 
     Raises:
-        PermissionDenied: staff who see others' records, but may not open their names.
+        PermissionDenied: the viewer is staff who see others' records but may not open their names.
     """
     if "full_name" not in filters or not viewer.may_for_others("transactions.view_transaction"):
         return
     if not viewer.may_for_others("accounts.view_personal_data"):
-        raise PermissionDenied("You may not look for names of others.")
+        raise PermissionDenied("You may not search by other users' names.")
 
 
 def transaction_for(viewer: User, transaction_id: UUID, verb: str) -> Transaction:
     """The transaction, if it is the viewer's or the viewer is staff with the permission.
 
-    `verb` is what the viewer is going to do: `view`, `change` or `delete`.
+    `verb` is what the viewer wants to do: `view`, `change` or `delete`.
 
     Raises:
-        NotFound: otherwise, so that nobody learns whether it exists.
+        NotFound: in all other cases, so that nobody learns whether it exists.
     """
     owner_id: int = viewer.pk
     if viewer.may_for_others(f"transactions.{verb}_transaction"):
@@ -41,16 +41,16 @@ def transaction_for(viewer: User, transaction_id: UUID, verb: str) -> Transactio
 
 
 def owner_named(caller: User, user_id: int | None) -> User:
-    """For whom the caller records.
+    """The user for whom the caller records.
 
     Raises:
-        PermissionDenied: the caller may record only their own.
+        PermissionDenied: the caller may record only for themselves.
         ValidationError: there is no such user.
     """
     if user_id is None or user_id == caller.pk:
         return caller
     if not may_record_for_others(caller):
-        raise PermissionDenied("You may record your own transactions only.")
+        raise PermissionDenied("You may record only your own transactions.")
     owner = User.objects.filter(pk=user_id).first()
     if owner is None:
         raise ValidationError({"user_id": ErrorDetail("No such user.", "unknown-user")})

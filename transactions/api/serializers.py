@@ -1,4 +1,4 @@
-"""Shapes of the transaction routes. Every field is declared: mapping a model costs more."""
+"""Shapes of the transaction routes. Fields are declared, because mapping a model is slower."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,12 +25,12 @@ from transactions.files import columns, formats
 from transactions.files.formats import FORMATS
 from transactions.models import Transaction
 
-# What each value of an answer is read from.
+# The model attribute that each value of an answer comes from.
 READ = ["wallet_id" if name == "wallet" else name for name in columns.NAMES]
 _WALLET = columns.NAMES.index("wallet")
 
 
-# With an example: the docs' form would take the greatest number there is.
+# With an example; otherwise the form in the docs suggests the largest possible number.
 @extend_schema_field({"type": "integer", "minimum": 1, "maximum": MAX_BIGINT, "example": 1})
 class UserIdField(serializers.IntegerField):
     def __init__(self, **kwargs: Any) -> None:
@@ -38,14 +38,14 @@ class UserIdField(serializers.IntegerField):
 
 
 class WalletField(Text):
-    """A wallet's name; whether there is such a wallet is asked where its owner is known."""
+    """A wallet's name; whether it exists is checked once its owner is known."""
 
     def to_internal_value(self, data: Any) -> str:
         return names.normalised(super().to_internal_value(data))
 
 
 def free_text(name: str, field: type[Text] = Text) -> Text:
-    """The field of a column that people type."""
+    """The field of a free-text column."""
     column = columns.BY_NAME[name]
     options: dict[str, Any] = {"help_text": column.help_text} if column.help_text else {}
     return field(max_length=columns.max_length(name), required=False, allow_null=True, **options)
@@ -55,7 +55,7 @@ class TransactionSerializer(StrictSerializer):
     """A credit or a debit."""
 
     id = serializers.UUIDField(read_only=True)
-    user_id = UserIdField(help_text="The caller's unless staff or a service names another.")
+    user_id = UserIdField(help_text="Default: the caller. Only staff and services may name others.")
     full_name = free_text("full_name")
     transaction_date = MomentField()
     transaction_amount = MoneyField()
@@ -70,12 +70,12 @@ class TransactionSerializer(StrictSerializer):
 
 
 class BulkQuery(QuerySerializer):
-    """How a bulk is to be recorded."""
+    """How to record a bulk."""
 
     atomic = FlagField(
         default=True,
         required=False,
-        help_text="All rows or none, and then all of one user; else each row for itself.",
+        help_text="True: all rows or none, and all for one user. False: each row on its own.",
     )
 
 
@@ -86,22 +86,22 @@ class RowErrorSerializer(serializers.Serializer[Any]):
 
 
 class RowResultSerializer(serializers.Serializer[Any]):
-    """What became of one row: its transaction, or why there is none."""
+    """The result of one row: its transaction, or why it was refused."""
 
-    index = serializers.IntegerField(help_text="The row's place in the body, from 0.")
-    status = serializers.IntegerField(help_text="What the row alone would have been answered.")
+    index = serializers.IntegerField(help_text="The row's position in the body, from 0.")
+    status = serializers.IntegerField(help_text="The status that the row alone would have got.")
     transaction = TransactionSerializer(required=False)
     code = serializers.CharField(required=False)
     errors = RowErrorSerializer(many=True, required=False)  # type: ignore[assignment]
     existing_id = serializers.UUIDField(
-        required=False, allow_null=True, help_text="Which transaction has the external_id."
+        required=False, allow_null=True, help_text="The transaction that has the external_id."
     )
 
 
 class BulkResultSerializer(serializers.Serializer[Any]):
     created = serializers.IntegerField()
     refused = serializers.IntegerField()
-    results = RowResultSerializer(many=True, help_text="One a row, in order.")
+    results = RowResultSerializer(many=True, help_text="One per row, in order.")
 
 
 class HistoryFilters(PeriodSerializer):
@@ -124,26 +124,26 @@ class HistoryFilters(PeriodSerializer):
 
 
 class HistorySerializer(ListQuery, HistoryFilters):
-    """The filters of a history, and which page of it."""
+    """The filters of a history, and the page."""
 
 
 class ExportSerializer(HistoryFilters):
-    """The filters of a history, all of which goes into a file."""
+    """The filters of a history, and the format of its file."""
 
     format = ChoiceField(choices=sorted(FORMATS), default="csv", required=False)
 
 
 def represent(row: Transaction, wallets: Mapping[UUID, str]) -> dict[str, Any]:
-    """The answer's fields, as TransactionSerializer declares them.
+    """The answer's fields, as declared by TransactionSerializer.
 
-    `wallets` are the names by id. Without the serializer: its field objects are most of the time
-    of a history page.
+    `wallets` has names by id. This does not use the serializer, whose field objects would take most
+    of the time of a history page.
     """
     return dict(zip(columns.NAMES, formats.in_clear(_values(row, wallets)), strict=True))
 
 
 def represent_masked(row: Transaction, wallets: Mapping[UUID, str]) -> dict[str, Any]:
-    """Somebody else's transaction in a list, or for staff who may not open names."""
+    """Another user's transaction in a list, or as shown to staff who may not open names."""
     return dict(zip(columns.NAMES, formats.masked(_values(row, wallets)), strict=True))
 
 

@@ -1,4 +1,4 @@
-"""HTTP for transactions: who may, what shape, which operation."""
+"""HTTP for transactions: permissions, shapes, operations."""
 
 from collections.abc import Collection
 from typing import Any
@@ -35,7 +35,7 @@ from transactions.files.columns import NULLABLE
 from transactions.models import Transaction, TransactionQuerySet
 from transactions.operations import Draft
 
-NOT_FOR_OTHERS = OpenApiResponse(description="Only staff and services record for others.")
+NOT_FOR_OTHERS = OpenApiResponse(description="Only staff and services may record for others.")
 TAKEN = OpenApiResponse(
     description="There is a transaction with this external_id; or the wallet holds too little, or"
     " is closed."
@@ -43,18 +43,18 @@ TAKEN = OpenApiResponse(
 IN_THE_WAY = OpenApiResponse(description="The wallet holds too little, or is closed.")
 TAKEN_OR_IN_FLIGHT = OpenApiResponse(
     description="There is a transaction with this external_id; or the wallet holds too little, or"
-    " is closed; or a request with this Idempotency-Key is being worked on."
+    " is closed; or a request with this Idempotency-Key is in progress."
 )
-# What PUT makes null where it is left out; the name becomes the profile's.
+# Set to null by a PUT that omits them. An omitted name becomes the profile's.
 NULLED = ["wallet_id" if name == "wallet" else name for name in NULLABLE if name != "full_name"]
-# The permission that each action asks for, where the transaction is somebody else's.
+# The permission that each action requires on another user's transaction.
 VERBS = {"update": "change", "partial_update": "change", "destroy": "delete"}
 
 
 @extend_schema_view(
     list=extend_schema(
         operation_id="list_transactions",
-        description="The history, newest first. What staff see of others has its names masked.",
+        description="The history, by default newest first. Staff see the names of others masked.",
         parameters=[HistorySerializer],
         responses=TransactionSerializer(many=True),
     ),
@@ -66,7 +66,7 @@ VERBS = {"update": "change", "partial_update": "change", "destroy": "delete"}
     retrieve=extend_schema(operation_id="read_transaction"),
     update=extend_schema(
         operation_id="replace_transaction",
-        description="Replaces it. Without `user_id` or `transaction_date` those stay as they are.",
+        description="Replaces it. An omitted `user_id` or `transaction_date` stays as it is.",
         responses={200: TransactionSerializer, 409: TAKEN},
     ),
     partial_update=extend_schema(
@@ -77,7 +77,7 @@ VERBS = {"update": "change", "partial_update": "change", "destroy": "delete"}
     ),
 )
 class TransactionViewSet(ListMixin, CreateMixin, RetrieveMixin, UpdateMixin, DestroyMixin):
-    """One's own; for staff everybody's, with names masked unless they may open them."""
+    """The caller's own; for staff, everybody's, with names masked unless they may open them."""
 
     serializer_class = TransactionSerializer
     query_class = HistorySerializer
@@ -97,7 +97,7 @@ class TransactionViewSet(ListMixin, CreateMixin, RetrieveMixin, UpdateMixin, Des
         return queries.ordering(self.query["order"])
 
     def get_question(self) -> str | None:
-        # Not for staff, who see everybody's.
+        # Not cached for staff, who see everybody's.
         return None if caller(self.request).is_staff else super().get_question()
 
     def get_queryset(self) -> TransactionQuerySet:
@@ -119,7 +119,7 @@ class TransactionViewSet(ListMixin, CreateMixin, RetrieveMixin, UpdateMixin, Des
         return (represent if clear else represent_masked)(row, queries.wallet_names([row]))
 
     def open(self, row: Transaction) -> Body:
-        """Reading another's names is logged first."""
+        """An access to another user's names is logged first."""
         me = caller(self.request)
         if reads_name(me, row):
             what = f"transaction {row.pk}"
@@ -139,7 +139,7 @@ class TransactionViewSet(ListMixin, CreateMixin, RetrieveMixin, UpdateMixin, Des
         serializer.instance = operations.record(owner=self.owner, draft=draft)
 
     def created(self, row: Transaction) -> HttpResponse:
-        # What the caller sent may be read back; a name from somebody's profile may not.
+        # The caller may read back a name that they sent, but not one from another user's profile.
         sent_name = "full_name" in self.request.data
         body = represent(row, queries.wallet_names([row])) if sent_name else self.open(row)
         headers = {"Location": self.url_of(row), "ETag": self.etag(row)}
@@ -168,7 +168,7 @@ class TransactionViewSet(ListMixin, CreateMixin, RetrieveMixin, UpdateMixin, Des
         operations.delete(row=row, if_unchanged=self.is_bound)
 
     def _edit(self, row: Transaction, partial: bool) -> Any:
-        """The body, for PUT with what has a default that the serializer does not know."""
+        """The body; for PUT with those defaults that the serializer does not know."""
         data = self.request.data
         if partial or not isinstance(data, dict):
             return data
@@ -176,13 +176,13 @@ class TransactionViewSet(ListMixin, CreateMixin, RetrieveMixin, UpdateMixin, Des
         return {"transaction_date": date, "currency": row.user.currency} | data
 
     def _replace(self, values: dict[str, Any], row: Transaction) -> None:
-        """Makes of the values all that PUT writes."""
+        """Complete the values with everything that PUT writes."""
         if "transaction_date" not in self.request.data:
-            del values["transaction_date"]  # kept by not writing it: an edit may have come since
+            del values["transaction_date"]  # not written: it may have been edited concurrently
         for name in NULLED:
             values.setdefault(name, None)
         owner = row.user
-        # Where the profile's name cannot be read just now, the row keeps what it has.
+        # If the profile's name cannot be decrypted at the moment, the row keeps its own.
         if owner.full_name or owner.full_name_index is None:
             values.setdefault("full_name", owner.full_name)
 
@@ -202,10 +202,10 @@ class TransactionViewSet(ListMixin, CreateMixin, RetrieveMixin, UpdateMixin, Des
     @action(detail=False, methods=["post"], parser_classes=[BulkJSONParser])
     @idempotent
     def bulk(self, request: Request) -> Write:
-        """Records up to 5,000 transactions, in 4 MiB at most: all or none, or each for itself.
+        """Records up to 5,000 transactions, in at most 4 MiB: all or none, or each on its own.
 
-        With `atomic=false` the rows of one user are recorded together, and each user's for
-        themselves; with an `Idempotency-Key` all of them together, of 1,000 users at most.
+        With `atomic=false`, each user's rows are recorded in one step. With an `Idempotency-Key`
+        as well, all rows are recorded in one step, for at most 1,000 users.
         """
         return bulk.write(request)
 
@@ -216,10 +216,10 @@ class TransactionViewSet(ListMixin, CreateMixin, RetrieveMixin, UpdateMixin, Des
     )
     @action(detail=False, content_negotiation_class=exports.AnyForm)
     def export(self, request: Request) -> StreamingHttpResponse:
-        """The whole history as a file, of one moment.
+        """The whole history as a file: a snapshot of one moment.
 
-        A file that breaks off ends without its last chunk: take no such file for whole. What
-        staff see of others has its names masked, under columns `masked_…`; with `user_id` and
-        the permission to open names that user's are in clear, which is written down.
+        A truncated file ends without its last chunk: do not treat it as complete. Staff see the
+        names of others masked, in columns `masked_…`. With `user_id` and the permission to open
+        names, that user's names are in clear, and the access is logged.
         """
         return exports.file_of(request)

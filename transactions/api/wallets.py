@@ -1,4 +1,4 @@
-"""Which wallet a body means: it names one, and a transaction has its id."""
+"""Finds the wallet that a body names: a transaction stores its id."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,9 +14,9 @@ Wallets = Mapping[tuple[int, str], UUID]
 
 
 def resolve(values: dict[str, Any], owner_id: int, wallets: Wallets | None = None) -> None:
-    """Puts `wallet_id` in the place of `wallet`, where it is there.
+    """Replace `wallet` in the values, if present, with `wallet_id`.
 
-    `wallets` are open ones by user and name, where many have been looked up together.
+    `wallets` has open wallets by user and name, if many have been looked up together.
 
     Raises:
         ValidationError: the owner has no open wallet of this name.
@@ -28,9 +28,9 @@ def resolve(values: dict[str, Any], owner_id: int, wallets: Wallets | None = Non
 
 
 def resolve_edit(values: dict[str, Any], row: Transaction) -> None:
-    """The same for a transaction that there is. The name that it shows means its own wallet.
+    """The same for an existing transaction. The name that it shows means its own wallet.
 
-    That may be closed, and there may be another one of its name by now.
+    That wallet may be closed, and another one may have its name by now.
     """
     if row.wallet_id and values.get("wallet") == wallet_names([row])[row.wallet_id]:
         del values["wallet"]

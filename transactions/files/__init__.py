@@ -1,1 +1,1 @@
-"""What a transaction looks like outside the database: its fields, and as a line of a file."""
+"""A transaction outside the database: its fields, and its form as a line of a file."""

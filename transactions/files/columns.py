@@ -1,8 +1,8 @@
-"""The fields of a transaction, each said once.
+"""The fields of a transaction, each defined once.
 
-Export, import, the API's answers, PUT, the admin and the help texts read this list; a test holds
-it against the model, the draft, the serializer and the schema. docs/development.md tells how to
-add a field. Django-free: the processes that encode imports read it as well.
+Export, import, the API's answers, PUT, the admin and the help texts use this list; a test compares
+it with the model, the draft, the serializer and the schema. docs/development.md says how to add a
+field. It does not import Django, because the processes that encode imports use it as well.
 """
 
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from accounts.wallets import names
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """A field as clients know it.
+    """A field as clients see it.
 
-    `importable`: a client or a file may give it; `required`: must give it. `null`: it may hold
-    nothing. `free_text`: people type it, up to `max_length` characters, so that a CSV has to
-    armour it against formulas. `secret`: encrypted, and masked for those who may not read it.
+    `importable`: a client or a file may set it; `required`: must set it. `null`: it may be null.
+    `free_text`: people type it, up to `max_length` characters, so a CSV has to armour it against
+    formulas. `secret`: encrypted, and masked for those who may not read it.
     """
 
     name: str
@@ -41,7 +41,7 @@ def _free_text(name: str, max_length: int, help_text: str = "", *, secret: bool 
     )
 
 
-# In the order of answers and files.
+# In the order that answers and files use.
 COLUMNS = (
     Column(name="id", importable=False),
     Column(name="user_id", importable=False),
@@ -75,5 +75,5 @@ def max_length(name: str) -> int:
 
 
 def sentence() -> str:
-    """Which columns a file may have, for people."""
+    """The columns that a file may have, as a sentence for people."""
     return f"Columns: {', '.join(REQUIRED)}; optional: {', '.join(OPTIONAL)}."

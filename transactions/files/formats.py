@@ -1,4 +1,4 @@
-"""A transaction in a file: a line of CSV, or a line of JSON."""
+"""A transaction as a line of CSV or of JSON."""
 
 import csv
 import json
@@ -14,7 +14,7 @@ from transactions.files.columns import FREE_TEXT, NAMES, SECRET
 # A row's values in the order of NAMES, decrypted.
 Row = Sequence[Any]
 
-# A masked name is not a name, so it has another column: an import would take it for a name.
+# A masked name has another column, because an import would treat it as a name.
 MASKED_NAMES = tuple(f"masked_{name}" if name in SECRET else name for name in NAMES)
 _ID, _NAME, _DESCRIPTION = (NAMES.index(name) for name in ("id", "full_name", "description"))
 _AMOUNT, _CURRENCY = NAMES.index("transaction_amount"), NAMES.index("currency")
@@ -24,7 +24,7 @@ _FREE_TEXT = [NAMES.index(name) for name in FREE_TEXT]
 
 @dataclass(frozen=True)
 class FileFormat:
-    """`head` is the bytes before the first row; `lines` gives those of some rows."""
+    """`head` returns the bytes before the first row; `lines` those of some rows."""
 
     media_type: str
     file_name: str
@@ -80,7 +80,7 @@ def _no_head(columns: Sequence[str]) -> bytes:
 
 
 def _json_lines(columns: Sequence[str], rows: list[list[Any]]) -> bytes:
-    # In ASCII, because some readers treat more characters than the line feed as line ends.
+    # In ASCII, because some readers treat other characters besides the line feed as line ends.
     texts = [_encode(dict(zip(columns, row, strict=True))) for row in rows]
     return "".join(f"{text}\n" for text in texts).encode()
 

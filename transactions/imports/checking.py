@@ -1,8 +1,8 @@
-"""The rules of a transaction for rows of a file, as the API's serializer has them.
+"""Checks rows of a file by the same rules as the API's serializer.
 
-By hand, because a serializer takes longer than all the rest of an import together; a test
-compares the two on thousands of inputs. Nothing here needs Django's apps: it runs in processes
-that start in a blink and stay small.
+They are written by hand, because a serializer takes longer than the rest of an import altogether; a
+test compares the two on thousands of inputs. Nothing here needs Django's apps, so the processes
+that run it start quickly and stay small.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from transactions.files.columns import FREE_TEXT, NAMES, OPTIONAL, REQUIRED, max
 from transactions.imports.layout import CSV, Layout
 from transactions.imports.reading import Raw, Unreadable
 
-# What a transaction is made of, by column: checked, in Python's types.
+# A transaction's values by column: checked, as Python types.
 Values = dict[str, Any]
 TYPES = ("credit", "debit")
 _REQUIRED, _KNOWN = frozenset(REQUIRED), frozenset(NAMES)
-# 1.234 is a thousand and more to whoever writes 0,50.
+# To someone who writes 0,50, 1.234 means over a thousand.
 _THOUSANDS = re.compile(r"-?\d{1,3}(\.\d{3})+(,\d*)?")
-_GROUPED = "Thousands are written without a point: 1234,50."
+_GROUPED = "Write thousands without a point: 1234,50."
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Why a row was refused. `column` is "" for the whole row; no value is ever quoted."""
+    """Why a row was refused. `column` is "" for the whole row. It never quotes a value."""
 
     column: str
     code: str
@@ -42,7 +42,7 @@ class Fault:
 
 
 class RowRefused(ValueError):
-    """Code and detail of each thing that is wrong with a value, or with the row."""
+    """The code and the detail of each error in a value, or in the row."""
 
     def __init__(self, *reasons: tuple[str, str]) -> None:
         super().__init__(*reasons)
@@ -50,10 +50,10 @@ class RowRefused(ValueError):
 
 
 class Checker:
-    """Turns what a file holds into rows.
+    """Turns records of a file into checked rows.
 
-    `defaults` stand for what a row leaves out: `full_name` and `currency`. `wallets` are the ids
-    of the user's, by name.
+    `defaults` replace values that a row omits: `full_name` and `currency`. `wallets` has the ids of
+    the user's wallets by name.
     """
 
     def __init__(self, layout: Layout, defaults: Values, wallets: Mapping[str, str]) -> None:
@@ -73,7 +73,7 @@ class Checker:
         }
 
     def check(self, raw: Raw) -> Values | list[Fault]:
-        """The row, or all that is wrong with it."""
+        """The row, or all its errors."""
         try:
             given = _of_json(raw) if isinstance(raw, str) else self._of_cells(raw)
         except RowRefused as refusal:
@@ -96,7 +96,7 @@ class Checker:
         if missing := sorted(_REQUIRED - given.keys()):
             faults += [Fault(name, "required", "This field is required.") for name in missing]
         if not given.keys() <= _KNOWN:
-            faults.append(Fault("", "unknown", "There is a field that is not known."))
+            faults.append(Fault("", "unknown", "The row has an unknown field."))
         return values, faults
 
     def _of_cells(self, cells: list[str] | Unreadable) -> Values:
@@ -107,7 +107,7 @@ class Checker:
         if len(cells) != len(columns):
             detail = f"The header has {len(columns)} columns."
             raise RowRefused(("wrong-number-of-cells", detail))
-        # An empty cell is null where null is a value, and left out where it is none.
+        # An empty cell is null in a column that may be null; in others it counts as omitted.
         return {
             name: (bare(cell).strip() or None) if name in FREE_TEXT else cell.strip()
             for name, cell in zip(columns, cells, strict=True)
@@ -119,7 +119,7 @@ def _of_json(line: str) -> Values:
     try:
         given = read_json(line)
     except (ValueError, RecursionError, ArithmeticError):
-        raise RowRefused(("malformed-row", "The line is not JSON that can be read.")) from None
+        raise RowRefused(("malformed-row", "The line cannot be read as JSON.")) from None
     if not isinstance(given, dict):
         raise RowRefused(("malformed-row", "The line is not a JSON object."))
     return given
@@ -132,7 +132,7 @@ def _present(value: Any, *, parse: Callable[[Any], Any]) -> Any:
 
 
 def _amount_with_comma(value: Any) -> Decimal:
-    """The amount in a file whose decimals follow a comma. Groups of thousands are refused."""
+    """The amount in a file with decimal commas. Thousands separators are refused."""
     if _THOUSANDS.fullmatch(value):
         raise RowRefused(("invalid", _GROUPED))
     return money.parse(value.replace(",", "."))
@@ -164,7 +164,7 @@ def _text(value: Any, *, length: int) -> str | None:
 
 
 def _wallet(value: Any, *, length: int, wallets: Mapping[str, str]) -> str | None:
-    """The id of the wallet that a name means."""
+    """The id of the wallet with this name."""
     name = _text(value, length=length)
     if name is None:
         return None

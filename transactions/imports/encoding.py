@@ -1,6 +1,6 @@
-"""Checked rows as PostgreSQL's COPY takes them, names and descriptions encrypted.
+"""Encodes checked rows for PostgreSQL's COPY, with names and descriptions encrypted.
 
-Runs in processes of its own (see `lanes`), because encryption is most of an import's work.
+It runs in separate processes (see `lanes`), because encryption is most of an import's work.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ TAKEN = Fault("external_id", "external-id-taken", "There is a transaction with t
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that one import's rows are made by. The keys are the newest of their rings."""
+    """Everything needed to encode one import's rows. The keys are the newest of their rings."""
 
     layout: Layout
     user_id: int
@@ -50,7 +50,7 @@ class Recipe:
 
 @dataclass
 class Moved:
-    """What a batch moves on one day in one currency."""
+    """The totals of a batch on one day in one currency."""
 
     count: int = 0
     credit: Decimal = money.ZERO
@@ -64,7 +64,7 @@ class Moved:
 
 @dataclass(frozen=True)
 class InWallet:
-    """What the row on a line does to a balance."""
+    """The change of a balance by the row on one line."""
 
     line: int
     wallet_id: str
@@ -74,9 +74,9 @@ class InWallet:
 
 @dataclass
 class Encoded:
-    """A batch, ready to be copied. `faults` are by line, `in_wallets` in the order of lines.
+    """A batch, ready for COPY. `faults` have line numbers, `in_wallets` is in the order of lines.
 
-    `ids` are the first and the last of the rows'.
+    `ids` are the first and the last row's.
     """
 
     lines: bytes = b""
@@ -104,9 +104,9 @@ class Encoder:
         taken: Collection[str] = (),
         unsettled: Mapping[int, Fault] = _NONE,
     ) -> Encoded:
-        """The batch's good rows, without those whose external id is `taken` or stands twice.
+        """Encode the valid rows, without those whose external id is `taken` or repeated.
 
-        `unsettled` are lines whose wallet cannot be moved so, and why.
+        `unsettled` are the lines that their wallets refuse, with the reason.
         """
         encoded, seen = Encoded(), set(taken)
         lines: list[tuple[str, str]] = []
@@ -124,8 +124,8 @@ class Encoder:
             else:
                 encoded.refused += 1
                 encoded.faults += [(number, fault) for fault in checked]
-        # In the order in which bulks are inserted, too: of two that want the same external ids,
-        # neither waits for the other.
+        # Bulks are inserted in the same order, so that two writers of the same external ids do not
+        # deadlock.
         lines.sort(key=itemgetter(0))
         encoded.lines, encoded.rows = "".join(line for _, line in lines).encode(), len(lines)
         encoded.ids = (block.id(0), block.id(max(len(lines) - 1, 0)))
@@ -138,7 +138,7 @@ class Encoder:
         return "\t".join(cells) + "\n"
 
     def _token(self, text: str | None) -> str:
-        # As bytea's escape format it stands for itself: it is base64.
+        # A token is base64, which is unchanged in bytea's escape format.
         return NULL if text is None else self._fernet.encrypt(text.encode()).decode()
 
     def _index(self, name: str | None) -> str:
@@ -159,7 +159,7 @@ _CELLS: dict[str, Callable[[Any], str]] = {
 
 
 def _first(values: Values, seen: set[str]) -> Values | list[Fault]:
-    """The row, unless its external id was seen."""
+    """The row, unless its external id has been seen."""
     external_id = values["external_id"]
     if external_id in seen:
         return [TAKEN]

@@ -1,4 +1,4 @@
-"""What the first line of a file says of it."""
+"""Reads a file's layout from its first line."""
 
 import csv
 
@@ -8,7 +8,7 @@ from transactions.imports.layout import CSV, NDJSON, SEPARATORS, Layout
 
 
 class UploadRefused(DomainError):
-    """The file cannot be read as what it should be. Never quotes it: it is full of names."""
+    """The file is not in a valid format. Never quotes the file, because it is full of names."""
 
     code, title, kind = "file-refused", "The file cannot be imported.", Kind.INVALID
 
@@ -18,21 +18,21 @@ class UploadRefused(DomainError):
 
 
 def layout_of(first_line: str) -> Layout:
-    """What the first line that is not blank says of a file.
+    """The layout of a file, given its first line that is not blank.
 
     Raises:
-        UploadRefused: it is neither a JSON object nor a header with the required columns.
+        UploadRefused: the line is neither a JSON object nor a header with the required columns.
     """
     line = first_line.strip()
     if line.startswith("{"):
         return Layout(NDJSON)
     if line.startswith("["):
-        raise UploadRefused("json-array", "JSON is read as one object on each line, in no array.")
+        raise UploadRefused("json-array", "JSON must be one object per line, not an array.")
     separator = max(SEPARATORS, key=line.count)
     try:
         cells = next(csv.reader([line], delimiter=separator, strict=True))
     except (csv.Error, StopIteration):
-        raise UploadRefused("malformed-header", "The header's quotes do not close.") from None
+        raise UploadRefused("malformed-header", "The header's quotes are malformed.") from None
     columns = tuple(cell.strip().casefold() for cell in cells)
     _require_columns(columns)
     return Layout(CSV, separator, columns)
@@ -40,10 +40,10 @@ def layout_of(first_line: str) -> Layout:
 
 def _require_columns(columns: tuple[str, ...]) -> None:
     for number, name in enumerate(columns, start=1):
-        # All that an export has. What is imported gets its own id, user and times.
+        # All columns of an export are allowed. Imported rows get their own id, user and times.
         if name not in NAMES:
             known = ", ".join(sorted(IMPORTABLE))
-            detail = f"Column {number} of the first line is none of: {known}."
+            detail = f"Column {number} of the first line is not one of: {known}."
             raise UploadRefused("unknown-column", detail)
     if len(set(columns)) != len(columns):
         raise UploadRefused("repeated-column", "The header names a column twice.")

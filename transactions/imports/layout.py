@@ -1,6 +1,6 @@
-"""How an uploaded file is written: CSV or NDJSON, its separator and its columns.
+"""The layout of an uploaded file: CSV or NDJSON, its separator and its columns.
 
-Nothing of Django is imported here, so that the processes that encode stay small.
+It does not import Django, so that the processes that encode stay small.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from dataclasses import dataclass
 CSV, NDJSON = "csv", "ndjson"
 SEPARATORS = (",", ";")
 BOM = "\ufeff"
-# The longest row that could be valid, each character escaped, is a quarter of that. In bytes of a
-# line, and in characters of a CSV's row, which may have several lines.
+# The longest valid row, with every character escaped, is a quarter of this. In bytes for a line,
+# and in characters for a CSV row, which may have several lines.
 MAX_ROW_LENGTH = 64 * 1024
 
 
 @dataclass(frozen=True)
 class Layout:
-    """`columns` are a CSV's, in its order; NDJSON names them in each line."""
+    """`columns` are a CSV file's, in its order; NDJSON names them in each line."""
 
     form: str
     separator: str = ","

@@ -41,7 +41,7 @@ class SpoolUnavailable(DomainError):
 
     code, title, kind = (
         "storage-unavailable",
-        "There is no room for the file just now.",
+        "There is temporarily no room for the file.",
         Kind.UNAVAILABLE,
     )
     wait = 60

@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """Reads the whole table, while it is read and written to."""
+    """Reads the whole table without blocking its readers and writers."""
 
     atomic = False
     dependencies = [("transactions", "0004_category")]

@@ -8,26 +8,26 @@ from accounts.rates.table import RateTable
 
 
 class RateAnswer(serializers.Serializer[Any]):
-    """What one unit costs, in the base."""
+    """The price of one unit, in the base currency."""
 
     mid = serializers.CharField()
-    bid = serializers.CharField(allow_null=True, help_text="What the bank buys it at.")
-    ask = serializers.CharField(allow_null=True, help_text="What the bank sells it at.")
+    bid = serializers.CharField(allow_null=True, help_text="The bank's buying rate.")
+    ask = serializers.CharField(allow_null=True, help_text="The bank's selling rate.")
 
 
 class RatesAnswer(serializers.Serializer[Any]):
     base = serializers.CharField()
-    effective_date = serializers.DateField(help_text="The day that the bank gave them out for.")
-    fetched_at = serializers.DateTimeField(help_text="When the bank last said so.")
+    effective_date = serializers.DateField(help_text="The day for which they were published.")
+    fetched_at = serializers.DateTimeField(help_text="When they were last delivered.")
     source = serializers.ChoiceField(  # type: ignore[assignment]
-        choices=["bank", "shipped"], help_text="`shipped`: no bank's; for demonstrations only."
+        choices=["bank", "shipped"], help_text="`shipped`: built in; for demonstrations only."
     )
     stale = serializers.BooleanField()
     rates = serializers.DictField(child=RateAnswer(), help_text="By ISO 4217 code.")
 
 
 def represent(table: RateTable) -> dict[str, Any]:
-    """The answer's fields, as RatesAnswer declares them."""
+    """The answer's fields, as declared by RatesAnswer."""
     answer = table.as_json()
     rates = answer.pop("rates")
     return answer | {"stale": table.stale, "rates": rates}

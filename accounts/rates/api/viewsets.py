@@ -10,14 +10,14 @@ from fido.lib.api.kept import kept_answer
 from fido.lib.api.viewsets import BaseViewSet
 from fido.lib.cache.answers import Answer
 
-UNAVAILABLE = OpenApiResponse(description="The bank has given no rates yet.")
+UNAVAILABLE = OpenApiResponse(description="The bank has not delivered any rates yet.")
 
 
 class RatesViewSet(BaseViewSet):
-    """The table in force, for everybody who is logged in."""
+    """The table in force, for all logged-in users."""
 
     @extend_schema(operation_id="read_rates", responses={200: RatesAnswer, 503: UNAVAILABLE})
     def list(self, request: Request) -> HttpResponse:
-        """The exchange rates in force: what one unit of each currency costs in the base."""
-        # Not kept: Redis has the table already.
+        """The exchange rates in force: the price of one unit of each currency in the base."""
+        # Not cached: the table is already in Redis.
         return kept_answer(request, Answer("rates", None, lambda: represent(queries.in_force())))

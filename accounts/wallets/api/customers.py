@@ -1,4 +1,4 @@
-"""POST /users: a customer who does not log in. It opens a wallet, and so it is here."""
+"""POST /users creates a customer who does not log in. It is here because it opens a wallet."""
 
 from collections.abc import Collection
 from typing import Any
@@ -14,7 +14,7 @@ from fido.lib.api.conditional import json_answer
 from fido.lib.api.viewsets import CreateMixin
 from fido.lib.values import money
 
-NOT_STAFF = OpenApiResponse(description="Only staff and services create customers.")
+NOT_STAFF = OpenApiResponse(description="Only staff and services may create customers.")
 
 
 @extend_schema_view(
@@ -26,7 +26,7 @@ NOT_STAFF = OpenApiResponse(description="Only staff and services create customer
     )
 )
 class CustomerViewSet(CreateMixin, UserViewSet):
-    """All that `users` answers."""
+    """All of `users`: the routes of UserViewSet, and creating customers."""
 
     lookup_field = "pk"
 
@@ -34,7 +34,7 @@ class CustomerViewSet(CreateMixin, UserViewSet):
         return CustomerSerializer if self.action == "create" else super().get_serializer_class()
 
     def get_owners(self, serializer: Any) -> Collection[int]:
-        return []  # nobody has seen the customer before this commits
+        return []  # nobody has read anything about the customer before this commits
 
     def perform_create(self, serializer: Any) -> None:
         self.values: dict[str, Any] = serializer.validated_data

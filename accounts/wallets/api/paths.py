@@ -1,4 +1,4 @@
-"""The wallet that a path names."""
+"""Looks up the wallet that a path names."""
 
 from rest_framework.request import Request
 
@@ -12,7 +12,7 @@ def wallet_at(request: Request, name: str) -> Wallet:
     """The caller's open wallet of this name.
 
     Raises:
-        NotFound: they have none, or no wallet can be called so.
+        NotFound: they have no such wallet, or the name is not valid.
     """
     wallet = queries.open_wallet(caller(request).pk, wallet_name(name))
     if wallet is None:
@@ -21,7 +21,7 @@ def wallet_at(request: Request, name: str) -> Wallet:
 
 
 def wallet_name(text: str) -> str:
-    """Raises NotFound where no wallet can be called so."""
+    """The normalised name. Raises NotFound if it is not a valid wallet name."""
     try:
         return names.parse(text)
     except names.MalformedName:

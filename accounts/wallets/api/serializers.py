@@ -25,7 +25,7 @@ class WalletNameField(Text):
     def __init__(self) -> None:
         super().__init__(
             max_length=names.MAX_LENGTH,
-            help_text="It stands in paths: no slash, no control characters, neither `.` nor `..`.",
+            help_text="Part of paths: no slash, backslash or control characters; not `.` or `..`.",
         )
 
     def to_internal_value(self, data: Any) -> str:
@@ -44,7 +44,7 @@ class WalletSerializer(StrictSerializer):
 class BalanceSerializer(StrictSerializer):
     currency = CurrencyField()
     amount = HeldMoneyField(
-        required=False, help_text="In a request what it opens with: no transaction. Default: 0."
+        required=False, help_text="In a request: the opening amount, no transaction. Default: 0."
     )
 
     def to_representation(self, instance: Balance) -> dict[str, Any]:
@@ -55,7 +55,7 @@ class BalanceSerializer(StrictSerializer):
 
 
 class ConversionQuery(QuerySerializer):
-    to = CurrencyField(help_text="Into which currency.")
+    to = CurrencyField(help_text="The target currency.")
     rate = ChoiceField(choices=COLUMNS, default="mid", required=False)
 
 
@@ -63,9 +63,7 @@ class ConvertedLine(serializers.Serializer[Any]):
     wallet = serializers.CharField()
     currency = serializers.CharField()
     amount = serializers.CharField()
-    rate = serializers.CharField(
-        allow_null=True, help_text="To ten digits; null where there is none."
-    )
+    rate = serializers.CharField(allow_null=True, help_text="To ten digits; null if there is none.")
     converted = serializers.CharField(allow_null=True)
 
 
@@ -73,20 +71,20 @@ class ConvertedAnswer(serializers.Serializer[Any]):
     to = serializers.CharField()
     rate = serializers.ChoiceField(choices=COLUMNS)
     rates_as_of = serializers.DateField(
-        allow_null=True, help_text="Null where nothing had to be converted."
+        allow_null=True, help_text="Null if nothing had to be converted."
     )
     lines = ConvertedLine(many=True)
     sum = serializers.CharField(
-        allow_null=True, help_text="Of the rounded lines; null where one has no rate."
+        allow_null=True, help_text="Of the rounded lines; null if one of them has no rate."
     )
 
 
 class CustomerSerializer(StrictSerializer):
-    """Somebody who does not log in."""
+    """A customer who does not log in."""
 
     id = serializers.IntegerField(read_only=True)
     name = Text(max_length=MAX_NAME_LENGTH)
-    total = HeldMoneyField(required=False, help_text="What they have now. Default: 0.")
+    total = HeldMoneyField(required=False, help_text="The opening balance. Default: 0.")
     currency = CurrencyField(required=False, write_only=True, help_text="Default: the service's.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -94,7 +92,7 @@ class CustomerSerializer(StrictSerializer):
 
 
 def represent_converted(answer: Converted, to: str, rate: str) -> dict[str, Any]:
-    """The answer's fields, as ConvertedAnswer declares them."""
+    """The answer's fields, as declared by ConvertedAnswer."""
     return {
         "to": to,
         "rate": rate,

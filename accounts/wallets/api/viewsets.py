@@ -37,14 +37,14 @@ from fido.lib.cache.answers import Answer, Body
 from fido.lib.values import money
 
 HOLDS_MONEY = OpenApiResponse(description="The wallet holds money.")
-NO_RATES = OpenApiResponse(description="A rate is needed, and the bank has given none yet.")
+NO_RATES = OpenApiResponse(description="Rates are needed, and the bank has not delivered any yet.")
 CONVERTED = {200: ConvertedAnswer, 503: NO_RATES}
 
 
 @extend_schema_view(
     list=extend_schema(
         operation_id="list_wallets",
-        description="The caller's wallets, the oldest first.",
+        description="The caller's wallets, oldest first.",
         parameters=[ListQuery],
         responses=WalletSerializer(many=True),
     ),
@@ -54,7 +54,7 @@ CONVERTED = {200: ConvertedAnswer, 503: NO_RATES}
     retrieve=extend_schema(operation_id="read_wallet"),
     update=extend_schema(
         operation_id="rename_wallet",
-        description="Gives it another name, which its transactions show as well.",
+        description="Gives the wallet another name, which its transactions then show.",
     ),
     partial_update=extend_schema(operation_id="change_wallet"),
     destroy=extend_schema(
@@ -95,7 +95,7 @@ class WalletViewSet(ListMixin, CreateMixin, RetrieveMixin, UpdateMixin, DestroyM
     @extend_schema(operation_id="convert_wallet", parameters=[ConversionQuery], responses=CONVERTED)
     @action(detail=True)
     def currencies_converted(self, request: Request, name: str) -> HttpResponse:
-        """What there is in one wallet, in one currency, at the rates in force."""
+        """The money in one wallet, converted into one currency at the rates in force."""
         return _converted(request, name)
 
 
@@ -108,8 +108,11 @@ class WalletViewSet(ListMixin, CreateMixin, RetrieveMixin, UpdateMixin, DestroyM
     ),
     create=extend_schema(
         operation_id="open_balance",
-        description="Opens a currency. What it opens with is no transaction.",
-        responses={201: BalanceSerializer, 409: OpenApiResponse(description="It was closed.")},
+        description="Opens a currency in the wallet. The opening amount is not a transaction.",
+        responses={
+            201: BalanceSerializer,
+            409: OpenApiResponse(description="The wallet was closed."),
+        },
     ),
 )
 class BalanceViewSet(ListMixin, CreateMixin):
@@ -127,7 +130,7 @@ class BalanceViewSet(ListMixin, CreateMixin):
         return queries.open_balances(wallet.user_id, wallet.pk)
 
     def get_write(self) -> Write:
-        # First of all: of a wallet that is not there nothing is said of the body.
+        # First, so that a missing wallet is a 404 whatever the body holds.
         self.wallet = wallet_at(self.request, self.kwargs["name"])
         return super().get_write()
 
@@ -144,13 +147,13 @@ class BalanceViewSet(ListMixin, CreateMixin):
 
 
 class ConversionViewSet(BaseViewSet):
-    """All that the caller has."""
+    """All of the caller's money."""
 
     @extend_schema(
         operation_id="convert_everything", parameters=[ConversionQuery], responses=CONVERTED
     )
     def list(self, request: Request) -> HttpResponse:
-        """What there is in all wallets, in one currency, at the rates in force."""
+        """The money in all wallets, converted into one currency at the rates in force."""
         return _converted(request, None)
 
 
@@ -158,7 +161,7 @@ def _converted(request: Request, name: str | None) -> HttpResponse:
     query, me = ConversionQuery.read(request), caller(request)
     to, rate = query["to"], query["rate"]
     called = None if name is None else wallet_name(name)
-    # A wallet may be called anything, also "None".
+    # A wallet may have any name, even "None".
     what = "everything" if called is None else f"wallet {called}"
 
     def answer() -> Body:

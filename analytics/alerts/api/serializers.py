@@ -39,7 +39,7 @@ def _seconds(value: object) -> datetime:
     {"type": "integer", "minimum": 1, "maximum": LAST_SECOND, "example": 1769860800}
 )
 class SecondsField(ParsedField[datetime]):
-    """Whole seconds since 1970-01-01T00:00:00Z; a time in UTC afterwards."""
+    """Whole seconds since 1970-01-01T00:00:00Z; parsed into a time in UTC."""
 
     parse = staticmethod(_seconds)
 
@@ -59,8 +59,8 @@ class EventSerializer(StrictSerializer):
         help_text="`withdrawal` is the same as `withdraw`.",
     )
     amount = MoneyField()
-    user_id = WhoseField(help_text="Another's for staff and services only.")
-    time = SecondsField(help_text="Not less than that of the user's latest event.")
+    user_id = WhoseField(help_text="Only staff and services may name another user.")
+    time = SecondsField(help_text="Not before the user's latest event.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -73,25 +73,25 @@ class EventSerializer(StrictSerializer):
 
 class EventAnswer(serializers.Serializer[Any]):
     user_id = serializers.IntegerField()
-    alerts = serializers.BooleanField(help_text="Whether it raised any.")
+    alerts = serializers.BooleanField(help_text="Whether the event raised any.")
     alert_codes = serializers.ListField(
         child=serializers.IntegerField(), help_text="In the order of the rules."
     )
 
 
 class AlertSerializer(serializers.Serializer[Any]):
-    """An alert is of record: it stays when its transaction or its rule is changed."""
+    """An alert is permanent: it stays when its transaction or its rule is changed."""
 
     id = serializers.UUIDField()
     user_id = serializers.IntegerField()
     code = serializers.IntegerField()
     transaction_id = serializers.UUIDField(help_text="It may have been deleted since.")
-    time = serializers.DateTimeField(help_text="The transaction's, when it was checked.")
+    time = serializers.DateTimeField(help_text="The transaction's time when it was checked.")
     created_at = serializers.DateTimeField()
 
 
 class AlertsQuery(ListQuery, PeriodSerializer):
-    """Which alerts: the period is that of their transactions' times."""
+    """Which alerts; the period is about their transactions' times."""
 
     code = serializers.IntegerField(min_value=1, max_value=MAX_CODE, required=False)
     user_id = UserIdField(help_text="Staff only.")

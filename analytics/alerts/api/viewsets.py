@@ -25,23 +25,25 @@ from fido.lib.api.viewsets import CreateMixin, ListMixin
 from fido.lib.values.errors import NotFound
 from transactions.api.rights import may_record_for_others
 
-NO_SUCH_USER = OpenApiResponse(description="There is no such user, or not for the caller.")
+NO_SUCH_USER = OpenApiResponse(
+    description="There is no such user, or the caller may not record for them."
+)
 REFUSED = OpenApiResponse(
-    description="`insufficient-funds`, or `out-of-order`: there is a later event of this user;"
-    " or a request with this Idempotency-Key is being worked on. Nothing was recorded."
+    description="`insufficient-funds`; or `out-of-order`: this user has a later event;"
+    " or a request with this Idempotency-Key is in progress. Nothing was recorded."
 )
 
 
 @extend_schema_view(
     create=extend_schema(
         operation_id="record_event",
-        description="Records a deposit or a withdrawal in the wallet `main`, and says what it"
-        " raises.",
+        description="Records a deposit or a withdrawal in the wallet `main`, and returns the codes"
+        " of the rules that it raises.",
         responses={200: EventAnswer, 404: NO_SUCH_USER, 409: REFUSED},
     )
 )
 class EventViewSet(CreateMixin):
-    """One's own events; staff and services record those of others."""
+    """Callers record their own events; staff and services also those of others."""
 
     serializer_class = EventSerializer
 
@@ -54,14 +56,14 @@ class EventViewSet(CreateMixin):
 @extend_schema_view(
     list=extend_schema(
         operation_id="list_alerts",
-        description="One's own alerts, for staff everybody's; those of the latest transactions"
-        " first.",
+        description="The caller's alerts; for staff, everybody's. Those of the latest transactions"
+        " come first.",
         parameters=[AlertsQuery],
         responses=AlertSerializer(many=True),
     )
 )
 class AlertViewSet(ListMixin):
-    """One's own alerts, for staff everybody's."""
+    """The caller's alerts; for staff, everybody's."""
 
     serializer_class = AlertSerializer
     query_class = AlertsQuery
@@ -69,17 +71,17 @@ class AlertViewSet(ListMixin):
     kind = "alerts"
 
     def get_question(self) -> None:
-        return None  # the background adds to it
+        return None  # background jobs add alerts
 
     def get_queryset(self) -> QuerySet[Alert]:
         return queries.alerts(viewer=caller(self.request), filters=self.query)
 
 
 def _owner(me: User, user_id: int) -> User:
-    """Whose event it is.
+    """The user whose event it is.
 
     Raises:
-        NotFound: there is no such user, or the caller records their own only.
+        NotFound: there is no such user, or the caller may record only their own events.
     """
     if user_id == me.pk:
         return me

@@ -1,4 +1,4 @@
-"""HTTP: what every viewset shares, and how the domain's refusals become answers.
+"""HTTP: what all viewsets share, and how the domain's refusals become answers.
 
-The highest floor. Only the doors of the apps (their `api` and their staff pages) import it.
+The top layer of fido.lib. Only the apps' entry points (`api` and the staff pages) import it.
 """

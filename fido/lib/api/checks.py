@@ -1,4 +1,4 @@
-"""System checks of the API's routes: what a new route may not forget."""
+"""System checks of the API's routes: what a new route must have."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ API = "api/v1/"
 
 @register("urls")
 def check_routes(**kwargs: Any) -> list[CheckMessage]:
-    """Every route of the API is a viewset's, and every POST says how it bears being repeated."""
+    """Every API route belongs to a viewset, and every POST declares how it handles a repeat."""
     routes = [route for route in _routes(get_resolver().url_patterns) if route[0].startswith(API)]
     return [error for path, view in routes for error in _errors(path, view)]
 
@@ -28,7 +28,9 @@ def _routes(patterns: list[Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
 def _errors(path: str, view: Any) -> Iterator[CheckMessage]:
     actions: dict[str, str] | None = getattr(view, "actions", None)
     if actions is None:
-        yield Error(f"/{path} is no viewset's: register one with a Router.", id="fido.E001")
+        yield Error(
+            f"/{path} does not belong to a viewset: register one with a Router.", id="fido.E001"
+        )
     elif (name := actions.get("post")) and not _is_told(getattr(view.cls, name)):
         hint = "Decorate it with @idempotent, or with @without_key and the reason."
         yield Error(f"POST /{path} may do its work twice.", hint=hint, id="fido.E002")

@@ -1,4 +1,4 @@
-"""Whose address a request came from, when proxies stand between."""
+"""The address of the client behind any proxies."""
 
 import ipaddress
 
@@ -9,8 +9,8 @@ from django.http import HttpRequest
 def client_address(request: HttpRequest) -> str:
     """The nearest address that is not one of our own proxies (`TRUSTED_PROXIES`).
 
-    `X-Forwarded-For` is read from the right, as each proxy appends whom it heard from; what
-    stands left of the first address we do not trust was written by the client itself.
+    `X-Forwarded-For` is read from the right, because each proxy appends the address that connected
+    to it. Anything left of the first untrusted address may have been written by the client.
     """
     address = _unmapped(request.META.get("REMOTE_ADDR", ""))
     hops: list[str] = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
@@ -23,7 +23,7 @@ def client_address(request: HttpRequest) -> str:
 
 
 def client_network(request: HttpRequest) -> str:
-    """What is counted as one client: an IPv4 address, or the /64 that an IPv6 host has whole."""
+    """The unit counted as one client: an IPv4 address, or the /64 that an IPv6 host controls."""
     address = client_address(request)
     if not _valid(address) or ipaddress.ip_address(address).version == 4:
         return address
@@ -31,7 +31,7 @@ def client_network(request: HttpRequest) -> str:
 
 
 def is_trusted_proxy(address: str) -> bool:
-    """Whether an address is one of `TRUSTED_PROXIES`, whose forwarding headers are believed."""
+    """Whether the address is in `TRUSTED_PROXIES`, whose forwarding headers are trusted."""
     address = _unmapped(address)
     return _valid(address) and any(
         ipaddress.ip_address(address) in network for network in settings.TRUSTED_PROXIES
@@ -47,7 +47,7 @@ def _valid(address: str) -> bool:
 
 
 def _unmapped(address: str) -> str:
-    """The IPv4 address that a socket of both families shows as `::ffff:10.0.0.1`."""
+    """The IPv4 address that a dual-stack socket shows as `::ffff:10.0.0.1`."""
     if not _valid(address):
         return address
     mapped = getattr(ipaddress.ip_address(address), "ipv4_mapped", None)

@@ -1,6 +1,6 @@
 """Conditional requests (RFC 9110, section 13).
 
-What a client has it need not read again, and what it has not seen it does not overwrite.
+A client does not read again what it already has, and does not overwrite what it has not seen.
 """
 
 import hashlib
@@ -16,25 +16,29 @@ from fido.lib.values.strict_json import json_bytes
 
 
 def etag_of(body: bytes, version: int | None = None) -> str:
-    """A strong tag of what one viewer sees: names that are masked make it another one.
+    """A strong tag of what one viewer sees: with masked names the tag differs.
 
-    `version` is that of the row: two edits that end where they began are still two.
+    `version` is the row's: an edit and its reversal still change the tag.
     """
     seen = body if version is None else b"%d:%b" % (version, body)
     return f'"{hashlib.sha256(seen).hexdigest()[:32]}"'
 
 
 def answer(request: Request, body: bytes, etag: str) -> HttpResponse:
-    """200 with the body, or 304 where `If-None-Match` says that the client has it."""
-    offered = parse_etags(request.headers.get("If-None-Match", ""))
-    if etag in offered or f"W/{etag}" in offered or "*" in offered:
+    """200 with the body, or 304 if `If-None-Match` says that the client has it."""
+    if is_known(request.headers.get("If-None-Match", ""), etag):
         response = HttpResponse(status=304)
     else:
         response = HttpResponse(body, content_type="application/json")
     response["ETag"] = etag
-    # No browser and no proxy keeps a copy that it does not ask about each time.
+    # Browsers revalidate their copy each time; proxies keep none.
     response["Cache-Control"] = "private, no-cache"
     return response
+
+
+def is_known(if_none_match: str, etag: str) -> bool:
+    offered = parse_etags(if_none_match)
+    return etag in offered or f"W/{etag}" in offered or "*" in offered
 
 
 def json_answer(data: Any, status: int = 200, **headers: str) -> HttpResponse:
@@ -46,12 +50,12 @@ def json_answer(data: Any, status: int = 200, **headers: str) -> HttpResponse:
 def only_if_unchanged(request: Request, present_etag: Callable[[], str]) -> bool:
     """Whether `If-Match` binds the write to the state that was just read.
 
-    It does where one of its tags is the present one; the write is then to be a compare-and-set
-    on that state. Without the header, and with `*`, whatever state there is may be written to.
-    To be asked last, when nothing else is in the way of the write.
+    It does if one of its tags is the current one; the write must then be a compare-and-set on that
+    state. Without the header, or with `*`, the write applies to any state. Call it last, when
+    nothing else can refuse the write.
 
     Raises:
-        PreconditionFailed: it names other states only, or weak tags, or what is no tag.
+        PreconditionFailed: the header has only other tags, weak tags, or malformed ones.
     """
     header = request.headers.get("If-Match")
     if header is None or header.strip() == "*":

@@ -1,7 +1,7 @@
-"""A POST that is sent again does its work once. docs/adr/0009-idempotency.md has the reasons.
+"""A repeated POST does its work once. docs/adr/0009-idempotency.md has the reasons.
 
-The first answer to an `Idempotency-Key` is kept beside what it tells of, in one database
-transaction, and replayed for a day. A refusal keeps nothing: the key may be used again.
+The first answer to an `Idempotency-Key` is stored in the same database transaction as the write
+that it reports, and replayed for a day. A refusal stores nothing: the key may be used again.
 """
 
 import base64
@@ -34,11 +34,11 @@ HEADER = "Idempotency-Key"
 MAX_KEY_LENGTH = 255
 KEPT = timedelta(hours=24)
 PURGED_AT_ONCE = 1000
-# How long a request waits for another one with the same key, before it answers 409.
+# How long a request waits for another one with the same key before it answers 409.
 WAIT_MILLISECONDS = 2000
 
-# Waits for whoever has claimed the key and not ended yet: if they commit nothing is inserted, and
-# if they roll back the key is ours.
+# Waits for a concurrent transaction that has claimed the key. If that commits, nothing is inserted;
+# if it rolls back, the key is ours.
 CLAIM = """\
 INSERT INTO fido_idempotencykey (id, user_id, key_digest, created_at) VALUES (%s, %s, %s, %s)
 ON CONFLICT (user_id, key_digest) DO NOTHING
@@ -56,14 +56,14 @@ class KeyReused(DomainError):
 
 
 class KeyInFlight(DomainError):
-    """The first request may yet succeed or fail; which, a later attempt will tell."""
+    """The first request has not finished. A later attempt will show its outcome."""
 
-    code, title = "idempotency-key-in-flight", f"A request with this {HEADER} is being worked on."
+    code, title = "idempotency-key-in-flight", f"A request with this {HEADER} is in progress."
     wait = 1
 
 
 class AnswerUnreadable(DomainError):
-    """Its token fits no key any more. The work was done, and is not done again."""
+    """No key decrypts the stored answer any more. The work was done, and is not repeated."""
 
     code, title = "idempotent-answer-unreadable", "The first answer can no longer be read."
 
@@ -71,11 +71,11 @@ class AnswerUnreadable(DomainError):
 class Attempt:
     """One request to create something, with or without an Idempotency-Key.
 
-    `content` is all that the request asks for besides its path and query: the parsed body, or
-    for an upload a digest of it.
+    `content` is everything that the request asks for besides its path and query: the parsed body,
+    or a digest of an upload.
 
     Raises:
-        MalformedKey: the header is there, and is no key.
+        MalformedKey: the header is present but not a valid key.
     """
 
     def __init__(self, request: Request, *, content: Any) -> None:
@@ -89,12 +89,13 @@ class Attempt:
         return self._digest is not None
 
     def replayed(self, *, user_id: int) -> HttpResponse | None:
-        """The first answer to this user's key. None: there is none, or no key was sent.
+        """The first answer to this user's key; None if there is none, or no key was sent.
 
-        Asked before the body is checked: what was right then may be refused by now.
+        Call it before checking the body: what was valid then may be refused by now.
 
         Raises:
-            KeyReused: it was the answer to another request.
+            KeyReused: the key was used for another request.
+            AnswerUnreadable: no key decrypts the stored answer.
         """
         if not self.has_key:
             return None
@@ -103,8 +104,8 @@ class Attempt:
         if row is None:
             return None
         first = self._first(row)
-        # This answer acknowledges the first one's write. Who did it may have died before anybody
-        # heard that it is committed, and without having reached Redis before.
+        # This answer acknowledges the first one's write. The process that wrote may have died
+        # before it renewed the versions, and may not have reached Redis when it began.
         with _fences(first["owners"]):
             pass
         body = zlib.decompress(base64.b64decode(first["body"]))
@@ -114,21 +115,21 @@ class Attempt:
     def run(
         self, make: Callable[[], HttpResponse], *, user_id: int, owners: Iterable[int]
     ) -> HttpResponse:
-        """The answer of `make`, or of the first request with the user's key.
+        """The answer of `make`, or of the first request with this user's key.
 
-        `make` writes to the data of `owners`, and commits together with the key.
+        `make` writes to the data of `owners` and commits together with the key.
 
         Raises:
             KeyReused: the key was used for another request.
-            KeyInFlight: another request with this key is not done yet.
+            KeyInFlight: another request with this key has not finished.
         """
         if not self.has_key:
             return make()
         owners = sorted(set(owners))
-        # Here and not only in `make`, so that they end after this commit or rollback.
+        # Entered here as well as in `make`, so that they end after this commit or rollback.
         with _fences(owners), transaction.atomic():
             while not self._claim(user_id):
-                # None once the purge has taken it since; then it is free to claim.
+                # None if the purge has deleted it meanwhile; then it is free to claim.
                 if first := self.replayed(user_id=user_id):
                     return first
             response = make()
@@ -136,10 +137,10 @@ class Attempt:
         return response
 
     def create(self, make: Callable[[], tuple[int, HttpResponse]]) -> HttpResponse:
-        """The answer of `make`, whose other value is the id of the user that it has created.
+        """The answer of `make`, which also returns the id of the user that it has created.
 
-        Before, there was nobody to keep the key for. Whether the user is there already, and got
-        this very answer, is to be asked by `replayed` when `make` is refused.
+        The key belongs to that user, so it cannot be claimed before. When `make` is refused, ask
+        `replayed` whether an earlier attempt created the user and got an answer.
         """
         if not self.has_key:
             return make()[1]
@@ -150,7 +151,7 @@ class Attempt:
         return response
 
     def _claim(self, user_id: int) -> bool:
-        """Takes the key, and the right to do the work with it; False where it is used."""
+        """Claim the key, and with it the right to do the work; False if it is taken."""
         try:
             with connection.cursor() as cursor:
                 cursor.execute(f"SET LOCAL lock_timeout = {WAIT_MILLISECONDS}")
@@ -187,8 +188,8 @@ class Attempt:
 class Write:
     """What a checked request is going to do.
 
-    `make` writes to the data of the users `owners` and returns the answer. Where the request has
-    a key, both commit together.
+    `make` writes to the data of the users `owners` and returns the answer. If the request has a
+    key, the key and the write commit together.
     """
 
     make: Callable[[], HttpResponse]
@@ -196,9 +197,9 @@ class Write:
 
 
 def idempotent(check: Callable[..., Write]) -> Callable[..., HttpResponse]:
-    """Turns a method that checks a POST into an action that does it once for each key.
+    """Turn a method that checks a POST into an action that does it once for each key.
 
-    The order is fixed here: replay first, because what was right the first time may be refused
+    The order is fixed here: first the replay, because what was valid the first time may be refused
     by now; then the check; then the write, together with the key. `check` writes nothing.
     """
 
@@ -216,9 +217,7 @@ def idempotent(check: Callable[..., Write]) -> Callable[..., HttpResponse]:
 
 
 def without_key(reason: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Marks a POST that is not `idempotent`, and says why: a system check asks for the one or
-    the other.
-    """
+    """Mark a POST as not `idempotent`, with the reason. A system check requires either."""
 
     def marked(action: Callable[..., Any]) -> Callable[..., Any]:
         action.takes_no_key = reason  # type: ignore[attr-defined]
@@ -228,15 +227,15 @@ def without_key(reason: str) -> Callable[[Callable[..., Any]], Callable[..., Any
 
 
 def caller_id(request: Request) -> int:
-    """The id of who asks, on a route that needs a login."""
+    """The caller's id, on a route that requires a login."""
     return cast(int, request.user.pk)
 
 
 def purge() -> int:
-    """Deletes the keys that are older than a day; returns how many went."""
+    """Delete the keys that are older than a day; return how many were deleted."""
     old = _keys().filter(created_at__lt=clock.now() - KEPT)
     purged = 0
-    # In pieces, so that no statement takes long, each of the users whose keys they are.
+    # In batches, so that no statement takes long. Each names the users whose keys it deletes.
     while some := list(old.order_by("created_at").values_list("user_id", "id")[:PURGED_AT_ONCE]):
         user_ids, ids = zip(*some, strict=True)
         purged += old.filter(user_id__in=set(user_ids), id__in=ids).delete()[0]
@@ -244,7 +243,7 @@ def purge() -> int:
 
 
 def _keys() -> Any:
-    """The table of keys. Found by its name: it is the project's, and has users in it."""
+    """The table of keys, looked up by name: it belongs to the project, and references users."""
     return apps.get_model("fido", "IdempotencyKey")._default_manager
 
 
@@ -263,7 +262,7 @@ def _digest(key: str) -> bytes:
 
 
 def _message(request: Request, content: Any) -> bytes:
-    """The whole request as bytes; equal for bodies that differ in spacing and order only."""
+    """The whole request as bytes; equal for bodies that differ only in spacing and order."""
     query = request.META.get("QUERY_STRING", "")
     try:
         return json.dumps(
@@ -278,6 +277,6 @@ def _exact(number: Decimal) -> list[str]:
 
 
 def _fingerprints(message: bytes) -> list[str]:
-    """Under each key, newest first. Keyed, as a body may hold what is easily guessed."""
+    """One per key, newest first. Keyed, because a body may hold values that are easily guessed."""
     message = b"fido.IdempotencyKey\0" + message
     return [hmac.digest(key, message, hashlib.sha256).hex() for key in settings.BLIND_INDEX_KEYS]

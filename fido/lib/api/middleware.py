@@ -1,4 +1,4 @@
-"""Gives every request an id, in every log line and in the answer."""
+"""Gives every request an id, which is in its log lines and in the answer."""
 
 import logging
 import re
@@ -24,22 +24,22 @@ from fido.lib.values.ids import new_id
 from fido.lib.values.metrics import REQUEST_SECONDS
 
 logger = structlog.get_logger("fido.request")
-# Asked every few seconds, and of no interest when they pass.
+# Requested every few seconds, and of no interest when they pass.
 PROBES = ("/livez", "/readyz", "/metrics")
 METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
 _SANE = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
 
 class Request(WSGIRequest):
-    """Django's request, where Django would fail or lose something before any view.
+    """Django's request, without two faults that happen before any view runs.
 
-    It takes the encoding of the query string from the body's Content-Type, and fails on an
-    encoding such as base64; here all is UTF-8. It takes a body that comes in chunks for none.
+    Django takes the encoding of the query string from the body's Content-Type, and fails on an
+    encoding such as base64; here everything is UTF-8. Django treats a chunked body as empty.
     """
 
     def __init__(self, environ: dict[str, Any]) -> None:
         chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
-        # The server says that reading beyond the last chunk ends.
+        # The server promises that reads end after the last chunk.
         if chunked and environ.get("wsgi.input_terminated") and not environ.get("CONTENT_LENGTH"):
             environ["CONTENT_LENGTH"] = str(sys.maxsize)
         super().__init__(environ)
@@ -53,7 +53,7 @@ class Request(WSGIRequest):
     def _load_post_and_files(self) -> None:
         try:
             super()._load_post_and_files()
-        except (LookupError, ValueError) as error:  # a boundary in an encoding that is none
+        except (LookupError, ValueError) as error:  # a boundary in an unknown encoding
             raise MultiPartParserError("The form cannot be read.") from error
 
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:
@@ -62,9 +62,9 @@ class Request(WSGIRequest):
 
 
 class RequestMiddleware:
-    """Request id, canonical path, and for each answer one log line and its time in the metrics.
+    """Request id, canonical path, and for each answer a log line and its time in the metrics.
 
-    Our own instead of django-structlog's, because that one logs the query string, and
+    We do not use django-structlog's middleware, because it logs the query string, and
     `?full_name=` is a name in clear.
     """
 
@@ -73,7 +73,7 @@ class RequestMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         link.keep_generation()
-        request_id = _request_id(request)
+        request_id = request_id_of(request.META)
         _drop_trailing_slash(request)
         _drop_unproven_scheme(request)
         _drop_malformed_session(request)
@@ -81,32 +81,34 @@ class RequestMiddleware:
         with bound_contextvars(request_id=request_id):
             response = _too_large(request) or self.get_response(request)
             seconds = time.perf_counter() - started
-            _count(request, response, seconds)
-            logger.log(
-                logging.DEBUG if request.path in PROBES else logging.INFO,
-                "request",
-                method=request.method,
-                path=request.path,
-                status=response.status_code,
-                milliseconds=round(seconds * 1000, 1),
-            )
+            route = request.resolver_match.route if request.resolver_match else "none"
+            log_and_count(request.method, request.path, route, response.status_code, seconds)
         response.headers["X-Request-ID"] = request_id
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """The database's absence outside the API; inside, DRF has answered it already."""
+        """503 if the database is away, outside the API; inside it, DRF has already answered."""
         return unavailable(request) if is_database_away(error) else None
 
 
-def _count(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
-    # The pattern and not the path, and no method of a client's own: each new label costs memory.
-    method = request.method if request.method in METHODS else "other"
-    route = request.resolver_match.route if request.resolver_match else "none"
-    REQUEST_SECONDS.labels(method, route, response.status_code).observe(seconds)
+def log_and_count(method: str | None, path: str, route: str, status: int, seconds: float) -> None:
+    """One line in the log and one observation in the metrics."""
+    # The route's pattern, not its path, and only known methods: each new label value costs memory.
+    known = method if method in METHODS else "other"
+    REQUEST_SECONDS.labels(known, route, status).observe(seconds)
+    logger.log(
+        logging.DEBUG if path in PROBES else logging.INFO,
+        "request",
+        method=method,
+        path=path,
+        status=status,
+        milliseconds=round(seconds * 1000, 1),
+    )
 
 
 def _too_large(request: HttpRequest) -> HttpResponse | None:
-    # For what is not the API, whose parser counts for itself: a form is read before any view.
+    # Outside the API only, because Django reads a form before any view. The API's parsers check
+    # sizes themselves.
     length = request.META.get("CONTENT_LENGTH") or "0"
     if request.path.startswith("/api/") or not length.isdigit():
         return None
@@ -116,7 +118,7 @@ def _too_large(request: HttpRequest) -> HttpResponse | None:
 
 
 def _streams_its_body(request: HttpRequest) -> bool:
-    """Whether the view is marked so by fido.lib.api.uploads."""
+    """Whether fido.lib.api.uploads has marked the view so."""
     try:
         view = resolve(request.path_info).func
     except Resolver404:
@@ -124,20 +126,21 @@ def _streams_its_body(request: HttpRequest) -> bool:
     return getattr(view, "streams_its_body", False)
 
 
-def _request_id(request: HttpRequest) -> str:
-    offered = request.META.get("HTTP_X_REQUEST_ID", "")
+def request_id_of(environ: dict[str, Any]) -> str:
+    """The client's own, if it is sane."""
+    offered = environ.get("HTTP_X_REQUEST_ID", "")
     return offered if _SANE.fullmatch(offered) else str(new_id())
 
 
 def _drop_trailing_slash(request: HttpRequest) -> None:
-    # Served alike rather than redirected: a redirect loses a POST's body.
+    # Served rather than redirected: a redirect loses a POST's body.
     if request.path_info.startswith("/api/") and request.path_info.endswith("/"):
         request.path_info = request.path_info[:-1]
         request.path = request.path[:-1]
 
 
 def _drop_unproven_scheme(request: HttpRequest) -> None:
-    # Whether it was HTTPS is for our own proxies to say, not for whoever connects past them.
+    # Only our own proxies may say that it was HTTPS, not a client that bypasses them.
     if "HTTP_X_FORWARDED_PROTO" in request.META and not is_trusted_proxy(
         request.META.get("REMOTE_ADDR", "")
     ):
@@ -145,7 +148,7 @@ def _drop_unproven_scheme(request: HttpRequest) -> None:
 
 
 def _drop_malformed_session(request: HttpRequest) -> None:
-    # Django looks up whatever the cookie holds, and PostgreSQL refuses a NUL.
+    # Django looks up any value of the cookie, and PostgreSQL refuses a NUL.
     key = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
     if key is not None and not (key.isascii() and key.isalnum()):
         del request.COOKIES[settings.SESSION_COOKIE_NAME]

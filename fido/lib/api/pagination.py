@@ -1,4 +1,4 @@
-"""Pages by key: page 100,000 costs what the first one costs."""
+"""Keyset pagination: page 100,000 costs as much as the first."""
 
 import base64
 import json
@@ -24,7 +24,7 @@ from fido.lib.api.serializers import ParsedField, QuerySerializer
 from fido.lib.values import clock
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200
-NO_CURSOR = "Not a cursor of this list."
+NO_CURSOR = "Not a valid cursor of this list."
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Cursor:
 
     @classmethod
     def decode(cls, text: object) -> "Cursor":
-        """Raises ValueError when the text is no cursor of ours."""
+        """Raise ValueError unless the text is one of our cursors."""
         try:
             raw = str(text).encode("ascii")
             backwards, *values = json.loads(
@@ -70,8 +70,8 @@ class ListQuery(QuerySerializer):
 class KeysetPagination(BasePagination):
     """`{"results", "next", "previous"}` over an ordering that ends with `id`.
 
-    The view gives `query`, which a ListQuery has checked, and `get_ordering()`, such as
-    `("-transaction_date", "-id")`: all of one direction, served by an index on these columns.
+    The view provides `query`, which a ListQuery has checked, and `get_ordering()`, such as
+    `("-transaction_date", "-id")`: all in one direction, served by an index on these columns.
     """
 
     def paginate_queryset(
@@ -102,8 +102,8 @@ class KeysetPagination(BasePagination):
             compare = TupleLessThan if descending else TupleGreaterThan
             values = self._key(queryset.model, self.cursor)
             queryset = queryset.filter(compare([F(name) for name in self.fields], values))
-            # First in the WHERE: of two bounds that it cannot compare, PostgreSQL starts its scan
-            # at the first one, and from a filter's bound it is a long way to a deep page.
+            # First in the WHERE clause: given two bounds that it cannot compare, PostgreSQL starts
+            # its scan at the first. From a filter's bound it would scan all rows up to a deep page.
             clauses = queryset.query.where.children
             clauses.insert(0, clauses.pop())
         sign = "-" if descending else ""
@@ -114,7 +114,7 @@ class KeysetPagination(BasePagination):
         try:
             pairs = list(zip(fields, cursor.values, strict=True))
             values = tuple(field.clean(value, None) for field, value in pairs)  # type: ignore[union-attr]
-            # Only what we write ourselves: a time without an offset, say, is no value of a row.
+            # Only in the form that we write: a time without an offset, say, is refused.
             if tuple(map(_text, values)) == cursor.values:
                 return values
         except (ValueError, OverflowError, InvalidValue):
@@ -138,7 +138,7 @@ class KeysetPagination(BasePagination):
         values = tuple(_text(getattr(self.page[index], name)) for name in self.fields)
         parameters = self.request.query_params.dict()
         parameters["cursor"] = Cursor(values, backwards).encode()
-        # The path is decoded, and a name in it may hold a question mark.
+        # The path is decoded, and a name in it may contain a question mark.
         path = escape_uri_path(self.request.path)
         return self.request.build_absolute_uri(f"{path}?{urlencode(parameters)}")
 

@@ -14,8 +14,8 @@ from fido.lib.values.strict_json import read_json
 class JSONParser(BaseParser):
     """JSON whose numbers with a point or an exponent become Decimal, never float.
 
-    DRF's own parser reads a body of any size, turns 0.1 into a float and fails with a 500 on
-    deep nesting.
+    DRF's own parser reads a body of any size, turns 0.1 into a float, and fails with a 500 on deep
+    nesting.
     """
 
     media_type = "application/json"
@@ -30,24 +30,24 @@ class JSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        # Read one byte past the limit: a length that the client states may be wrong.
+        # Read one byte past the limit: the length that the client states may be wrong.
         try:
             body = stream.read(self.max_bytes + 1)
         except OSError:
-            # Malformed chunks, or a client that has gone.
-            raise ParseError("The body broke off.") from None
+            # Malformed chunks, or a client that has disconnected.
+            raise ParseError("The body is incomplete.") from None
         if len(body) > self.max_bytes:
             raise BodyTooLarge()
         try:
-            # Decoded here: json would take UTF-16 as well, and surrogates in what is no UTF-8.
+            # Decoded here: json would also accept UTF-16, and surrogates in invalid UTF-8.
             return read_json(body.decode())
         except (ValueError, RecursionError, ArithmeticError):
-            # ValueError: also bad UTF-8 and integers of over 4,300 digits.
-            raise ParseError("The body is not JSON that can be read.") from None
+            # ValueError covers bad UTF-8, and integers of over 4,300 digits.
+            raise ParseError("The body cannot be read as JSON.") from None
 
 
 class BulkJSONParser(JSONParser):
-    """For a body that holds many records."""
+    """For a body with many records."""
 
     @property
     def max_bytes(self) -> int:

@@ -1,4 +1,4 @@
-"""Paths: how viewsets are routed, and ids that cannot exist, which are 404 before any query."""
+"""Paths: how viewsets are routed. An id that cannot exist is a 404 before any query."""
 
 from django.urls import register_converter
 from rest_framework.routers import SimpleRouter
@@ -12,7 +12,7 @@ class UserIdConverter:
     regex = "[0-9]{1,19}"
 
     def to_python(self, value: str) -> int:
-        """Raises ValueError, which Django takes for no match, beyond 64 bits."""
+        """Raise ValueError beyond 64 bits; Django then treats the path as no match."""
         if (number := int(value)) > MAX_BIGINT:
             raise ValueError("out of range")
         return number
@@ -22,7 +22,7 @@ class UserIdConverter:
 
 
 class Router(SimpleRouter):
-    """Canonical paths have no trailing slash, and take path converters."""
+    """Canonical paths have no trailing slash, and use path converters."""
 
     def __init__(self) -> None:
         super().__init__(trailing_slash=False, use_regex_path=False)

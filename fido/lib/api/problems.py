@@ -1,6 +1,6 @@
-"""Refusals become RFC 9457 problem details here, and nowhere else.
+"""Turns refusals into RFC 9457 problem details; nothing else does.
 
-The domain raises a DomainError of some kind; only this module knows which status that is.
+The domain raises a DomainError of some kind; only this module knows its status.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 
 Json = dict[str, Any]
-# More than anybody reads. A small body can hold a hundred thousand unknown fields.
+# More than anybody reads. Even a small body can hold a hundred thousand unknown fields.
 MAX_ERRORS = 100
 
 
@@ -48,7 +48,7 @@ class BodyTooLarge(exceptions.APIException):
 
 
 class QueryInvalid(exceptions.ValidationError):
-    """A ValidationError about the query string: its errors name parameters, not pointers."""
+    """A ValidationError about the query string: its errors have parameters, not pointers."""
 
 
 TITLES = {
@@ -57,14 +57,14 @@ TITLES = {
     403: "This is not allowed.",
     404: "There is no such record.",
     405: "This route does not take this method.",
-    406: "No answer in the form asked for.",
+    406: "The requested format is not available.",
     413: "The body is too large.",
-    415: "This media type is not understood.",
+    415: "This media type is not supported.",
     429: "Too many requests.",
     500: "Something went wrong on our side.",
-    503: "The service cannot answer just now.",
+    503: "The service is temporarily unavailable.",
 }
-# DRF's codes, in the words of this API.
+# This API's names for DRF's codes.
 CODES = {
     "invalid": "validation-error",
     "parse_error": "malformed-body",
@@ -74,7 +74,7 @@ CODES = {
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> JsonResponse | None:
-    """DRF's EXCEPTION_HANDLER. None lets a bug become a 500, with its traceback in the log."""
+    """DRF's EXCEPTION_HANDLER. None makes a bug a 500, with its traceback in the log."""
     path = context["request"].path
     if isinstance(error, DomainError):
         body = problem(status_of(error), error.code, error.detail, path, title=error.title)
@@ -107,9 +107,9 @@ def problem(status: int, code: str, detail: str, path: str, title: str | None = 
 
 
 def part(error: DomainError | exceptions.APIException, place: str) -> Json:
-    """The refusal of one part of a body: `status`, `code`, and what else says why.
+    """The refusal of one part of a body: `status`, `code`, and details of the reason.
 
-    `place` is the part's own: the pointers of `errors` begin with it.
+    `place` is where the part is in the body: the pointers in `errors` begin with it.
     """
     if isinstance(error, exceptions.ValidationError):
         return {"status": 400, "code": "validation-error", "errors": list(_errors(error, place))}
@@ -126,7 +126,7 @@ def _within(place: str, error: Json) -> str:
 
 
 def unavailable(request: HttpRequest | Request) -> JsonResponse:
-    """503, with the time after which to try again."""
+    """503, with the time to wait before a retry."""
     logger.error("The database did not answer.")
     _drop_broken_connections()
     detail = "The database did not answer; try again."
@@ -155,12 +155,12 @@ def _code(error: exceptions.APIException) -> str:
 
 
 def _kebab(code: str) -> str:
-    """DRF's `max_length` as this API writes codes: `max-length`."""
+    """A DRF code such as `max_length` as this API writes it: `max-length`."""
     return code.replace("_", "-")
 
 
 def _detail(error: exceptions.APIException) -> str:
-    # simplejwt puts a dict here, with messages of its own inside.
+    # simplejwt puts a dict here, with its own messages inside.
     return error.detail if isinstance(error.detail, str) else str(error.default_detail)
 
 
@@ -194,17 +194,19 @@ def _leaves(details: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ..
 
 
 def _pointer(path: tuple[str, ...]) -> str:
-    """RFC 6901, as a URI fragment. A lone surrogate in a client's key cannot be encoded."""
+    """An RFC 6901 pointer as a URI fragment. A client's key may hold a lone surrogate, which cannot
+    be encoded and is replaced.
+    """
     parts = (part.replace("~", "~0").replace("/", "~1") for part in path)
     pointer = "#" + "".join(f"/{part}" for part in parts)
     return pointer.encode("utf-8", "replace").decode()
 
 
 def _answer(body: Json, headers: dict[str, str] | None = None) -> JsonResponse:
-    # Not DRF's Response: a view that renders YAML or HTML would make its problems of that, too.
+    # Not DRF's Response: a view that renders YAML or HTML would render its problems so, too.
     answer = JsonResponse(body, status=body["status"], headers=headers, content_type=MEDIA_TYPE)
     if body["status"] == status.HTTP_401_UNAUTHORIZED:
-        answer.headers.setdefault("WWW-Authenticate", "Bearer")  # RFC 9110 asks for one
+        answer.headers.setdefault("WWW-Authenticate", "Bearer")  # RFC 9110 requires one
     return answer
 
 
@@ -227,7 +229,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's SuspiciousOperation: an unknown host, too many fields."""
+    """For Django's SuspiciousOperation: an unknown host, too many fields."""
     return plain_problem(request, 400, "bad-request", "The request could not be understood.")
 
 

@@ -1,4 +1,4 @@
-"""The OpenAPI schema says which refusals each route can give."""
+"""The OpenAPI schema lists the refusals of each route."""
 
 from typing import Any
 
@@ -43,39 +43,39 @@ WITH_BODY = {
     "415": "The body is not JSON.",
 }
 
-# For `@extend_schema(parameters=…)`. What they lead to is added below.
+# For `@extend_schema(parameters=…)`. The answers that they lead to are added below.
 IDEMPOTENCY_KEY = OpenApiParameter(
     HEADER,
     {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH, "pattern": "^[ -~]+$"},
     OpenApiParameter.HEADER,
-    description="The first answer to this key is kept for a day, and replayed with"
+    description="The first answer to this key is stored for a day and replayed with"
     " `Idempotent-Replayed: true`.",
 )
 IF_MATCH = OpenApiParameter(
-    "If-Match", str, OpenApiParameter.HEADER, description="Only if the record's ETag is this one."
+    "If-Match", str, OpenApiParameter.HEADER, description="Only if the record has this ETag."
 )
 IF_NONE_MATCH = OpenApiParameter(
-    "If-None-Match", str, OpenApiParameter.HEADER, description="The ETag of what the client has."
+    "If-None-Match", str, OpenApiParameter.HEADER, description="The ETag that the client has."
 )
 BY_HEADER = {
     HEADER: {
-        "409": "A request with this Idempotency-Key is being worked on.",
+        "409": "A request with this Idempotency-Key is in progress.",
         "422": "This Idempotency-Key was used for another request.",
     },
     "If-Match": {"412": "The record has changed since it was read."},
-    "If-None-Match": {"304": "The client has this answer already."},
+    "If-None-Match": {"304": "The client already has this answer."},
 }
 
 
 def etag_on(*statuses: int) -> OpenApiParameter:
-    """The header `ETag` of these answers."""
+    """The header `ETag` on answers with these statuses."""
     return OpenApiParameter(
         "ETag", str, OpenApiParameter.HEADER, response=list(statuses), description="For `If-Match`."
     )
 
 
 class ProblemAwareSchema(AutoSchema):
-    """Adds the problem answers, which follow from the route rather than from each view."""
+    """Adds the problem answers, which follow from the route and not from each view."""
 
     def get_operation(self, *args: Any, **kwargs: Any) -> Any:
         operation = super().get_operation(*args, **kwargs)
@@ -101,7 +101,7 @@ class ProblemAwareSchema(AutoSchema):
         return schema
 
     def get_description(self) -> str:  # type: ignore[override]
-        # What viewsets share, and a viewset as a whole, is described for those who write them.
+        # The docstrings of viewsets, and of what they share, are for developers, not for clients.
         return "" if self._action.__module__.startswith("fido.lib.") else get_doc(self._action)
 
     def get_override_parameters(self) -> list[Any]:
@@ -112,7 +112,7 @@ class ProblemAwareSchema(AutoSchema):
         return getattr(self.view, self.view.action)  # type: ignore[attr-defined]
 
     def _is_list_view(self, serializer: Any = None) -> bool:
-        # Not every `list` answers a page: the rates are one record.
+        # Not every `list` returns a page: the rates are one record.
         return is_list_serializer(_main(serializer))
 
     def get_tags(self) -> list[str]:
@@ -139,14 +139,14 @@ class ProblemAwareSchema(AutoSchema):
 
 
 def _main(serializers: Any) -> Any:
-    """The serializer of the answer when all goes well."""
+    """The serializer of the answer on success."""
     if isinstance(serializers, dict) and serializers:
         return serializers[min(serializers, key=str)]
     return serializers
 
 
 class MoneySchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
-    """A request may send a string or a number, an answer has a string."""
+    """A request may send a string or a number; an answer has a string."""
 
     target_class = "fido.lib.api.serializers.MoneyField"
 
@@ -162,7 +162,7 @@ class HeldMoneySchema(MoneySchema):  # type: ignore[no-untyped-call]
 
 
 class SignedMoneySchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
-    """Only ever sent."""
+    """In requests only."""
 
     target_class = "fido.lib.api.serializers.SignedMoneyField"
 
@@ -172,7 +172,7 @@ class SignedMoneySchema(OpenApiSerializerFieldExtension):  # type: ignore[no-unt
 
 
 class MomentSchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
-    """A request may send a date alone, an answer has a time."""
+    """A request may send a date alone; an answer has a time."""
 
     target_class = "fido.lib.api.serializers.MomentField"
     match_subclasses = True

@@ -1,4 +1,4 @@
-"""Serializer pieces that every app uses: strict about fields, exact about money and time."""
+"""Serializer parts that all apps use: strict about fields, exact about money and time."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class StrictSerializer(serializers.Serializer[Any]):
-    """Refuses fields that it does not know, so that a typo is never silently lost."""
+    """Refuses unknown fields, so that a typo is never silently ignored."""
 
     def to_internal_value(self, data: Any) -> Any:
         values = super().to_internal_value(data)
@@ -31,18 +31,21 @@ class StrictSerializer(serializers.Serializer[Any]):
 
 
 class QuerySerializer(StrictSerializer):
-    """Checks the query string; errors name the parameter."""
+    """Checks the query string; its errors name the parameter."""
 
     @classmethod
     def read(cls, request: Request, **context: Any) -> dict[str, Any]:
-        """The checked parameters. A parameter given twice is refused: which one was meant?
+        """The checked parameters.
 
         Raises:
-            QueryInvalid: an unknown or repeated parameter, or a bad value.
+            QueryInvalid: an unknown parameter, a bad value, or a repeated parameter: it is unclear
+                which value was meant.
         """
         for name, values in request.query_params.lists():
             if len(values) > 1:
-                raise QueryInvalid({name: serializers.ErrorDetail("Given twice.", "repeated")})
+                raise QueryInvalid(
+                    {name: serializers.ErrorDetail("Given more than once.", "repeated")}
+                )
         serializer = cls(data=request.query_params.dict(), context=context)
         if not serializer.is_valid():
             raise QueryInvalid(serializer.errors)
@@ -67,25 +70,25 @@ class ParsedField(serializers.Field[Any, Any, Any, Any], Generic[T]):
 
 
 class MoneyField(ParsedField[Decimal]):
-    """A positive amount; the currency's decimals are the serializer's to check."""
+    """A positive amount; the serializer checks the currency's decimals."""
 
     parse = staticmethod(money.parse)
 
 
 class SignedMoneyField(ParsedField[Decimal]):
-    """An amount to add, or below zero to withdraw."""
+    """An amount to add, or a negative one to withdraw."""
 
     parse = staticmethod(money.parse_signed)
 
 
 class HeldMoneyField(ParsedField[Decimal]):
-    """What there is of a currency: zero or more."""
+    """The balance of a currency: zero or more."""
 
     parse = staticmethod(money.parse_held)
 
 
 class MomentField(ParsedField[datetime]):
-    """A time, or a date meaning its midnight; in UTC afterwards."""
+    """A time, or a date meaning its midnight; parsed into UTC."""
 
     parse = staticmethod(clock.parse_moment)
 
@@ -103,7 +106,7 @@ class EndField(MomentField):
 
 @extend_schema_field(OpenApiTypes.BOOL)
 class FlagField(ParsedField[bool]):
-    """A parameter that is `true` or `false`, and not one of the many words that DRF takes."""
+    """A parameter that is `true` or `false`, and none of the other words that DRF accepts."""
 
     @staticmethod
     def parse(value: object) -> bool:
@@ -113,7 +116,7 @@ class FlagField(ParsedField[bool]):
 
 
 class Text(serializers.CharField):
-    """Text, and not a number that would become one."""
+    """Text only: DRF's own field would convert a number."""
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
@@ -122,13 +125,13 @@ class Text(serializers.CharField):
 
 
 class EmailField(Text, serializers.EmailField):
-    """The form of an e-mail address."""
+    """Text with the syntax of an e-mail address."""
 
 
 class ChoiceField(serializers.ChoiceField):
     """One of a few words."""
 
-    # DRF's message repeats the value: a name in the wrong field, or what cannot be encoded.
+    # DRF's message repeats the value, which may be a misplaced name or impossible to encode.
     default_error_messages = {"invalid_choice": "Not one of the choices."}
 
 
@@ -162,5 +165,5 @@ class PeriodSerializer(QuerySerializer):
         return attrs
 
     def _ends_before(self, start: datetime, end: datetime) -> bool:
-        # A day that ends where the start is lies wholly before it; a time may be the same.
+        # A day that ends where the start is lies entirely before it. A time may equal the start.
         return end <= start if clock.is_day(self.initial_data["end"]) else end < start

@@ -1,4 +1,4 @@
-"""The rate that holds for every route which needs a login."""
+"""The rate limit of all routes that require a login."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from fido.lib.cache.counters import Counter
 
 
 class RequestsPerUser(BaseThrottle):
-    """`REQUESTS_PER_USER`."""
+    """Applies `REQUESTS_PER_USER`."""
 
     def allow_request(self, request: Request, view: Any) -> bool:
         if settings.REQUESTS_PER_USER and request.user.is_authenticated:

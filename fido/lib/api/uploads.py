@@ -1,4 +1,4 @@
-"""Multipart bodies of any size, handed on piece by piece and never kept in memory."""
+"""Multipart bodies of any size, passed on in chunks and never held in memory."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from rest_framework.parsers import BaseParser, DataAndFiles
 from fido.lib.api.problems import BodyTooLarge
 
 FIELD = "file"
-# What a body holds beside its file.
+# For everything in a body besides its file.
 ENVELOPE_BYTES = 64 * 1024
 PIECE_BYTES = 64 * 1024
-# Of a client that sends nothing more and does not close either.
+# How long a client may send nothing without closing the connection.
 STALLED_SECONDS = 30.0
-BROKEN_OFF = "The body broke off."
+BROKEN_OFF = "The body is incomplete."
 
 AnyView = TypeVar("AnyView", bound=Callable[..., Any])
 
 
 class NoFile(ValidationError):
-    """Not one file in the field where it belongs."""
+    """Not exactly one file, in the right field."""
 
     def __init__(self) -> None:
         super().__init__({FIELD: ["Send one file in this field."]}, code="required")
 
 
 class Receiver(Protocol):
-    """What takes the file in. `abandon` may be called at any time, and more than once."""
+    """Consumes the file. `abandon` may be called at any time, and more than once."""
 
     max_bytes: int
 
@@ -45,7 +45,7 @@ class Receiver(Protocol):
 
 
 class UploadParser(BaseParser):
-    """One file in the field `file`, fed to the view's `new_receiver()`, and text fields."""
+    """Text fields, and one file in the field `file`, fed to the view's `new_receiver()`."""
 
     media_type = "multipart/form-data"
 
@@ -62,16 +62,16 @@ class UploadParser(BaseParser):
 
 
 def streams_its_body(view: AnyView) -> AnyView:
-    """Marks a view outside the API that bounds what it reads of a body by itself."""
+    """Mark a view outside the API that limits by itself how much of a body it reads."""
     view.streams_its_body = True  # type: ignore[attr-defined]
     return view
 
 
 def received(stream: IO[Any], meta: dict[str, Any], receiver: Receiver) -> QueryDict:
-    """Feeds the file to the receiver, and gives the text fields. `stream` is the request itself.
+    """Feed the file to the receiver, and return the text fields. `stream` is the request itself.
 
-    A body that ends before its last boundary is refused: half a file is not a file. What follows
-    that boundary is no part of it.
+    A body that ends before its last boundary is refused: its file is truncated. Anything after that
+    boundary is ignored.
 
     Raises:
         ParseError, BodyTooLarge, NoFile, ValidationError: the receiver has been abandoned.
@@ -85,10 +85,10 @@ def received(stream: IO[Any], meta: dict[str, Any], receiver: Receiver) -> Query
 
 
 def read_form(request: HttpRequest, receiver: Receiver) -> QueryDict:
-    """As `received`, for a view outside the API; the fields are in `request.POST` afterwards.
+    """Like `received`, for a view outside the API; afterwards the fields are in `request.POST`.
 
     Such a view is `streams_its_body` and `csrf_exempt`, and applies `csrf_protect` to what it does
-    with them: else Django reads the body before any view, and the file into memory.
+    with the fields. Otherwise Django reads the body before any view, and the file into memory.
     """
     request._files = MultiValueDict()  # type: ignore[attr-defined]
     request._post = QueryDict()  # type: ignore[attr-defined]
@@ -108,7 +108,7 @@ def _received(stream: IO[Any], meta: dict[str, Any], receiver: Receiver) -> Quer
         raise ParseError("The form cannot be read.") from None
     except (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent):
         raise BodyTooLarge() from None
-    except OSError:  # malformed chunks, or a client that has gone
+    except OSError:  # malformed chunks, or a client that has disconnected
         raise ParseError(BROKEN_OFF) from None
     if not body.is_whole:
         raise ParseError(BROKEN_OFF)
@@ -119,10 +119,12 @@ def _received(stream: IO[Any], meta: dict[str, Any], receiver: Receiver) -> Quer
 
 
 def _require_each_once(fields: QueryDict) -> None:
-    # Which one was meant?
+    # It is unclear which one was meant.
     repeated = [name for name, values in fields.lists() if name == FIELD or len(values) > 1]
     if repeated:
-        raise ValidationError({name: ErrorDetail("Given twice.", "repeated") for name in repeated})
+        raise ValidationError(
+            {name: ErrorDetail("Given more than once.", "repeated") for name in repeated}
+        )
 
 
 class _Handler(FileUploadHandler):
@@ -146,7 +148,7 @@ class _Handler(FileUploadHandler):
 
 
 class _Body:
-    """A body up to its last boundary; its size is bounded, whatever length was stated."""
+    """A body up to its last boundary, with a bounded size regardless of the stated length."""
 
     def __init__(self, stream: IO[Any], limit: int) -> None:
         self._stream, self._limit = stream, limit
@@ -155,7 +157,7 @@ class _Body:
         self.is_whole = False
 
     def require_room(self, meta: dict[str, Any]) -> None:
-        """Refuses by the stated length, before anything is read. A body in chunks states none."""
+        """Refuse by the stated length, before anything is read. A chunked body states none."""
         stated = str(meta.get("CONTENT_LENGTH") or 0)
         # See fido.lib.api.middleware.Request.
         in_chunks = "HTTP_TRANSFER_ENCODING" in meta
@@ -175,7 +177,7 @@ class _Body:
         return self._up_to_its_end(data)
 
     def _up_to_its_end(self, data: bytes) -> bytes:
-        # It may have begun in the piece before.
+        # The boundary may have begun in the previous chunk.
         window = self._tail + data
         found = window.find(self._end)
         if found < 0:
@@ -187,10 +189,10 @@ class _Body:
 
 @contextmanager
 def _patience(meta: dict[str, Any]) -> Iterator[None]:
-    """Reading fails once the client has sent nothing for STALLED_SECONDS.
+    """Make reads fail once the client has sent nothing for STALLED_SECONDS.
 
-    Else one that has vanished without a word would hold a thread and a file for good. Gunicorn
-    sets no time-out on a connection while it is read.
+    Otherwise a client that vanished without closing would hold a thread and a file for good.
+    Gunicorn sets no time-out on a connection while it is being read.
     """
     connection = meta.get("gunicorn.socket")
     if connection is None:

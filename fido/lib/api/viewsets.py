@@ -1,10 +1,10 @@
-"""What the viewsets of all apps share, in DRF's own words.
+"""What the viewsets of all apps share, under DRF's own names.
 
-A viewset says who may, what shape and which operation: `get_queryset`, `get_object`,
-`serializer_class`, `perform_create`, `perform_update`, `perform_destroy`. Said here, once:
+A viewset states permissions, shapes and operations: `get_queryset`, `get_object`,
+`serializer_class`, `perform_create`, `perform_update`, `perform_destroy`. This module adds:
 
 * a POST that creates does its work once for each Idempotency-Key (`@idempotent`);
-* a list is paged by key, strict about its query, and kept where `get_question` names it;
+* a list has keyset pages, a strict query, and cached answers if `get_question` names them;
 * a record has an ETag, and If-Match binds a write to what the client has read.
 """
 
@@ -34,28 +34,28 @@ Rows = list[Any]
 
 
 class BaseViewSet(GenericViewSet[Any]):
-    """The base of all viewsets: what it means to check a body and to show a record."""
+    """The base of all viewsets: how to check a body and how to show a record."""
 
     def get_content(self) -> Any:
-        """All that the request asks for besides its path and query, for its fingerprint."""
+        """Everything that the request asks for besides its path and query, for its fingerprint."""
         return self.request.data
 
     def checked(self, *args: Any, **options: Any) -> BaseSerializer[Any]:
-        """The serializer of the body, which is valid."""
+        """The serializer of the body, validated."""
         serializer = self.get_serializer(*args, data=self.request.data, **options)
         serializer.is_valid(raise_exception=True)
         return serializer
 
     def represent(self, row: Any) -> Body:
-        """What the caller reads of a record. It writes nothing."""
+        """What the caller sees of a record. Write nothing here."""
         return dict(self.get_serializer(row).data)
 
     def open(self, row: Any) -> Body:
-        """The same for an answer that is about this record alone; looking may be logged."""
+        """The same, for an answer about this record alone; the access may be logged."""
         return self.represent(row)
 
     def etag(self, row: Any) -> str:
-        """The tag that GET answers this caller."""
+        """The tag that a GET returns to this caller."""
         return self.etag_of(row, self.represent(row))
 
     def etag_of(self, row: Any, shown: Body) -> str:
@@ -67,7 +67,7 @@ class ListMixin(BaseViewSet):
 
     query_class: ClassVar[type[QuerySerializer]] = ListQuery
     ordering: ClassVar[tuple[str, ...]] = ("id",)
-    # What metrics count the list as.
+    # The list's label in metrics.
     kind: ClassVar[str]
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -82,8 +82,8 @@ class ListMixin(BaseViewSet):
         return self.ordering
 
     def get_question(self) -> str | None:
-        """What a page depends on besides the caller's own data; None: it is never kept."""
-        # The links in it begin with how we were addressed.
+        """What a page depends on besides the caller's own data; None: it is never cached."""
+        # The absolute URI, because a page's links repeat the host of the request.
         return f"{self.kind} {self.request.build_absolute_uri()}"
 
     def represent_page(self, rows: Rows) -> Rows:
@@ -108,14 +108,17 @@ class CreateMixin(BaseViewSet):
         return Write(partial(self._created, serializer), self.get_owners(serializer))
 
     def get_owners(self, serializer: Any) -> Collection[int]:
-        """Whose data the write changes; refuses what only the whole request tells to be wrong."""
+        """The ids of the users whose data the write changes.
+
+        It also refuses what only the whole request shows to be wrong.
+        """
         return [caller_id(self.request)]
 
     def perform_create(self, serializer: Any) -> None:
         raise NotImplementedError
 
     def created(self, row: Any) -> HttpResponse:
-        """The answer about a new record."""
+        """The answer that shows a new record."""
         headers = {"Location": self.url_of(row), "ETag": self.etag(row)}
         return json_answer(self.open(row), 201, **headers)
 
@@ -129,7 +132,7 @@ class CreateMixin(BaseViewSet):
 
 
 class RetrieveMixin(BaseViewSet):
-    """`retrieve`, and 304 for who has it."""
+    """`retrieve`, with 304 if the client already has the record."""
 
     @extend_schema(parameters=[IF_NONE_MATCH, etag_on(200)])
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -147,7 +150,7 @@ class BoundWrites(BaseViewSet):
     is_bound = False
 
     def bind(self, row: Any) -> None:
-        """To be called last, when nothing else is in the way of the write."""
+        """Call it last, when nothing else can refuse the write."""
         self.is_bound = only_if_unchanged(self.request, lambda: self.etag(row))
 
 
@@ -155,7 +158,7 @@ class AmendMixin(BoundWrites):
     """What PUT and PATCH share: `perform_update` sets `serializer.instance`."""
 
     def checked_update(self, row: Any, *, partial: bool) -> BaseSerializer[Any]:
-        """The serializer of the body, which is valid; nothing validated is nothing to change."""
+        """The serializer of the body, validated; empty `validated_data` means nothing to change."""
         return self.checked(row, partial=partial)
 
     def perform_update(self, serializer: Any) -> None:

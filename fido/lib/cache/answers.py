@@ -31,8 +31,12 @@ class Answer:
 def find_or_make(view: View | None, answer: Answer) -> tuple[bytes, str]:
     """The answer, and its source: `hit`, `miss` (cached now) or `bypass`."""
     body, source = _found_or_made(view, answer)
-    CACHED_ANSWERS.labels(answer.kind, source).inc()
+    count_answer(answer.kind, source)
     return body, source
+
+
+def count_answer(kind: str, source: str) -> None:
+    CACHED_ANSWERS.labels(kind, source).inc()
 
 
 def keep_ready(view: View, answer: Answer) -> bool:

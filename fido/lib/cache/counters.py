@@ -11,20 +11,20 @@ from contextlib import suppress
 
 from django.conf import settings
 
-from fido.lib.cache.redis_link import Away, link
+from fido.lib.cache.redis_link import Away, Script, link
 from fido.lib.values.errors import TooManyRequests
 from fido.lib.values.limits import Rate
 
 logger = logging.getLogger(__name__)
 
 # One atomic step, so that a counter never exists without its expiry.
-COUNT_SCRIPT = """
+COUNT = Script("""
 local count = redis.call('INCR', KEYS[1])
 if count == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
 return {count, redis.call('TTL', KEYS[1])}
-"""
+""")
 # Only while the window lasts: DECR on an expired key would create one that never expires.
-FORGIVE_SCRIPT = "return redis.call('EXISTS', KEYS[1]) == 1 and redis.call('DECR', KEYS[1])"
+FORGIVE = Script("return redis.call('EXISTS', KEYS[1]) == 1 and redis.call('DECR', KEYS[1])")
 
 
 class Counter:
@@ -44,9 +44,9 @@ class Counter:
         """
         if self.rate is None:
             return
-        arguments = (COUNT_SCRIPT, 1, self.key, self.rate.seconds)
+        seconds = self.rate.seconds
         try:
-            count, ttl = link.ask(lambda client: client.eval(*arguments))
+            count, ttl = link.ask(lambda client: COUNT.run(client, [self.key], seconds))
         except Away:
             logger.error("Throttling is off, Redis is away.")
             return
@@ -58,4 +58,4 @@ class Counter:
         if self.rate is None:
             return
         with suppress(Away):
-            link.ask(lambda client: client.eval(FORGIVE_SCRIPT, 1, self.key))
+            link.ask(lambda client: FORGIVE.run(client, [self.key]))

@@ -5,6 +5,7 @@ service is up and reaches Redis: every lookup prolongs it, and a thread does so 
 lookups.
 """
 
+import hashlib
 import logging
 import os
 import secrets
@@ -15,7 +16,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from django_redis import get_redis_connection
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError
 
 from fido.lib.values.metrics import REDIS_AWAY_SECONDS, REDIS_OUTAGES
 
@@ -36,6 +37,47 @@ local time = redis.call('TIME')
 local function anew(token) return token .. '.' .. time[1] .. '.' .. time[2] end
 """
 BEGIN = f"{ANEW} redis.call('SET', KEYS[1], anew(ARGV[1]), 'PX', ARGV[2])"
+
+
+class Script:
+    """A Lua script, sent by its hash once the server knows it."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+    def add_to(self, pipeline: Any, keys: list[str], *arguments: Any) -> None:
+        pipeline.evalsha(self._sha, len(keys), *keys, *arguments)
+
+    def run(self, client: Any, keys: list[str], *arguments: Any) -> Any:
+        try:
+            return client.evalsha(self._sha, len(keys), *keys, *arguments)
+        except NoScriptError:
+            return client.eval(self._text, len(keys), *keys, *arguments)
+
+    def load(self, client: Any) -> None:
+        client.script_load(self._text)
+
+
+def run_all(client: Any, steps: list[tuple[Script, list[str], list[Any]]]) -> list[Any]:
+    """Run the scripts one after another in one round trip.
+
+    A server that does not know one yet is told all of them, and asked again: a step may run twice.
+    """
+
+    def execute() -> list[Any]:
+        pipeline = client.pipeline(transaction=False)
+        for script, keys, arguments in steps:
+            script.add_to(pipeline, keys, *arguments)
+        answers: list[Any] = pipeline.execute()
+        return answers
+
+    try:
+        return execute()
+    except NoScriptError:
+        for script, _, _ in steps:
+            script.load(client)
+        return execute()
 
 
 class Away(Exception):

@@ -25,11 +25,15 @@ from fido.lib.cache.redis_link import (
     LEASE_SECONDS,
     PAUSE_SECONDS,
     Away,
+    Script,
     lease,
     link,
     random_token,
+    run_all,
 )
 from fido.lib.values.crypto.keys import fernet_ring
+
+Step = tuple[Script, list[str], list[Any]]
 
 # The version of what all users' answers may depend on: the exchange rates.
 RATES_KEY = "fido:{rates}:version"
@@ -42,20 +46,20 @@ RETRY_SECONDS = 0.05
 
 # The current generation, created if there is none. A restarted server has another run_id. So nobody
 # asks for an answer that its disk had not yet deleted, or under a state that it had not yet saved.
-OPEN = f"""{ANEW}
+OPEN = Script(f"""{ANEW}
 local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
 local generation = redis.call('GET', KEYS[1]) or anew(ARGV[1])
 redis.call('SET', KEYS[1], generation, 'PX', ARGV[2])
 return run .. generation
-"""
+""")
 # The rates' version, created if there is none, like a user's.
-RATES = f"""{ANEW}
+RATES = Script(f"""{ANEW}
 local version = redis.call('GET', KEYS[1]) or anew(ARGV[1])
 redis.call('SET', KEYS[1], version, 'PX', ARGV[2])
 return version
-"""
+""")
 # Version, login, and whether a writer is registered. Expired writers are removed.
-LOOK = f"""{ANEW}
+LOOK = Script(f"""{ANEW}
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local fields = redis.call('HGETALL', KEYS[1])
 local version, login, standing = false, false, 0
@@ -71,30 +75,34 @@ if not version then
     redis.call('HSET', KEYS[1], 'version', version)
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
-return {{version, login, standing}}
-"""
-ENTER = f"""{ANEW}
+local kept = ARGV[3] and standing == 0 and redis.call('GET', ARGV[3] .. version .. ':' .. ARGV[4])
+return {{version, login, standing, kept or false}}
+""")
+ENTER = Script(f"""{ANEW}
 local lapses = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[4]
 redis.call('HSET', KEYS[1], 'version', anew(ARGV[1]), ARGV[3], string.format('%.0f', lapses))
 redis.call('HDEL', KEYS[1], 'login')
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
-"""
-LEAVE = f"""{ANEW}
+""")
+LEAVE = Script(f"""{ANEW}
 redis.call('HSET', KEYS[1], 'version', anew(ARGV[1]))
 redis.call('HDEL', KEYS[1], 'login', ARGV[3])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
-"""
+""")
 # Compare-and-set: a writer that came since has renewed the version.
-KEEP_LOGIN = """
+KEEP_LOGIN = Script("""
 if redis.call('HGET', KEYS[1], 'version') == ARGV[1] then
     redis.call('HSET', KEYS[1], 'login', ARGV[2])
 end
-"""
+""")
 
 
 @dataclass(frozen=True)
 class View:
-    """What one lookup of a user's state has shown. Answers are found and stored under it."""
+    """What one lookup of a user's state has shown. Answers are found and stored under it.
+
+    `kept` is what was stored for the question that the lookup named; `opened` says what it is.
+    """
 
     user_id: int
     generation: str
@@ -102,26 +110,44 @@ class View:
     rates: str
     login: str | None
     writer_stands: bool
+    kept: bytes | None = None
 
     def key(self, question: str) -> str:
-        digest = hashlib.sha256(question.encode()).hexdigest()[:32]
-        versions = f"{self.generation}:{self.version}:{self.rates}"
-        return f"fido:{{{self.user_id}}}:{versions}:{digest}"
+        return f"{_prefix(self.user_id)}{self.version}:{_digest(question)}"
+
+    @property
+    def mark(self) -> bytes:
+        """What an answer is stored behind, so that it ends with a generation and with the rates.
+
+        Not part of the key: only the user's own state is in the slot of the user's keys.
+        """
+        return f"{self.generation}:{self.rates}\n".encode()
+
+    def opened(self, kept: bytes | None) -> bytes | None:
+        """The answer, if it was stored under this very view."""
+        if self.writer_stands or kept is None or not kept.startswith(self.mark):
+            return None
+        try:
+            return fernet_ring().decrypt(kept[len(self.mark) :])
+        except InvalidToken:
+            return None
 
 
-def look(user_id: int) -> View | None:
-    """The user's state, in one round trip. None: Redis is away, ask the database."""
+def look(user_id: int, question: str | None = None) -> View | None:
+    """The user's state, and what is stored for the question, in one round trip.
 
-    def ask(client: Any) -> list[Any]:
-        pipeline = client.pipeline(transaction=False)
-        pipeline.eval(OPEN, 1, GENERATION_KEY, random_token(), lease())
-        pipeline.eval(LOOK, 1, _state_key(user_id), random_token(), _state_ms())
-        ask_rates_version(pipeline)
-        found: list[Any] = pipeline.execute()
-        return found
-
+    None: Redis is away, ask the database.
+    """
+    asked = [] if question is None else [_prefix(user_id), _digest(question)]
+    steps: list[Step] = [
+        (OPEN, [GENERATION_KEY], [random_token(), lease()]),
+        (LOOK, [_state_key(user_id)], [random_token(), _state_ms(), *asked]),
+        rates_version(),
+    ]
     try:
-        generation, (version, login, standing), rates = link.ask(ask)
+        generation, (version, login, standing, kept), rates = link.ask(
+            lambda client: run_all(client, steps)
+        )
     except Away:
         return None
     return View(
@@ -131,12 +157,13 @@ def look(user_id: int) -> View | None:
         rates.decode(),
         _present_login((login or b"").decode(), generation.decode()),
         bool(standing),
+        kept,
     )
 
 
-def ask_rates_version(pipeline: Any) -> None:
-    """Add the lookup to the pipeline of a caller that is about to read or renew the rates."""
-    pipeline.eval(RATES, 1, RATES_KEY, random_token(), _state_ms())
+def rates_version() -> Step:
+    """The step that looks it up, for a caller that is about to read or renew the rates."""
+    return RATES, [RATES_KEY], [random_token(), _state_ms()]
 
 
 def renewed_version() -> tuple[str, int]:
@@ -157,9 +184,9 @@ def keep_login(view: View, login: str) -> None:
     if view.writer_stands:
         return
     value = f"{view.generation}:{time.time() + settings.CACHE_SECONDS}:{login}"
-    arguments = (_state_key(view.user_id), view.version, value)
+    arguments = ([_state_key(view.user_id)], view.version, value)
     with suppress(Away):
-        link.ask(lambda client: client.eval(KEEP_LOGIN, 1, *arguments))
+        link.ask(lambda client: KEEP_LOGIN.run(client, *arguments))
 
 
 def find(view: View, question: str) -> bytes | None:
@@ -167,9 +194,8 @@ def find(view: View, question: str) -> bytes | None:
     if view.writer_stands:
         return None
     try:
-        token = link.ask(lambda client: client.get(view.key(question)))
-        return fernet_ring().decrypt(token) if token else None
-    except (Away, InvalidToken):
+        return view.opened(link.ask(lambda client: client.get(view.key(question))))
+    except Away:
         return None
 
 
@@ -179,8 +205,16 @@ def seconds_left(view: View, question: str) -> float:
     Raises:
         Away: Redis did not say.
     """
-    milliseconds: int = link.ask(lambda client: client.pttl(view.key(question)))
-    return max(0, milliseconds) / 1000
+
+    def ask(client: Any) -> list[Any]:
+        pipeline = client.pipeline(transaction=False)
+        pipeline.getrange(view.key(question), 0, len(view.mark) - 1)
+        pipeline.pttl(view.key(question))
+        found: list[Any] = pipeline.execute()
+        return found
+
+    mark, milliseconds = link.ask(ask)
+    return max(0, milliseconds) / 1000 if mark == view.mark else 0
 
 
 def keep(view: View, question: str, answer: bytes) -> bool:
@@ -190,9 +224,9 @@ def keep(view: View, question: str, answer: bytes) -> bool:
     """
     if view.writer_stands:
         return False
-    token, seconds = fernet_ring().encrypt(answer), settings.CACHE_SECONDS
+    value, seconds = view.mark + fernet_ring().encrypt(answer), settings.CACHE_SECONDS
     try:
-        link.ask(lambda client: client.set(view.key(question), token, ex=seconds))
+        link.ask(lambda client: client.set(view.key(question), value, ex=seconds))
     except Away:
         return False
     return True
@@ -253,7 +287,7 @@ def _fence(user_id: int) -> Iterator[None]:
 def _enter(user_id: int, writer: str) -> None:
     arguments = (random_token(), _state_ms(), writer, settings.WRITER_LAPSE_SECONDS * 1000)
     with suppress(Away):  # the version is then renewed after the commit, which is waited for
-        link.ask(lambda client: client.eval(ENTER, 1, _state_key(user_id), *arguments))
+        link.ask(lambda client: ENTER.run(client, [_state_key(user_id)], *arguments))
 
 
 def _leave(user_id: int, writer: str) -> None:
@@ -262,7 +296,7 @@ def _leave(user_id: int, writer: str) -> None:
     waited, before = 0.0, time.monotonic()
     while True:
         try:
-            link.insist(lambda client: client.eval(LEAVE, 1, _state_key(user_id), *arguments))
+            link.insist(lambda client: LEAVE.run(client, [_state_key(user_id)], *arguments))
             return
         except Away:
             # No process could prolong the generation for LEASE_SECONDS, so it has ended.
@@ -271,6 +305,14 @@ def _leave(user_id: int, writer: str) -> None:
             now = time.monotonic()
             waited, before = waited + min(now - before, PAUSE_SECONDS), now
             time.sleep(RETRY_SECONDS)
+
+
+def _prefix(user_id: int) -> str:
+    return f"fido:{{{user_id}}}:"
+
+
+def _digest(question: str) -> str:
+    return hashlib.sha256(question.encode()).hexdigest()[:32]
 
 
 def _state_key(user_id: int) -> str:

@@ -51,8 +51,8 @@ def test_parameters_that_were_left_out_have_their_default(root: Desk) -> None:
     ("change", "sentence"),
     [
         ({"parameters": '{"amount": -1}'}, "amount: The amount must be greater than zero."),
-        ({"parameters": '{"count": 3}'}, "count: Unknown. There are: amount."),
-        ({"parameters": "[1]"}, "parameters: They are a JSON object"),
+        ({"parameters": '{"count": 3}'}, "count: Unknown. Valid names: amount."),
+        ({"parameters": "[1]"}, "parameters: They must be a JSON object"),
         ({"parameters": "{amount"}, "Enter a valid JSON."),
         ({"parameters": "[" * 100_000}, "Enter a valid JSON."),
         ({"parameters": '{"amount": %s}' % ("1" * 5000)}, "Enter a valid JSON."),
@@ -109,7 +109,7 @@ def test_the_list_says_which_rule_is_damaged(root: Desk) -> None:
 
     page = root.text(RULES)
 
-    assert "count: It is a whole number from 1 to 1,000." in page
+    assert "count: It must be a whole number from 1 to 1,000." in page
     assert "There is no kind &#x27;horoscope&#x27;." in page
     assert root.get(f"{RULES}{rule(300).pk}/change/").status_code == 200
 

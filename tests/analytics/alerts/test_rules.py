@@ -98,18 +98,19 @@ def test_what_is_needed_decides_as_the_whole_stream_does_and_as_the_contract_say
 
 
 def parameters() -> Iterator[tuple[str, object, dict[str, str]]]:
-    whole, amount = "It is a whole number from", "An amount is"
+    whole, amount = "It must be a whole number from", "An amount is"
     a_number = 'a decimal number such as "100.00".'
     yield "large-withdrawal", {"amount": "0"}, {"amount": "The amount must be greater than zero."}
     yield "large-withdrawal", {"amount": "-1"}, {"amount": "The amount must be greater than zero."}
     yield "large-withdrawal", {"amount": 0.1}, {"amount": f"{amount} {a_number}"}
     yield "large-withdrawal", {"amount": "0.00001"}, {"amount": "At most 4 decimals."}
-    yield "large-withdrawal", {"count": 3}, {"count": "Unknown. There are: amount."}
+    yield "large-withdrawal", {"count": 3}, {"count": "Unknown. Valid names: amount."}
     yield "only-withdrawals", {"count": 0}, {"count": f"{whole} 1 to 1,000."}
     yield "only-withdrawals", {"count": 1001}, {"count": f"{whole} 1 to 1,000."}
     yield "only-withdrawals", {"count": True}, {"count": f"{whole} 1 to 1,000."}
     yield "rising-deposits", {"count": 1}, {"count": f"{whole} 2 to 1,000."}
-    yield "rising-deposits", [3], {"parameters": 'They are a JSON object, such as {"count": 3}.'}
+    an_object = 'They must be a JSON object, such as {"count": 3}.'
+    yield "rising-deposits", [3], {"parameters": an_object}
     yield (
         "deposits-in-window",
         {"seconds": "x", "amount": None},

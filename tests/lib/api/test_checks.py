@@ -1,4 +1,4 @@
-"""`manage.py check`, and so `make check`, refuses a route that forgets what all routes owe."""
+"""`manage.py check`, and so `make check`, refuses a route without what all routes need."""
 
 from types import ModuleType
 from typing import Any
@@ -58,13 +58,15 @@ def test_our_own_routes_pass() -> None:
 
 
 @pytest.mark.parametrize("viewset", [Forgetful, ForgetfulAction])
-def test_a_post_without_the_idempotent_way_is_refused(viewset: type[BaseViewSet]) -> None:
+def test_a_post_that_is_not_idempotent_and_gives_no_reason_is_refused(
+    viewset: type[BaseViewSet],
+) -> None:
     assert errors_of(routes_of(viewset)) == ["fido.E002"]
 
 
-def test_a_post_that_is_idempotent_or_says_why_not_passes() -> None:
+def test_a_post_that_is_idempotent_or_gives_a_reason_passes() -> None:
     assert errors_of(routes_of(Careful)) == []
 
 
-def test_a_view_that_is_no_viewset_is_refused() -> None:
+def test_a_view_that_is_not_a_viewset_is_refused() -> None:
     assert errors_of(path("things", APIView.as_view())) == ["fido.E001"]

@@ -41,7 +41,7 @@ def _one_trusted_network(settings: Settings) -> None:
         ("unix:", SPOOFED, "unix:"),
     ],
 )
-def test_only_our_own_proxies_are_believed(
+def test_only_our_own_proxies_are_trusted(
     remote: str, forwarded: str | None, expected: str
 ) -> None:
     headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
@@ -50,14 +50,14 @@ def test_only_our_own_proxies_are_believed(
     assert client_address(request) == expected
 
 
-def test_with_no_proxy_of_ours_nothing_is_believed(settings: Settings) -> None:
+def test_without_a_proxy_of_ours_no_header_is_trusted(settings: Settings) -> None:
     settings.TRUSTED_PROXIES = []
     request = RequestFactory().get("/", headers={"X-Forwarded-For": SPOOFED}, REMOTE_ADDR=PROXY)
 
     assert client_address(request) == PROXY
 
 
-def test_a_proxy_is_known_by_its_mapped_address_too() -> None:
+def test_a_proxy_is_also_recognised_by_its_mapped_address() -> None:
     assert is_trusted_proxy("::ffff:10.0.0.1")
     assert not is_trusted_proxy(f"::ffff:{CLIENT}")
 

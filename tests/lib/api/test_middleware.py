@@ -51,7 +51,7 @@ def test_the_clients_own_id_is_kept(anybody: ApiClient, offered: str) -> None:
 
 
 @pytest.mark.parametrize("offered", INSANE, ids=ascii)
-def test_an_id_that_is_not_sane_is_replaced(anybody: ApiClient, offered: str) -> None:
+def test_a_malformed_id_is_replaced(anybody: ApiClient, offered: str) -> None:
     answer = anybody.request("get", "/users/me", HTTP_X_REQUEST_ID=offered)
 
     assert re.fullmatch(UUID7, answer.headers["X-Request-ID"])
@@ -71,7 +71,7 @@ def test_the_id_is_in_the_log_line(anybody: ApiClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["/users/me", "/transactions", "/analytics", "/users/0"])
-def test_a_trailing_slash_is_served_alike(ada: ApiClient, path: str) -> None:
+def test_a_trailing_slash_changes_no_answer(ada: ApiClient, path: str) -> None:
     plain, slashed = ada.get(path), ada.get(f"{path}/")
 
     assert (slashed.status_code, slashed.content) == (plain.status_code, plain.content)
@@ -97,7 +97,7 @@ def environ(**variables: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "charset", ["=base64", "=idna", "=utf-16", "=nope", "*=nope''x", "=\0", "=" + "x" * 20_000, ""]
 )
-def test_an_encoding_in_the_content_type_changes_no_query(charset: str) -> None:
+def test_an_encoding_in_the_content_type_does_not_affect_the_query(charset: str) -> None:
     request = Request(
         environ(
             CONTENT_TYPE=f"Application/JSON; charset{charset}", QUERY_STRING="full_name=J%C3%BCrg"
@@ -108,7 +108,7 @@ def test_an_encoding_in_the_content_type_changes_no_query(charset: str) -> None:
     assert request.GET["full_name"] == "Jürg"
 
 
-def test_a_body_in_chunks_is_read_where_the_server_tells_its_end() -> None:
+def test_a_chunked_body_is_read_if_the_server_signals_its_end() -> None:
     chunked = {"HTTP_TRANSFER_ENCODING": "chunked"}
 
     assert Request(environ(**chunked, **{"wsgi.input_terminated": True})).read() == b"body"
@@ -117,7 +117,7 @@ def test_a_body_in_chunks_is_read_where_the_server_tells_its_end() -> None:
 
 
 @pytest.mark.parametrize(("proxy", "secure"), [("127.0.0.1", True), ("203.0.113.9", False)])
-def test_only_our_own_proxies_say_that_it_was_https(
+def test_only_our_own_proxies_may_say_that_it_was_https(
     ada: ApiClient, settings: Settings, proxy: str, secure: bool
 ) -> None:
     settings.TRUSTED_PROXIES = [ipaddress.ip_network("127.0.0.0/8")]
@@ -131,7 +131,7 @@ def test_only_our_own_proxies_say_that_it_was_https(
 
 
 @pytest.mark.parametrize("key", ["\\000aaaaaaaaaaaa", "é", "../../x", "a b"], ids=ascii)
-def test_a_session_that_cannot_be_is_nobodys(db: None, anybody: ApiClient, key: str) -> None:
+def test_a_malformed_session_is_ignored(db: None, anybody: ApiClient, key: str) -> None:
     answer = anybody.request("get", "/admin/", HTTP_COOKIE=f'sessionid="{key}"')
 
     assert answer.status_code == 302

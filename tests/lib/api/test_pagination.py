@@ -90,7 +90,7 @@ def test_rows_that_stay_are_seen_once_while_others_come_and_go(ada: ApiClient) -
     assert [pk for pk in seen if pk in stay] == stay
 
 
-def test_the_filters_stay_with_the_links(ada: ApiClient) -> None:
+def test_links_keep_the_filters(ada: ApiClient) -> None:
     for kind in ("credit", "debit") * 3:
         record(ada.user, transaction_type=kind)  # type: ignore[arg-type]
 
@@ -101,9 +101,7 @@ def test_the_filters_stay_with_the_links(ada: ApiClient) -> None:
     assert rest["next"] is None
 
 
-def test_a_cursor_of_somebody_elses_history_opens_nothing_of_it(
-    ada: ApiClient, ben: ApiClient
-) -> None:
+def test_a_cursor_of_another_users_history_shows_none_of_it(ada: ApiClient, ben: ApiClient) -> None:
     with_ties(ada, 4)
     link = ada.get("/transactions", limit=1).json()["next"]
 
@@ -147,7 +145,7 @@ NO_CURSORS += [cursor("9999-12-31T23:59:59-14:00", ROW_ID), cursor(TIME, ROW_ID.
 
 
 @pytest.mark.parametrize("text", NO_CURSORS, ids=ascii)
-def test_what_is_no_cursor_of_this_list_is_refused(ada: ApiClient, text: str) -> None:
+def test_an_invalid_cursor_is_refused(ada: ApiClient, text: str) -> None:
     answer = ada.get("/transactions", cursor=text)
 
     assert answer.status_code == 400
@@ -161,9 +159,7 @@ def test_a_cursor_of_users_holds_one_id(staff: ApiClient, text: str) -> None:
 
 
 @pytest.mark.parametrize("position", range(0, 100, 7))
-def test_a_cursor_with_a_flipped_character_is_never_an_error_of_ours(
-    ada: ApiClient, position: int
-) -> None:
+def test_a_cursor_with_a_flipped_character_is_never_a_500(ada: ApiClient, position: int) -> None:
     text = cursor(TIME, ROW_ID)
     assert ada.get("/transactions", cursor=text).status_code == 200
     place = position % len(text)

@@ -37,7 +37,7 @@ NO_JSON += [b'{"a":' * 100_000]
 
 
 @pytest.mark.parametrize("body", NO_JSON, ids=lambda body: ascii(body[:20]))
-def test_what_is_no_json_in_utf_8_is_refused(body: bytes) -> None:
+def test_anything_but_json_in_utf_8_is_refused(body: bytes) -> None:
     with pytest.raises(ParseError):
         parsed(body)
 
@@ -48,7 +48,7 @@ def test_no_bytes_raise_anything_but_a_parse_error(body: bytes) -> None:
         parsed(body)
 
 
-def test_a_body_of_the_limit_is_read_and_one_more_byte_is_not(settings: Settings) -> None:
+def test_a_body_at_the_limit_is_read_and_one_more_byte_is_refused(settings: Settings) -> None:
     settings.MAX_BODY_BYTES = 10
     assert parsed(b'"12345678"') == "12345678"
 
@@ -56,7 +56,7 @@ def test_a_body_of_the_limit_is_read_and_one_more_byte_is_not(settings: Settings
         parsed(b'"123456789"')
 
 
-def test_no_more_than_the_limit_is_read_of_an_endless_body(settings: Settings) -> None:
+def test_an_endless_body_is_read_only_up_to_the_limit(settings: Settings) -> None:
     settings.MAX_BODY_BYTES = 10
     stream = io.BytesIO(b"1" * 1000)
 

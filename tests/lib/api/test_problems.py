@@ -1,4 +1,4 @@
-"""Refusals have one form, RFC 9457, and codes that clients can rely on."""
+"""Refusals have one format, RFC 9457, and codes that clients can rely on."""
 
 import json
 import re
@@ -50,7 +50,7 @@ def test_an_error_of_a_field_points_into_the_body() -> None:
     assert [error["pointer"] for error in errors] == ["#/a~1b~0c/0", "#"]
 
 
-def test_a_lone_surrogate_in_a_key_can_be_answered() -> None:
+def test_a_lone_surrogate_in_a_key_does_not_break_the_answer() -> None:
     errors = body_of(exceptions.ValidationError({"\ud800": ["x"]}))["errors"]
 
     assert errors == [{"pointer": "#/?", "code": "invalid", "detail": "x"}]
@@ -62,7 +62,7 @@ def test_an_error_of_the_query_names_its_parameter() -> None:
     assert errors == [{"parameter": "limit", "code": "invalid", "detail": "x"}]
 
 
-def test_what_only_the_domain_can_tell_looks_like_any_other_error() -> None:
+def test_an_error_that_only_the_domain_detects_looks_like_any_other() -> None:
     errors = body_of(InvalidInput("email", "taken", "This e-mail address is taken."))["errors"]
 
     assert errors == [
@@ -71,7 +71,7 @@ def test_what_only_the_domain_can_tell_looks_like_any_other_error() -> None:
 
 
 @pytest.mark.parametrize("error", [OperationalError("secret"), InterfaceError("secret")])
-def test_the_database_away_is_a_503_that_says_when_to_come_back(db: None, error: Exception) -> None:
+def test_a_missing_database_is_a_503_that_says_when_to_retry(db: None, error: Exception) -> None:
     answer = handled(error)
 
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
@@ -85,7 +85,9 @@ def test_a_bug_is_not_handled_here() -> None:
     assert exception_handler(ZeroDivisionError(), {"request": request}) is None
 
 
-def test_a_bug_is_a_500_that_tells_nothing(ada: ApiClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_is_a_500_that_reveals_nothing(
+    ada: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(*args: object) -> None:
         raise ZeroDivisionError("secret")
 

@@ -119,7 +119,7 @@ class World:
             patch.setattr(redis_link, "get_redis_connection", lambda: self)
             versioned_cache._leave(7, "writer:a")
 
-    def eval(self, *script: Any) -> None:
+    def evalsha(self, *script: Any) -> None:
         if any(start <= self.now < end for start, end in self.outages):
             self.now += next(self.attempts)
             raise redis.ConnectionError

@@ -79,3 +79,50 @@ def test_a_token_that_was_forgotten_is_not_set_again(
         tokens.add(get_redis_connection().get(key))
 
     assert len(tokens) == 2
+
+
+def answered() -> bytes | None:
+    """What one round trip finds for the question."""
+    view = versioned_cache.look(ADA, QUESTION)
+    assert view
+    return view.opened(view.kept)
+
+
+def test_a_lookup_that_names_the_question_finds_its_answer() -> None:
+    assert answered() is None
+    assert versioned_cache.keep(look(), QUESTION, b"42")
+
+    assert answered() == b"42" == versioned_cache.find(look(), QUESTION)
+
+
+@pytest.mark.parametrize("key", [versioned_cache.RATES_KEY, redis_link.GENERATION_KEY])
+def test_an_answer_ends_with_the_rates_and_with_the_generation(key: str) -> None:
+    view = look()
+    assert versioned_cache.keep(view, QUESTION, b"42")
+
+    get_redis_connection().delete(key)
+
+    assert answered() is None
+    assert versioned_cache.find(look(), QUESTION) is None
+    assert versioned_cache.seconds_left(look(), QUESTION) == 0
+
+
+def test_nothing_is_found_while_a_writer_is_registered() -> None:
+    assert versioned_cache.keep(look(), QUESTION, b"42")
+    view = look()
+    with write_fence(ADA):
+        assert answered() is None
+        # Not even what was stored under the version that the writer has set.
+        assert versioned_cache.keep(look(), QUESTION, b"43") is False
+    assert versioned_cache.find(view, QUESTION) == b"42"  # a reader from before the write
+
+
+def test_a_server_that_does_not_know_the_scripts_is_told() -> None:
+    assert versioned_cache.keep(look(), QUESTION, b"42")
+
+    get_redis_connection().script_flush()
+
+    assert answered() == b"42"
+    get_redis_connection().script_flush()
+    write()
+    assert answered() is None

@@ -121,7 +121,7 @@ def test_a_file_a_byte_too_large_is_said_to_be_so(
 CONTENTS = {
     b"": "The file is empty.",
     b"PK\x03\x04" + b"x" * 100_000: "The file is a zip archive or a spreadsheet",
-    b"2026-01-31,1,credit,Jane Doe\n" * 100_000: "Column 1 of the first line is none of",
+    b"2026-01-31,1,credit,Jane Doe\n" * 100_000: "Column 1 of the first line is not one of",
     ROWS + b"\xff" + ROWS * 10_000: "The file is not text in UTF-8.",
 }
 
@@ -185,14 +185,14 @@ def test_a_body_that_broke_off_imports_no_half(root: Desk, jane: User, folder: P
         "POST", f"/admin/{FORM}", body, "multipart/form-data; boundary=b"
     )
 
-    refused(answer, 400, "The body broke off.")
+    refused(answer, 400, "The body is incomplete.")
     assert nothing_left(folder)
 
 
 def test_a_full_disk_is_said_to_be_one(root: Desk, jane: User, folder: Path) -> None:
     folder.write_text("in the way")
 
-    refused(send(root, jane.pk), 503, "There is no room for the file just now.")
+    refused(send(root, jane.pk), 503, "There is temporarily no room for the file.")
 
 
 def test_of_too_many_at_once_the_last_is_refused(root: Desk, jane: User, folder: Path) -> None:
@@ -354,7 +354,7 @@ def test_what_is_under_way_is_cancelled_and_what_has_ended_is_left(
 
     listed = root.text(LIST)
     assert "Cancelled: 1." in listed
-    assert "Had ended already: 1." in listed
+    assert "Already ended: 1." in listed
     assert set(Import.objects.values_list("pk", "status")) == {
         (done.pk, "done"),
         (waiting.pk, "cancelled"),

@@ -267,7 +267,7 @@ def test_thousands_are_refused_where_semicolons_separate(cell: str) -> None:
 
     (fault,) = Checker(layout, DEFAULTS, WALLETS).check(raw)
 
-    detail = "Thousands are written without a point: 1234,50."
+    detail = "Write thousands without a point: 1234,50."
     assert fault == Fault("transaction_amount", "invalid", detail)
 
 
@@ -306,7 +306,7 @@ def test_unknown_fields_are_told_once_and_never_by_name() -> None:
 
     checked = Checker(Layout(NDJSON), DEFAULTS, WALLETS).check(line)
 
-    assert checked == [Fault("", "unknown", "There is a field that is not known.")]
+    assert checked == [Fault("", "unknown", "The row has an unknown field.")]
 
 
 def test_what_an_export_adds_is_ignored_whatever_it_holds() -> None:

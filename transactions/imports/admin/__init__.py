@@ -1,4 +1,4 @@
-"""Imports as staff see them, the form to import a file, and a way to cancel one."""
+"""Imports for staff: the list, the form that imports a file, and cancelling."""
 
 from __future__ import annotations
 
@@ -43,9 +43,7 @@ class ImportAdmin(SearchedByUserAdmin, ReadOnlyAdmin):
     list_filter = ("status",)
     list_select_related = ("user",)
     user_fields = ("user", "created_by")
-    search_help_text = (
-        "An id, or the id or whole user name of whose transactions they are or of who sent it."
-    )
+    search_help_text = "An import's id, or the id or whole user name of its user or of its sender."
     fields = (
         *("id", "user", "created_by", "status", "failure", "format", "size"),
         *("rows_read", "rows_created", "rows_refused", "created_at", "finished_at", "refused"),
@@ -66,7 +64,7 @@ class ImportAdmin(SearchedByUserAdmin, ReadOnlyAdmin):
     # --- who may do what ---
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Whoever may record single transactions for others, as in the API."""
+        """The permission to record single transactions for others, as in the API."""
         return request.user.has_perm("transactions.add_transaction")
 
     def has_module_permission(self, request: HttpRequest) -> bool:
@@ -94,7 +92,7 @@ class ImportAdmin(SearchedByUserAdmin, ReadOnlyAdmin):
 
     @admin.display(description=f"the first {MAX_ERRORS:,} errors")
     def refused(self, row: Import) -> SafeString | None:
-        """They quote nothing of the file."""
+        """The errors quote nothing from the file."""
         if not row.errors:
             return None
         cells = ((e["line"], e["column"], e["code"], e["detail"]) for e in row.errors)
@@ -107,21 +105,21 @@ class ImportAdmin(SearchedByUserAdmin, ReadOnlyAdmin):
 
     @admin.action(permissions=["cancel"], description="Cancel these imports")
     def cancel(self, request: HttpRequest, queryset: QuerySet[Import]) -> None:
-        """Rows that were created stay."""
+        """Cancel the imports. Rows that they have created stay."""
         rows = list(queryset)
         cancelled = [row for row in rows if _cancelled(row)]
         for row in cancelled:
             self.log_change(request, row, "Cancelled.")
         self.message_user(request, f"Cancelled: {len(cancelled)}.")
         if ended := len(rows) - len(cancelled):
-            self.message_user(request, f"Had ended already: {ended}.", messages.WARNING)
+            self.message_user(request, f"Already ended: {ended}.", messages.WARNING)
 
     @method_decorator(csrf_exempt)
     @method_decorator(uploads.streams_its_body)
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """The form that imports a file. Without the permission nothing of a file is read."""
+        """The form that imports a file. Without the permission, nothing of the file is read."""
         if not self.has_add_permission(request):
             raise PermissionDenied
         if request.method != "POST":
@@ -135,7 +133,7 @@ class ImportAdmin(SearchedByUserAdmin, ReadOnlyAdmin):
         with closing(Intake(new_id())) as intake:
             file = FileOfForm(intake)
             uploads.read_form(request, file)
-            # Only now, for the token is in the body.
+            # Only now, because the token is in the body.
             return csrf_protect(self._submitted)(request, file)
 
     def _submitted(self, request: HttpRequest, file: FileOfForm) -> HttpResponse:
@@ -147,7 +145,7 @@ class ImportAdmin(SearchedByUserAdmin, ReadOnlyAdmin):
         except DomainError as refusal:
             return self._upload_page(request, form, refusal)
         self.log_addition(request, row, "Imported a file.")
-        self.message_user(request, f"Import {row.pk} is queued. Reload to see how far it has come.")
+        self.message_user(request, f"Import {row.pk} is queued. Reload to see its progress.")
         if self.has_view_permission(request):
             return redirect("admin:imports_import_change", row.pk)
         return redirect("admin:imports_import_add")
@@ -155,7 +153,7 @@ class ImportAdmin(SearchedByUserAdmin, ReadOnlyAdmin):
     def _upload_page(
         self, request: HttpRequest, form: UploadForm, refusal: Refusal | None = None
     ) -> HttpResponse:
-        """A refusal has its own status, as in the API."""
+        """The page with the form. A refusal has the same status as in the API."""
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,

@@ -1,4 +1,4 @@
-"""The staff's form that imports a file."""
+"""The form with which staff import a file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from transactions.imports.intake import Intake
 
 
 class UploadForm(forms.Form):
-    """What stands beside the file, which is streamed past every form."""
+    """The form's fields. The file itself is streamed and never reaches the form."""
 
     user_id = forms.IntegerField(
         label="User",
@@ -36,14 +36,14 @@ class UploadForm(forms.Form):
         return owner
 
     def owner(self) -> User:
-        """For a form that is valid."""
+        """The user. Only for a valid form."""
         return cast(User, self.cleaned_data["user_id"])
 
 
 class FileOfForm:
-    """Takes a file in, or keeps why not until all of the form has been read.
+    """Takes in a file. Holds back a refusal until the whole form has been read.
 
-    A browser looks at no answer before it has sent everything, and the other fields are wanted.
+    A browser reads no answer before it has sent everything, and we need the other fields.
     """
 
     def __init__(self, intake: Intake) -> None:
@@ -62,7 +62,7 @@ class FileOfForm:
         self._intake.abandon()
 
     def accepted(self) -> Intake:
-        """Raises the refusal."""
+        """The file taken in. Raises the refusal, if there is one."""
         if self.refusal is not None:
             raise self.refusal
         return self._intake

@@ -10,21 +10,21 @@ from transactions.imports.models import Import
 
 
 class UploadFields(StrictSerializer):
-    """What stands beside the file."""
+    """The fields of the form."""
 
     file = serializers.FileField(help_text="CSV or NDJSON in UTF-8.")
-    user_id = UserIdField(help_text="The caller's unless staff or a service names another.")
+    user_id = UserIdField(help_text="Default: the caller. Only staff and services may name others.")
 
 
 class ImportErrorAnswer(serializers.Serializer[Any]):
-    line = serializers.IntegerField(help_text="Where the row begins, counted from 1.")
+    line = serializers.IntegerField(help_text="The line where the row begins, from 1.")
     column = serializers.CharField(help_text='"" for the whole row.')
     code = serializers.CharField()
     detail = serializers.CharField()
 
 
 class ImportAnswer(serializers.Serializer[Any]):
-    """How far an import has come."""
+    """An import and its progress."""
 
     id = serializers.UUIDField()
     user_id = serializers.IntegerField()

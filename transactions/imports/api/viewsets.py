@@ -23,16 +23,16 @@ from transactions.imports.intake import Intake
 from transactions.imports.models import Import
 from transactions.imports.submission import submitted
 
-TAKES_IN = f"""Takes in a CSV or NDJSON file; a worker makes transactions of it.
+TAKES_IN = f"""Accepts a CSV or NDJSON file; a worker creates transactions from it.
 
-{columns.sentence()} Ask the Location how far it has come."""
+{columns.sentence()} The Location shows its progress."""
 REFUSED = OpenApiResponse(description="The file cannot be read, or a field has a bad value.")
 TOO_LARGE = OpenApiResponse(description="The file is larger than imports may be.")
-NO_FORM = OpenApiResponse(description="The body is no multipart form.")
-NOT_FOR_OTHERS = OpenApiResponse(description="Only staff and services import for others.")
-TOO_MANY = OpenApiResponse(description="Too many imports of this user are under way.")
-NO_ROOM = OpenApiResponse(description="No room for the file, or no database, just now.")
-FINISHED = OpenApiResponse(description="It has ended: there is nothing to cancel.")
+NO_FORM = OpenApiResponse(description="The body is not a multipart form.")
+NOT_FOR_OTHERS = OpenApiResponse(description="Only staff and services may import for others.")
+TOO_MANY = OpenApiResponse(description="Too many imports of this user are unfinished.")
+NO_ROOM = OpenApiResponse(description="There is temporarily no room for the file, or no database.")
+FINISHED = OpenApiResponse(description="The import has already ended.")
 
 
 @extend_schema_view(
@@ -52,16 +52,16 @@ FINISHED = OpenApiResponse(description="It has ended: there is nothing to cancel
     ),
     retrieve=extend_schema(
         operation_id="read_import",
-        description="How far it has come, and the first 1,000 errors by line.",
+        description="The import's progress, and its first 1,000 errors by line.",
     ),
     destroy=extend_schema(
         operation_id="cancel_import",
-        description="Cancels it. Rows that were created stay.",
+        description="Cancels the import. Rows that it has created stay.",
         responses={204: None, 409: FINISHED},
     ),
 )
 class ImportViewSet(CreateMixin, RetrieveMixin, DestroyMixin):
-    """One's own, those that one has sent for others, and for staff everybody's."""
+    """The caller's own imports, those that the caller has sent, and for staff everybody's."""
 
     serializer_class = ImportAnswer
     parser_classes = [UploadParser]
@@ -101,7 +101,7 @@ class ImportViewSet(CreateMixin, RetrieveMixin, DestroyMixin):
 
     def _taken_in(self) -> Intake:
         intake: Intake | None = self.request.FILES.get(FIELD)
-        if intake is None:  # a body of no bytes is not parsed
+        if intake is None:  # an empty body is not parsed
             raise NoFile()
         return intake
 
@@ -116,10 +116,10 @@ class ImportViewSet(CreateMixin, RetrieveMixin, DestroyMixin):
 
 
 def _import_for(viewer: User, import_id: UUID, verb: str) -> Import:
-    """The import, if it is the viewer's, or was sent by them, or they are staff with the right.
+    """The import, if it is the viewer's, or they sent it, or they are staff with the permission.
 
     Raises:
-        NotFound: else, so that nobody learns whether it exists.
+        NotFound: in all other cases, so that nobody learns whether it exists.
     """
     row = Import.objects.filter(user_id=viewer.pk, id=import_id).first()
     row = row or _of_somebody_else(viewer, import_id, verb)
@@ -130,7 +130,7 @@ def _import_for(viewer: User, import_id: UUID, verb: str) -> Import:
 
 def _of_somebody_else(viewer: User, import_id: UUID, verb: str) -> Import | None:
     may_any = viewer.may_for_others(f"imports.{verb}_import")
-    # Whoever may have sent one for somebody else.
+    # Only these may have sent one for another user.
     if not (may_any or viewer.is_staff or viewer.is_service):
         return None
     user_id, sender_id = queries.owner_of(import_id) or (0, 0)
