@@ -1,6 +1,9 @@
 """Queries about users that span rows."""
 
 from collections.abc import Iterator
+from typing import Any
+
+from django.db.models import QuerySet
 
 from accounts.models import User
 
@@ -35,3 +38,16 @@ def user_ids_in_batches() -> Iterator[list[int]]:
     while batch := list(ids.filter(pk__gt=last)[:USERS_IN_A_BATCH]):
         yield batch
         last = batch[-1]
+
+
+def user_ids_of(rows: QuerySet[Any], at_once: int) -> Iterator[list[int]]:
+    """The ids of the users who have any of these rows, in order, in batches.
+
+    Each user is there once, whatever is written meanwhile.
+    """
+    ids = rows.order_by("user_id").values_list("user_id", flat=True).distinct()
+    batch = list(ids[:at_once])
+    while batch:
+        yield batch
+        full = len(batch) == at_once
+        batch = list(ids.filter(user_id__gt=batch[-1])[:at_once]) if full else []

@@ -10,31 +10,41 @@ from django.db import connection, transaction
 
 from analytics import queries
 from analytics.models import DailyTotals
+from fido.lib.cache import jobs
 from fido.lib.cache.versioned_cache import write_fence
 from transactions.models import Transaction
 from transactions.signals import Change, DayMoved
 
-REPAIR_LOCK = 0x46_69_64_6F  # an arbitrary number that no other advisory lock uses
+# Arbitrary numbers that no other advisory locks use.
+REPAIR_LOCK, FOLD_LOCK = 0x46_69_64_6F, 0x46_69_64_70
+# How many users one statement folds.
+USERS_AT_ONCE = 500
 
 # One statement, so that a row is never counted twice or missed. The folded row takes the id of one
-# that it replaces. Ordered, so that two folds lock the days in one order.
+# that it replaces. A DELETE locks rows in no order that could be named, so two folds of the same
+# users might each wait for the other: hence only one folds at a time. A second one does not wait,
+# which would keep a worker's thread. Ordered for the sake of older releases, which know no turn.
 FOLD = """
-WITH taken AS (
+WITH turn AS MATERIALIZED (SELECT pg_try_advisory_xact_lock(%(lock)s) AS is_ours),
+taken AS (
     DELETE FROM analytics_dailytotals
-    WHERE user_id = %(user_id)s AND pending
-    RETURNING id, day, currency, count, credit, debit
+    WHERE user_id = ANY(%(user_ids)s) AND pending AND (SELECT is_ours FROM turn)
+    RETURNING id, user_id, day, currency, count, credit, debit
+),
+added AS (
+    INSERT INTO analytics_dailytotals AS folded
+        (id, user_id, day, currency, pending, count, credit, debit)
+    SELECT (array_agg(id))[1], user_id, day, currency, false,
+           sum(count), sum(credit), sum(debit)
+    FROM taken
+    GROUP BY user_id, day, currency
+    ORDER BY user_id, day, currency
+    ON CONFLICT (user_id, day, currency) WHERE NOT pending
+    DO UPDATE SET count = folded.count + excluded.count,
+                  credit = folded.credit + excluded.credit,
+                  debit = folded.debit + excluded.debit
 )
-INSERT INTO analytics_dailytotals AS folded
-    (id, user_id, day, currency, pending, count, credit, debit)
-SELECT (array_agg(id))[1], %(user_id)s, day, currency, false,
-       sum(count), sum(credit), sum(debit)
-FROM taken
-GROUP BY day, currency
-ORDER BY day, currency
-ON CONFLICT (user_id, day, currency) WHERE NOT pending
-DO UPDATE SET count = folded.count + excluded.count,
-              credit = folded.credit + excluded.credit,
-              debit = folded.debit + excluded.debit
+SELECT is_ours FROM turn
 """
 
 
@@ -52,8 +62,8 @@ class Sum:
             self.debit += sign * row.transaction_amount
 
 
-def append(changes: Iterable[Change]) -> set[int]:
-    """Append one pending row for each (user, day, currency) that changed; return the users."""
+def append(changes: Iterable[Change]) -> bool:
+    """Append a pending row for each (user, day, currency) that changed; return whether any did."""
     sums: dict[tuple[int, date, str], Sum] = defaultdict(Sum)
     for change in changes:
         for row, sign in ((change.before, -1), (change.after, +1)):
@@ -64,7 +74,7 @@ def append(changes: Iterable[Change]) -> set[int]:
         DailyTotals(user_id=user_id, day=day, currency=currency, **vars(total))
         for (user_id, day, currency), total in changed.items()
     )
-    return {user_id for user_id, _, _ in changed}
+    return bool(changed)
 
 
 def append_loaded(user_id: int, moved: Iterable[DayMoved]) -> None:
@@ -74,18 +84,21 @@ def append_loaded(user_id: int, moved: Iterable[DayMoved]) -> None:
     )
 
 
-def fold(user_id: int) -> None:
-    """Add a user's pending rows to the folded ones. No answer changes, whenever it runs."""
+def fold(user_ids: list[int]) -> bool:
+    """Add these users' pending rows to the folded ones. No answer changes, whenever it runs.
+
+    False: another fold is under way, and this one did nothing.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(FOLD, {"user_id": user_id})
+        cursor.execute(FOLD, {"user_ids": user_ids, "lock": FOLD_LOCK})
+        is_ours: bool = cursor.fetchone()[0]
+    return is_ours
 
 
-def fold_everybody() -> int:
-    """Fold for every user with pending rows; return how many there were."""
-    users = queries.users_with_pending_totals()
-    for user_id in users:
-        fold(user_id)
-    return len(users)
+def fold_everybody() -> bool:
+    """Fold once for each user with pending rows; False: another fold came in between."""
+    batches = queries.users_with_pending_totals(USERS_AT_ONCE)
+    return all(all(jobs.together(fold, user_ids)) for user_ids in batches)
 
 
 def repair(*, first_user_id: int, last_user_id: int) -> list[queries.Difference]:

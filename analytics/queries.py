@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -16,6 +17,7 @@ from django.db.models import Count, DateField, F, OuterRef, Q, QuerySet, Subquer
 from django.db.models.functions import Cast, Coalesce, JSONObject, Trunc, TruncDate
 
 from accounts.models import User
+from accounts.queries import user_ids_of
 from analytics.models import DailyTotals
 from fido.lib.values import clock, money
 from fido.lib.values.clock import Period
@@ -158,9 +160,9 @@ def most_active_users(limit: int) -> list[int]:
     return [pk for pk, recent in ranked[:limit] if recent]
 
 
-def users_with_pending_totals() -> list[int]:
-    rows = DailyTotals.objects.filter(pending=True).values_list("user_id", flat=True)
-    return list(rows.distinct())
+def users_with_pending_totals(at_once: int) -> Iterator[list[int]]:
+    """Their ids in order, in batches."""
+    return user_ids_of(DailyTotals.objects.filter(pending=True), at_once)
 
 
 def differences(first_user_id: int, last_user_id: int) -> list[Difference]:

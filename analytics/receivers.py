@@ -13,16 +13,16 @@ from transactions.signals import Change, DayMoved, transactions_changed, transac
 def append_totals(sender: Any, changes: list[Change], **kwargs: Any) -> None:
     # Appended, not added up in place: an upsert would make two writers of one day wait for each
     # other. The row commits or rolls back with the transaction that it counts.
-    for user_id in operations.append(changes):
-        _fold_after_commit(user_id)
+    if operations.append(changes):
+        _fold_after_commit()
 
 
 @receiver(transactions_loaded)
 def append_loaded_totals(sender: Any, user_id: int, moved: list[DayMoved], **kwargs: Any) -> None:
     operations.append_loaded(user_id, moved)
-    _fold_after_commit(user_id)
+    _fold_after_commit()
 
 
-def _fold_after_commit(user_id: int) -> None:
+def _fold_after_commit() -> None:
     # Robust: a queue that is away must not turn a committed write into an error.
-    transaction.on_commit(lambda: tasks.request_fold(user_id), robust=True)
+    transaction.on_commit(tasks.request_fold, robust=True)

@@ -70,7 +70,7 @@ def contenders(bare: Bare) -> Contenders:
             is_kept=True,
         ),
     ]
-    return Contenders(paths, lambda: many.get("/nothing"), lambda: fold(long.pk))
+    return Contenders(paths, lambda: many.get("/nothing"), lambda: fold([long.pk]))
 
 
 def _asking(caller: Caller, path: str) -> Way:

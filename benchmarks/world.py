@@ -60,7 +60,7 @@ def user_with_history(username: str, transactions: int) -> User:
     with connection.cursor() as cursor:
         cursor.execute(COPIES, {"user_id": user.pk, "copies": transactions - 1})
         totals.repair(first_user_id=user.pk, last_user_id=user.pk)
-        totals.fold(user.pk)
+        totals.fold([user.pk])
         # The state in which autovacuum leaves a table after a while.
         cursor.execute("VACUUM ANALYZE transactions_transaction, analytics_dailytotals")
     return user

@@ -75,9 +75,11 @@ def recorded(owner: User, event: Event, currency: str = "USD") -> Transaction:
 
 
 def check_all(user: User) -> None:
-    """Do what the background job does."""
-    while operations.check_some(user.pk):
-        pass
+    """Do what the background job does, for one user."""
+    left = operations.check_few([user.pk])
+    while left.more or left.busy:
+        operations.check_some(user.pk)
+        left = operations.check_few([user.pk])
 
 
 def alerts_of(user: User) -> dict[str, list[int]]:

@@ -9,17 +9,19 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
 
 from analytics.alerts import queries
 from analytics.alerts.models import Alert, PendingCheck
+from analytics.alerts.pasts import pasts
 from analytics.alerts.queries import Active, Past
 from analytics.alerts.rules import Event
 from analytics.alerts.signals import alerts_raised
 from fido.lib.values import clock
-from fido.lib.values.ids import new_id, ranges
+from fido.lib.values.ids import between, new_id, ranges
 from transactions.models import Transaction
 from transactions.signals import Change, DayMoved
 
@@ -27,12 +29,21 @@ from transactions.signals import Change, DayMoved
 # by index; otherwise rows of the history in order; and alerts raised.
 MARKS, FEW, STEP, ALERTS = 1_000, 100, 20_000, 5_000
 INSERTED_AT_ONCE = 1_000
+# Of many users in one database transaction: transactions in all, though of each at least one mark.
+OF_ALL = 1_000
 
-Few = list[tuple[PendingCheck, list[Transaction]]]
-
-TAKE_TURN = """\
-INSERT INTO alerts_checkturn (id, user_id, taken_at) VALUES (%s, %s, %s)
+CHECK_LOCK = 0x46_69_64_71  # an arbitrary number that no other advisory lock uses
+# A worker skips the users that another one is at: it would wait as long as a step takes. That is
+# what the advisory lock is for (two users whose ids it cannot tell apart take turns). The row is a
+# real write to the user's rows, and workers of earlier releases wait for it.
+TAKE_TURNS = """\
+INSERT INTO alerts_checkturn (id, user_id, taken_at)
+SELECT id, user_id, %(now)s
+FROM unnest(%(ids)s::uuid[], %(user_ids)s::bigint[]) AS asked (id, user_id)
+WHERE pg_try_advisory_xact_lock(%(lock)s, (user_id %% 2147483648)::int)
+ORDER BY user_id
 ON CONFLICT (user_id) DO UPDATE SET taken_at = excluded.taken_at
+RETURNING user_id
 """
 
 
@@ -52,8 +63,8 @@ def checking_it_here(id_: UUID) -> Iterator[None]:
         _checked_by_writer.reset(token)
 
 
-def mark(changes: Iterable[Change]) -> set[int]:
-    """Mark new transactions to be checked, in the caller's transaction; return their users.
+def mark(changes: Iterable[Change]) -> bool:
+    """Mark new transactions to be checked, in the caller's transaction; return whether any are.
 
     An existing transaction is not checked again when it changes. But if its check is pending and it
     moves to another place in the order, the round may already have passed that place.
@@ -67,7 +78,7 @@ def mark(changes: Iterable[Change]) -> set[int]:
             new[row.user_id][row.pk] = row.transaction_date
     for user_id, moments in new.items():
         PendingCheck.objects.bulk_create(_marks(user_id, moments))
-    return set(new)
+    return bool(new)
 
 
 def mark_loaded(user_id: int, ids: tuple[UUID, UUID], moved: list[DayMoved]) -> None:
@@ -96,61 +107,121 @@ def _moved_unchecked(before: Transaction, after: Transaction) -> bool:
 # --- checking ---
 
 
-def check_some(user_id: int) -> bool:
-    """Check some of a user's transactions; return whether there may be more.
+@dataclass(frozen=True)
+class Left:
+    """The users with more to check, and those that another worker is at."""
+
+    more: frozenset[int] = frozenset()
+    busy: frozenset[int] = frozenset()
+
+
+def check_few(user_ids: list[int]) -> Left:
+    """Check some transactions of each of these users, by marks that stand for few; what is left.
 
     One database transaction stores their alerts and removes their marks, and only one worker does
-    so at a time. Despite any kill or retry, each is checked once.
+    so for a user at a time. Despite any kill or retry, each is checked once.
     """
     with transaction.atomic():
-        _take_turn(user_id)
+        ours = _take_turns(user_ids)
+        marks, more = _first_few(queries.first_marks(ours, FEW + 1))
+        if marks:
+            ids = [id_ for each in marks for id_ in _ids_of(each)]
+            rows = queries.rows_with_ids(sorted({each.user_id for each in marks}), ids)
+            _check_each(marks, rows, queries.active_rules())
+    return Left(frozenset(more), frozenset(user_ids) - frozenset(ours))
+
+
+def check_some(user_id: int) -> Left:
+    """Check some of a user's transactions, however many each mark stands for; what is left.
+
+    It keeps the same promises as `check_few`.
+    """
+    with transaction.atomic():
+        if not _take_turns([user_id]):
+            return Left(busy=frozenset([user_id]))
         marks = queries.pending_checks(user_id, MARKS)
         if not marks:
-            return False
+            return Left()
         rules = queries.active_rules()
-        if few := _few(marks):
-            _check_each(user_id, few, rules)
+        few, rows = _few(marks)
+        if few:
+            _check_each(few, rows, rules)
         else:
             _check_step(user_id, marks, rules)
-    return True
+    return Left(more=frozenset([user_id]))
 
 
-def _take_turn(user_id: int) -> None:
+def _take_turns(user_ids: list[int]) -> list[int]:
+    """Those of the users that no other worker is at; none can be before this transaction ends."""
+    ids = [new_id() for _ in user_ids]
+    asked: dict[str, Any] = {
+        "ids": ids,
+        "user_ids": user_ids,
+        "now": clock.now(),
+        "lock": CHECK_LOCK,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(TAKE_TURN, [new_id(), user_id, clock.now()])
+        cursor.execute(TAKE_TURNS, asked)
+        return [user_id for (user_id,) in cursor.fetchall()]
 
 
-def _few(marks: list[PendingCheck]) -> Few:
-    """Marks that stand for few transactions each, with these; a limited number of them."""
-    few, rows_in_all = [], 0
+def _first_few(marks: dict[int, list[PendingCheck]]) -> tuple[list[PendingCheck], list[int]]:
+    """A fair share of each user's marks, and who has more than that."""
+    share = min(FEW, OF_ALL // max(1, len(marks)))
+    few, more = list[PendingCheck](), list[int]()
+    for user_id, of_user in marks.items():
+        first = _share(of_user, share)
+        few += first
+        if len(first) < len(of_user):
+            more.append(user_id)
+    return few, more
+
+
+def _share(marks: list[PendingCheck], share: int) -> list[PendingCheck]:
+    """Marks that stand for few ids each, until they are `share` together; at least one."""
+    few, ids_in_all = list[PendingCheck](), 0
     for each in marks:
-        if each.after_currency or rows_in_all > FEW:
-            continue  # it turned out to stand for many; or there is enough to do
-        rows = queries.marked_rows(each, FEW + 1)
-        if len(rows) <= FEW:
-            few.append((each, rows))
-            rows_in_all += len(rows)
+        count = len(between(each.first, each.last))
+        if count <= FEW and not each.after_currency and (not few or ids_in_all < share):
+            few.append(each)
+            ids_in_all += count
     return few
 
 
-def _check_each(user_id: int, few: Few, rules: dict[str, list[Active]]) -> None:
-    alerts: list[Alert] = []
-    for _, rows in few:
-        for row in rows:
-            alerts += alerts_of(row, rules)
-    _delete(user_id, [each for each, _ in few])
+def _ids_of(mark: PendingCheck) -> Iterator[UUID]:
+    return (UUID(int=number) for number in between(mark.first, mark.last))
+
+
+def _few(marks: list[PendingCheck]) -> tuple[list[PendingCheck], list[Transaction]]:
+    """Marks that stand for few transactions each, a limited number of them, and these."""
+    few, rows_in_all = [], list[Transaction]()
+    for each in marks:
+        if each.after_currency or len(rows_in_all) > FEW:
+            continue  # it turned out to stand for many; or there is enough to do
+        rows = queries.marked_rows(each, FEW + 1)
+        if len(rows) <= FEW:
+            few.append(each)
+            rows_in_all += rows
+    return few, rows_in_all
+
+
+def _check_each(
+    marks: list[PendingCheck], rows: list[Transaction], rules: dict[str, list[Active]]
+) -> None:
+    alerts = alerts_of(rows, rules)
+    _delete(marks)
     store(alerts)
 
 
-def alerts_of(row: Transaction, rules: dict[str, list[Active]]) -> list[Alert]:
-    """The alerts that a transaction raises, against its user's stream as it is now."""
-    in_force = rules.get(row.currency, [])
-    if not in_force:
-        return []
-    this = queries.event_of(row)
+def alerts_of(rows: list[Transaction], rules: dict[str, list[Active]]) -> list[Alert]:
+    """The alerts that transactions of any users raise, against these users' streams as of now."""
+    rows = list({row.pk: row for row in rows}.values())  # two marks may stand for one
+    past = pasts(rows, rules)
     return [
         _alert(row.user_id, rule, this)
-        for rule in queries.raised_by(row.user_id, row.currency, this, in_force)
+        for row in rows
+        for this in [queries.event_of(row)]
+        for rule in queries.raised_by(past[row.pk], this, rules.get(row.currency, []))
     ]
 
 
@@ -186,7 +257,7 @@ def _check_step(user_id: int, marks: list[PendingCheck], rules: dict[str, list[A
     if place is not None:
         place = _checked_step(user_id, marks, rules, place)
     if place is None:
-        _delete(user_id, marks)
+        _delete(marks)
     else:
         of_round = PendingCheck.objects.filter(user_id=user_id, id__in=[each.pk for each in marks])
         of_round.update(after_currency=place.currency, after_date=place.at, after_id=place.id)
@@ -263,18 +334,31 @@ class Ranges:
         return place >= 0 and id_ <= self._lasts[place]
 
 
-def _delete(user_id: int, marks: Iterable[PendingCheck]) -> None:
-    ids = [each.pk for each in marks]
-    PendingCheck.objects.filter(user_id=user_id, id__in=ids).delete()
+def _delete(marks: Iterable[PendingCheck]) -> None:
+    whose = {each.pk: each.user_id for each in marks}
+    user_ids = sorted(set(whose.values()))
+    PendingCheck.objects.filter(user_id__in=user_ids, id__in=list(whose)).delete()
 
 
 def store(alerts: list[Alert]) -> None:
-    """Store the alerts that are not stored yet, and send the signal for them."""
+    """Store the alerts that are not stored yet, and send the signal for them, user by user."""
     for start in range(0, len(alerts), INSERTED_AT_ONCE):
         some = alerts[start : start + INSERTED_AT_ONCE]
         Alert.objects.bulk_create(some, ignore_conflicts=True)
-        ids = [alert.pk for alert in some]
-        stored = Alert.objects.filter(user_id=some[0].user_id, id__in=ids)
-        present = set(stored.values_list("id", flat=True))
-        if new := [alert for alert in some if alert.pk in present]:
+        for new in _by_user(_stored(some)):
             alerts_raised.send(sender=Alert, alerts=new)
+
+
+def _stored(alerts: list[Alert]) -> list[Alert]:
+    """Those that are in the database under their own ids."""
+    whose = {alert.pk: alert.user_id for alert in alerts}
+    rows = Alert.objects.filter(user_id__in=sorted(set(whose.values())), id__in=list(whose))
+    present = set(rows.values_list("id", flat=True))
+    return [alert for alert in alerts if alert.pk in present]
+
+
+def _by_user(alerts: list[Alert]) -> Iterable[list[Alert]]:
+    of_user: dict[int, list[Alert]] = defaultdict(list)
+    for alert in alerts:
+        of_user[alert.user_id].append(alert)
+    return of_user.values()

@@ -15,6 +15,7 @@ from django.db.models.fields.tuple_lookups import TupleGreaterThan, TupleLessTha
 from django.db.models.functions import Now
 
 from accounts.models import User
+from accounts.queries import user_ids_of
 from analytics.alerts.models import (
     Alert,
     Delivery,
@@ -37,6 +38,8 @@ NEWEST_FIRST = ("-transaction_date", "-id")
 # The page size for a past that ends once enough is known. An index serves each page, however long
 # that past is.
 PAGE = 200
+# Where one statement reads the pasts of many events; whoever needs more reads on alone.
+FIRST_PAGE = 50
 PAGE_OF_STREAM = 5_000
 DUE_AT_ONCE = 10
 
@@ -69,9 +72,8 @@ def event_of(row: Transaction) -> Event:
     )
 
 
-def raised_by(user_id: int, currency: str, this: Event, rules: Iterable[Active]) -> list[Active]:
-    """The rules that this event raises, given the user's current stream."""
-    past = Past(user_id, currency, this.at, this.id)
+def raised_by(past: Past, this: Event, rules: Iterable[Active]) -> list[Active]:
+    """The rules that this event raises, given its past."""
     return [rule for rule in rules if raised(rule.kind, [*past.needed(rule.kind.needs), this])]
 
 
@@ -89,12 +91,21 @@ def watches(past: Past, rules: Iterable[Active]) -> list[tuple[Active, Watch]]:
 class Past:
     """A user's events in a currency before a position in their order, as far back as needed.
 
-    If several rules need the same events, they are read once.
+    If several rules need the same events, they are read once. `begun` holds the first pages of
+    some needs, if they were read already.
     """
 
-    def __init__(self, user_id: int, currency: str, at: datetime, id_: UUID) -> None:
+    def __init__(
+        self,
+        user_id: int,
+        currency: str,
+        at: datetime,
+        id_: UUID,
+        begun: dict[Needs, list[Event]] | None = None,
+    ) -> None:
         self._rows = stream(user_id, currency).order_by(*NEWEST_FIRST)
         self._before, self._at = (at, id_), at
+        self._begun = begun or {}
         self._read: dict[Needs, list[Event]] = {}
 
     def needed(self, needs: Needs) -> list[Event]:
@@ -107,6 +118,12 @@ class Past:
     def _newest_first(self, needs: Needs) -> Iterator[Event]:
         """What may be needed, read by the page as it is asked for."""
         rows, before = self._that_may_count(needs), self._before
+        if needs in self._begun:
+            page = self._begun[needs]
+            yield from page
+            if len(page) < size_of_first_page(needs):
+                return
+            before = (page[-1].at, page[-1].id)
         size = PAGE if needs.enough is not None or needs.last is None else needs.last
         while True:
             earlier = rows.filter(TupleLessThan([F(name) for name in ORDER], before))
@@ -121,10 +138,22 @@ class Past:
         rows = self._rows
         if needs.deposits is not None:
             rows = rows.filter(transaction_type="credit" if needs.deposits else "debit")
-        # A span that begins before the first moment that there is bounds nothing.
-        if needs.span is not None and needs.span < self._at - clock.FIRST_MOMENT:
-            rows = rows.filter(transaction_date__gte=self._at - needs.span)
+        if needs.span is not None:
+            rows = rows.filter(transaction_date__gte=since(needs, self._at))
         return rows
+
+
+def since(needs: Needs, at: datetime) -> datetime:
+    """The earliest time that may count before an event at this one."""
+    # A span that begins before the first moment that there is bounds nothing.
+    if needs.span is None or needs.span >= at - clock.FIRST_MOMENT:
+        return clock.FIRST_MOMENT
+    return at - needs.span
+
+
+def size_of_first_page(needs: Needs) -> int:
+    """How many events to read at once for many, which almost always are enough."""
+    return FIRST_PAGE if needs.last is None else min(needs.last, FIRST_PAGE)
 
 
 def stream(user_id: int, currency: str) -> Any:
@@ -169,8 +198,37 @@ def is_marked(row: Transaction) -> bool:
     return marks.exists()
 
 
-def users_with_pending_checks() -> list[int]:
-    return list(PendingCheck.objects.values_list("user_id", flat=True).distinct())
+# Of each user the first marks that no round has begun, and one of a round if there is any.
+FIRST_MARKS = """\
+SELECT mark.*
+FROM unnest(%(user_ids)s::bigint[]) AS turn (user_id)
+CROSS JOIN LATERAL (
+    (SELECT * FROM alerts_pendingcheck
+    WHERE user_id = turn.user_id AND after_currency = '' ORDER BY id LIMIT %(most)s)
+    UNION ALL
+    (SELECT * FROM alerts_pendingcheck
+    WHERE user_id = turn.user_id AND after_currency <> '' LIMIT 1)
+) AS mark
+"""
+
+
+def first_marks(user_ids: list[int], most: int) -> dict[int, list[PendingCheck]]:
+    """By user, up to `most` marks without a position, and then one with a position, if any."""
+    marks: dict[int, list[PendingCheck]] = defaultdict(list)
+    for mark in PendingCheck.objects.raw(FIRST_MARKS, {"user_ids": user_ids, "most": most}):
+        marks[mark.user_id].append(mark)
+    return marks
+
+
+def rows_with_ids(user_ids: list[int], ids: list[UUID]) -> list[Transaction]:
+    """Of these transactions of these users those that are still there, in the stream's order."""
+    rows = Transaction.objects.filter(user_id__in=user_ids, id__in=ids)
+    return list(rows.only("user_id", "currency", *COLUMNS).order_by(*ORDER))
+
+
+def users_with_pending_checks(at_once: int) -> Iterator[list[int]]:
+    """Their ids in order, in batches."""
+    return user_ids_of(PendingCheck.objects.all(), at_once)
 
 
 def alerts(*, viewer: User, filters: dict[str, Any]) -> QuerySet[Alert]:

@@ -16,8 +16,8 @@ from transactions.signals import Change, DayMoved, transactions_changed, transac
 
 @receiver(transactions_changed)
 def mark_new(sender: Any, changes: list[Change], **kwargs: Any) -> None:
-    for user_id in operations.mark(changes):
-        _check_after_commit(user_id)
+    if operations.mark(changes):
+        _check_after_commit()
 
 
 @receiver(transactions_loaded)
@@ -25,7 +25,7 @@ def mark_loaded(
     sender: Any, user_id: int, moved: list[DayMoved], ids: tuple[UUID, UUID], **kwargs: Any
 ) -> None:
     operations.mark_loaded(user_id, ids, moved)
-    _check_after_commit(user_id)
+    _check_after_commit()
 
 
 @receiver(alerts_raised)
@@ -46,6 +46,6 @@ def enqueue_deliveries(sender: Any, alerts: list[Alert], **kwargs: Any) -> None:
         transaction.on_commit(lambda: tasks.request_delivery(user_id), robust=True)
 
 
-def _check_after_commit(user_id: int) -> None:
+def _check_after_commit() -> None:
     # Robust: a queue that is away must not turn a committed write into an error.
-    transaction.on_commit(lambda: tasks.request_check(user_id), robust=True)
+    transaction.on_commit(tasks.request_check, robust=True)

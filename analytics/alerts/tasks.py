@@ -6,7 +6,7 @@ from typing import Any
 
 from celery import shared_task
 
-from analytics.alerts import deliveries, operations, queries
+from analytics.alerts import deliveries, queries, turns
 from fido.lib.cache import jobs
 
 # Writes within this time are checked together.
@@ -20,21 +20,21 @@ _sending = threading.BoundedSemaphore(AT_ONCE)
 
 
 @shared_task(name="alerts.check")
-def check(user_id: int, **kwargs: Any) -> None:
-    """Check a user's pending transactions."""
-    jobs.begun(check, user_id)
-    ends = time.monotonic() + TURN_SECONDS
-    while operations.check_some(user_id):
-        if time.monotonic() > ends:
-            request_check(user_id)
-            return
+def check(user_id: int | None = None, **kwargs: Any) -> None:
+    """Check for everybody. `user_id` comes only from earlier releases, which queued it for one."""
+    jobs.begun(check)
+    _check()
 
 
 @shared_task(name="alerts.sweep_checks")
 def sweep_checks(**kwargs: Any) -> None:
-    """Queue the checks that no job took: the queue was away, or a worker died."""
-    for user_id in queries.users_with_pending_checks():
-        request_check(user_id)
+    """Check what no job took: the queue was away, or a worker died."""
+    _check()
+
+
+def _check() -> None:
+    if turns.check_everybody(seconds=TURN_SECONDS):
+        request_check()
 
 
 @shared_task(name="alerts.deliver")
@@ -64,9 +64,9 @@ def sweep_deliveries(**kwargs: Any) -> None:
         request_delivery(user_id)
 
 
-def request_check(user_id: int) -> None:
+def request_check() -> None:
     """Queue the job, unless one is pending. Never raises: the sweep catches up."""
-    jobs.request(check, user_id, countdown=CHECK_DELAY_SECONDS)
+    jobs.request(check, countdown=CHECK_DELAY_SECONDS)
 
 
 def request_delivery(user_id: int) -> None:

@@ -32,7 +32,7 @@ def found(desk: Desk, **parameters: Any) -> list[DailyTotals]:
 def test_totals_are_shown_with_their_currencys_decimals(desk: Desk, jane: User) -> None:
     record(jane, transaction_amount=Decimal("0.1"))
     record(jane, transaction_amount=Decimal("19.99"), transaction_type="debit")
-    fold(jane.pk)
+    fold([jane.pk])
     record(jane, currency="JPY", transaction_amount=Decimal(1200))
     row = DailyTotals.objects.get(currency="USD")
 
@@ -48,7 +48,7 @@ def test_totals_are_found_by_user_currency_and_whether_they_are_folded(
     desk: Desk, jane: User
 ) -> None:
     record(jane)
-    fold(jane.pk)
+    fold([jane.pk])
     record(UserFactory.create(username="ken"), currency="EUR")
     folded, pending = DailyTotals.objects.order_by("pending")
 

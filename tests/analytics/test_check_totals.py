@@ -32,7 +32,7 @@ def user(db: None) -> User:
     user = UserFactory.create()
     record(user, transaction_amount=Decimal("10.00"))
     record(user, transaction_amount=Decimal("4.00"), transaction_type="debit")
-    operations.fold(user.pk)
+    operations.fold([user.pk])
     return user
 
 

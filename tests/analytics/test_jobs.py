@@ -1,13 +1,18 @@
 """The stats job: queued once, run by a real worker, and never blocking a write."""
 
+from decimal import Decimal
+
 import pytest
 from django.conf import settings as django_settings
 from django.test import override_settings
 from django_redis import get_redis_connection
 
 from analytics import tasks
+from analytics.alerts.models import Alert, PendingCheck
+from analytics.alerts.tasks import request_delivery
 from analytics.models import DailyTotals
 from fido.celery import app
+from tests.alerts import add_default_rules
 from tests.client import ApiClient
 from tests.factories import UserFactory, record
 from tests.races import wait_until
@@ -22,15 +27,68 @@ def queued() -> int:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_many_writes_queue_one_job_of_a_kind_for_each_user() -> None:
-    users = UserFactory.create_batch(2)
+def test_many_writes_queue_one_job_of_a_kind_for_everybody() -> None:
+    users = UserFactory.create_batch(4)
 
     for _ in range(5):
         for user in users:
             record(user)
 
-    # A user's totals are folded, and the transactions checked for alerts.
-    assert queued() == 2 * 2
+    # The totals are folded, and the transactions checked for alerts.
+    assert queued() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_writes_of_many_users_are_folded_and_checked_by_two_jobs() -> None:
+    add_default_rules()
+    users = UserFactory.create_batch(64)
+    for user in users:
+        record(user, transaction_type="debit", transaction_amount=Decimal(101))
+    assert queued() == 2
+
+    with running_worker():
+        wait_until(lambda: not DailyTotals.objects.filter(pending=True).exists())
+        wait_until(lambda: not PendingCheck.objects.exists())
+
+    assert Alert.objects.count() == 64
+    assert queued() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_that_died_delays_others_by_seconds() -> None:
+    user, redis = UserFactory.create(), get_redis_connection()
+    record(user)
+    redis.delete("celery")  # the jobs are gone, their marks are not
+    marks = redis.keys("fido:*-waiting")
+
+    record(user)
+
+    assert queued() == 0
+    assert len(marks) == 2
+    assert all(0 < redis.ttl(mark) <= 30 for mark in marks)
+    redis.delete(*marks)  # as when they have lapsed
+    record(user)
+    assert queued() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_that_an_earlier_release_queued_for_one_user_is_done() -> None:
+    user = UserFactory.create()
+    record(user)
+    get_redis_connection().flushdb()
+    with running_worker():
+        for name in ("analytics.fold_totals", "alerts.check"):
+            app.send_task(name, (user.pk,), {"new": "argument"})
+        wait_until(lambda: not DailyTotals.objects.filter(pending=True).exists())
+        wait_until(lambda: not PendingCheck.objects.exists())
+
+
+@pytest.mark.django_db
+def test_deliveries_are_queued_for_each_user() -> None:
+    for user_id in (1, 2, 1):
+        request_delivery(user_id)
+
+    assert queued() == 2
 
 
 @pytest.mark.django_db(transaction=True)

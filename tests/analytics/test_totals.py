@@ -6,11 +6,13 @@ from threading import Barrier, Thread
 
 import pytest
 from django.db import IntegrityError, connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
+from django_redis import get_redis_connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import User
-from analytics import operations, queries
+from analytics import operations, queries, tasks
 from analytics.models import DailyTotals
 from fido.lib.values.clock import Period
 from fido.lib.values.ids import new_id
@@ -23,6 +25,7 @@ from tests.movements import (
     in_threads,
     recomputed,
 )
+from tests.races import at_once
 from transactions import operations as writes
 from transactions.models import Transaction
 
@@ -93,8 +96,8 @@ def test_a_fold_leaves_one_row_a_day_and_the_same_answer(user: User) -> None:
         record(user, transaction_date=FIRST_DAY + timedelta(hours=hours))
     before = queries.summary(user_id=user.pk, period=Period())
 
-    operations.fold(user.pk)
-    operations.fold(user.pk)
+    operations.fold([user.pk])
+    operations.fold([user.pk])
 
     assert [row[:2] for row in totals(user)] == [(False, 2), (False, 1)]
     assert queries.summary(user_id=user.pk, period=Period()) == before
@@ -102,10 +105,10 @@ def test_a_fold_leaves_one_row_a_day_and_the_same_answer(user: User) -> None:
 
 def test_a_fold_adds_to_what_was_folded_before(user: User) -> None:
     record(user)
-    operations.fold(user.pk)
+    operations.fold([user.pk])
     record(user)
 
-    operations.fold(user.pk)
+    operations.fold([user.pk])
 
     assert totals(user) == [(False, 2, Decimal("20.00"), Decimal(0))]
 
@@ -114,7 +117,7 @@ def test_a_fold_touches_nobody_else(user: User) -> None:
     other = UserFactory.create()
     record(other)
 
-    operations.fold(user.pk)
+    operations.fold([user.pk])
 
     assert [row[0] for row in totals(other)] == [True]
 
@@ -124,13 +127,83 @@ def test_the_sweep_folds_for_everybody_with_something_pending(user: User) -> Non
     for each in users:
         record(each)
 
-    assert operations.fold_everybody() == 3
-    assert operations.fold_everybody() == 0
+    assert operations.fold_everybody()
+
+    assert [row[0] for each in users for row in totals(each)] == [False] * 3
+
+
+def test_a_sweep_visits_each_user_once_however_many_there_are(
+    user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operations, "USERS_AT_ONCE", 2)
+    folded, fold = list[int](), operations.fold
+    users = [user, *UserFactory.create_batch(4)]
+    for each in users:
+        record(each)
+
+    def folding(user_ids: list[int]) -> bool:
+        record(user)  # writes keep coming
+        folded.extend(user_ids)
+        return fold(user_ids)
+
+    monkeypatch.setattr(operations, "fold", folding)
+    assert operations.fold_everybody()
+
+    assert folded == [each.pk for each in users]
+
+
+def test_statements_of_a_fold_do_not_grow_with_its_users(user: User) -> None:
+    assert statements_to_fold(2) == statements_to_fold(64) == 2
+
+
+def statements_to_fold(count: int) -> int:
+    for each in UserFactory.create_batch(count):
+        record(each)
+    with CaptureQueriesContext(connection) as statements:
+        operations.fold_everybody()
+    assert not DailyTotals.objects.filter(pending=True).exists()
+    return len(statements)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_fold_does_not_wait_for_another_one_and_is_asked_for_again() -> None:
+    user = UserFactory.create()
+    record(user)
+    get_redis_connection().flushdb()
+
+    with transaction.atomic():
+        assert operations.fold([user.pk])
+        at_once(tasks.fold_totals)
+    assert get_redis_connection().llen("celery") == 1
+    record(user)
+    tasks.fold_totals()
+
+    assert [row[:2] for row in totals(user)] == [(False, 2)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_user_whose_fold_fails_delays_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    users = UserFactory.create_batch(3)
+    for each in users:
+        record(each)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "ALTER TABLE analytics_dailytotals ADD CONSTRAINT refuse"
+            f" CHECK (pending OR user_id <> {users[1].pk})"
+        )
+    try:
+        assert operations.fold_everybody()
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE analytics_dailytotals DROP CONSTRAINT refuse")
+
+    assert [row[0] for each in users for row in totals(each)] == [False, True, False]
+    assert f"A job for users {users[1].pk} to {users[1].pk} failed." in caplog.text
 
 
 def test_a_second_folded_row_of_a_day_is_refused_by_the_database(user: User) -> None:
     record(user)
-    operations.fold(user.pk)
+    operations.fold([user.pk])
     row = DailyTotals.objects.get()
 
     row.pk = new_id()
@@ -147,7 +220,7 @@ def test_a_billion_of_the_largest_amounts_fit_the_columns(user: User) -> None:
         user=user, day=FIRST_DAY.date(), currency="USD", count=1, credit=largest, debit=Decimal(0)
     ).save()
 
-    operations.fold(user.pk)
+    operations.fold([user.pk])
 
     line = queries.summary(user_id=user.pk, period=Period()).lines[0]  # type: ignore[union-attr]
     assert (line.count, line.credit) == (10**9 + 1, largest * (10**9 + 1))
@@ -178,7 +251,7 @@ def test_any_period_equals_a_recomputation(
             kind = "credit" if number % 2 else "debit"
             record(user, transaction_date=date, transaction_type=kind)
         if folded:
-            operations.fold(user.pk)
+            operations.fold([user.pk])
 
         rows = list(Transaction.objects.filter(user=user).within(period))
         expected = recomputed(user, rows)
@@ -200,7 +273,7 @@ def test_any_history_of_writes_and_folds_is_exact(user: User, seed: int, folds: 
         for step in range(25):
             movements.step()
             if step in folds:
-                operations.fold(user.pk)
+                operations.fold([user.pk])
         rows = list(Transaction.objects.filter(user=user))
         answered = queries.summary(user_id=user.pk, period=Period())
         differences = queries.differences(*EVERYBODY)

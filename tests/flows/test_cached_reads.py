@@ -149,7 +149,7 @@ def a_lease_begins() -> bool:
 def test_a_fold_makes_no_answer_anew(history: ApiClient) -> None:
     history.get("/analytics")
 
-    totals.fold(history.user_id)
+    totals.fold([history.user_id])
 
     assert history.get("/analytics").headers["X-Cache"] == "hit"
 

@@ -133,7 +133,7 @@ def test_a_customers_whole_life_names_the_user_in_every_statement(
         statuses += import_and_cancel(ada)
         statuses += wallets_from_first_to_last(ada, body)
         statuses += raise_alerts(ada)
-        operations.fold(ada.user_id)
+        operations.fold([ada.user_id])
 
     alerted = [200, 200, 1]
     assert statuses == [

@@ -152,7 +152,7 @@ def test_it_records_just_what_was_drafted_and_totals_are_exact(
         assert {row.external_id: as_draft(row) for row in rows} == {
             draft.external_id: draft for draft in drafts
         }
-        totals.fold(user.pk)
+        totals.fold([user.pk])
     assert sum(DailyTotals.objects.values_list("count", flat=True)) == count
     call_command("check_totals")
 

@@ -37,6 +37,11 @@ class Block:
         return uuid.UUID(int=self._first + number)
 
 
+def between(first: uuid.UUID, last: uuid.UUID) -> range:
+    """The numbers of all ids of a block from the first to the last, both included."""
+    return range(first.int, last.int + 1)
+
+
 def ranges(ids: Iterable[uuid.UUID]) -> list[tuple[uuid.UUID, uuid.UUID]]:
     """The first and the last id of each block, in order."""
     found: dict[int, list[uuid.UUID]] = {}

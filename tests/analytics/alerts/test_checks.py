@@ -66,7 +66,7 @@ def test_live_and_in_the_background_codes_are_those_of_the_contract() -> None:
         for event in random_stream(seed):
             recorded(later, event)
             row = recorded(live, event)
-            at_its_time[str(row.pk)] = [a.code for a in operations.alerts_of(row, rules)]
+            at_its_time[str(row.pk)] = [a.code for a in operations.alerts_of([row], rules)]
         check_all(later)
         assert alerts_of(later) == naively(later)
         assert {k: v for k, v in at_its_time.items() if v} == naively(live)
@@ -161,7 +161,7 @@ def test_a_step_ends_when_it_has_raised_enough(
     assert ada.user
     imported(ada, csv(*["2026-01-31,101,debit"] * 12, "2026-02-01,1,credit"))
     stored = []
-    while operations.check_some(ada.user_id):
+    while operations.check_some(ada.user_id).more:
         stored.append(Alert.objects.filter(user=ada.user).count())
 
     # Each of the first two raises 1100, and each later one 30 as well.
@@ -267,6 +267,20 @@ def test_what_is_looked_at_twice_raises_once(ada: ApiClient, small_steps: None) 
     assert alerts_of(ada.user) == {str(last.pk): [1100]}
 
 
+def test_what_two_marks_stand_for_is_looked_at_once(user: User) -> None:
+    for event in stream("+1@0 -1@1"):
+        recorded(user, event)
+    check_all(user)
+    row = recorded(user, stream("-1@2")[0])
+    transactions.amend(row=row, changes={"transaction_date": START + timedelta(seconds=3)})
+    assert PendingCheck.objects.filter(user_id=user.pk).count() == 2
+
+    while operations.check_some(user.pk).more:
+        pass
+
+    assert alerts_of(user) == naively(user) == {}
+
+
 @pytest.mark.parametrize("size", [1, 60], ids=["few", "many"])
 def test_alerts_are_counted_by_code_once_they_are_stored(
     ada: ApiClient, small_steps: None, size: int
@@ -319,9 +333,9 @@ def test_two_workers_on_one_user_take_turns(
     imported(ada, csv(*["2026-01-31,100.01,debit"] * 60))
     alerts = operations.alerts_of
 
-    def watched(row: Any, rules: Any) -> Any:
-        checked.append(row.pk)
-        return alerts(row, rules)
+    def watched(rows: list[Transaction], rules: Any) -> Any:
+        checked.extend(row.pk for row in rows)
+        return alerts(rows, rules)
 
     monkeypatch.setattr(operations, "alerts_of", watched)
 

@@ -120,6 +120,7 @@ def in_database(user: User, stream: list[Event]) -> list[Event]:
 def test_live_and_background_and_backtest_agree(monkeypatch: pytest.MonkeyPatch, few: int) -> None:
     for module, name, value in [
         (queries, "PAGE", 2),
+        (queries, "FIRST_PAGE", 2),
         (queries, "PAGE_OF_STREAM", 3),
         (operations, "STEP", 3),
         (operations, "FEW", few),
@@ -156,7 +157,7 @@ def live_codes(user: User, stream: list[Event]) -> dict[str, list[int]]:
     said, rules = {}, queries.active_rules()
     for event in stream:
         row = recorded(user, event)
-        said[str(row.pk)] = [alert.code for alert in operations.alerts_of(row, rules)]
+        said[str(row.pk)] = [alert.code for alert in operations.alerts_of([row], rules)]
     return {id_: codes for id_, codes in said.items() if codes}
 
 
