@@ -55,7 +55,7 @@ def _options() -> argparse.Namespace:
         "--quick", action="store_true", help="short rounds under load and an import, nothing else"
     )
     parser.add_argument(
-        "--rounds", type=int, default=400, help="how often each path is called in this process"
+        "--rounds", type=int, default=200, help="how often each path is called in this process"
     )
     parser.add_argument(
         "--output", type=Path, help=f"where the figures go; default, unless --quick: {RESULTS.name}"

@@ -100,6 +100,6 @@ def _ratio(workload: Workload, fido: list[Sample], peers: list[Sample]) -> Sprea
 
 def _of_pair(workload: Workload, mine: Sample, peer: Sample) -> float:
     if workload.ratio == "rows":
-        return workload.rows * mine.rate / peer.rate
+        return mine.rate / peer.rate
     by_cpu = mine.cpu_total / peer.cpu_total
     return 1 / by_cpu if workload.ratio == "cpu-inverse" else by_cpu

@@ -7,7 +7,7 @@ from html import escape
 from benchmarks.service.figures import Figure
 from benchmarks.service.tables import target_of
 
-ROW, TOP, LABELS, BARS, WIDTH = 26, 56, 250, 330, 860
+ROW, TOP, LABELS, BARS, WIDTH = 26, 56, 270, 320, 900
 STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #1f2328 }
 .faint { fill: #59636e } .met { fill: #1a7f37 } .missed { fill: #bc4c00 }
@@ -28,7 +28,7 @@ def svg(figures: Sequence[Figure], caption: str) -> str:
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">
 <title>What a request costs, as ratios</title>
 <style>{STYLE}</style>
-<text x="8" y="20">What a request costs: the ratio (bar) and its target (line)</text>
+<text x="8" y="20">What a request costs: the ratio (bar, logarithmic) and its target (line)</text>
 <text x="8" y="40" class="faint">{escape(caption)}</text>
 {rows}
 </svg>

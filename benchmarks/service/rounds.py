@@ -24,7 +24,10 @@ ACCEPTED = {"200", "201", "304"}
 
 @dataclass(frozen=True)
 class Sample:
-    """One side in one round. `cpu` is microseconds a request by group of processes."""
+    """One side in one round. `cpu` is microseconds a request by group of processes.
+
+    Each row of a bulk counts as a request.
+    """
 
     requests: int
     seconds: float
@@ -83,7 +86,7 @@ class Meter:
         waited = time.perf_counter() - ended
         used = {group: now - before[group] for group, now in side.cpu_seconds().items()}
         _require_success(workload, side, outcome)
-        return _sample(outcome, used, self.idle.get(side.name, {}), waited)
+        return _sample(outcome, used, self.idle.get(side.name, {}), waited, workload.rows)
 
     def _numbers(self, workload: Workload) -> int:
         first = self.first_number.get(workload.name, FIRST_NUMBER)
@@ -102,10 +105,10 @@ def loaded(order: Order) -> Outcome:
 
 
 def _sample(
-    outcome: Outcome, used: dict[str, float], idle: dict[str, float], waited: float
+    outcome: Outcome, used: dict[str, float], idle: dict[str, float], waited: float, rows: int
 ) -> Sample:
     """What the processes use when nothing is asked, for as long as we waited, is nobody's."""
-    requests = sum(outcome.statuses.values())
+    requests = rows * sum(outcome.statuses.values())
     cpu = {
         group: max(0.0, seconds - waited * idle.get(group, 0.0)) * 1e6 / requests
         for group, seconds in used.items()

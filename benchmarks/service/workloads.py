@@ -144,7 +144,7 @@ WORKLOADS = (
         writes=True,
     ),
     Workload(
-        name="bulk of 5,000 rows",
+        name="a row of a bulk of 5,000",
         make=bulk,
         sides=("fido",),
         peer=CREATE,

@@ -243,7 +243,8 @@ def _page(request: Request, rows: list[Any], limit: int) -> bytes:
         last = rows[limit - 1]
         cursor = f"{shapes.clock(last[5])}_{last[0]}"
         following = str(request.url.include_query_params(cursor=cursor))
-    return orjson.dumps({"results": shown, "next": following, "previous": None})
+    body: bytes = orjson.dumps({"results": shown, "next": following, "previous": None})
+    return body
 
 
 def _analytics(me: Caller, end: date | None, rows: list[Any]) -> bytes:
@@ -251,7 +252,7 @@ def _analytics(me: Caller, end: date | None, rows: list[Any]) -> bytes:
     count = sum(line["total_transactions"] for line in lines)
     reporting = rows[0]["currency"] if len(lines) == 1 else rows[0]["own"]
     first = rows[0]
-    return orjson.dumps(
+    body: bytes = orjson.dumps(
         {
             "user_id": me.id,
             "full_name": opened(first["full_name"]),
@@ -265,6 +266,7 @@ def _analytics(me: Caller, end: date | None, rows: list[Any]) -> bytes:
             "by_currency": lines,
         }
     )
+    return body
 
 
 def _headline(lines: list[dict[str, Any]], currency: str) -> dict[str, str | None]:
