@@ -50,7 +50,10 @@ class Cost:
 
 @dataclass(frozen=True)
 class Figure:
-    """A row. `ratio` compares Fido with `peer`, and is at most the target, or at least."""
+    """A row. `ratio` compares Fido with `peer`, and is at most the target, or at least.
+
+    A gain is by how much Fido costs less than its peer.
+    """
 
     name: str
     peer: str
@@ -58,6 +61,7 @@ class Figure:
     ratio: Spread | None = None
     target: float | None = None
     at_least: bool = False
+    is_gain: bool = False
 
     @property
     def is_met(self) -> bool:
@@ -80,6 +84,7 @@ def _figure(workload: Workload, samples: Samples) -> Figure:
         ratio=_ratio(workload, mine["fido"], _peers(workload, samples)),
         target=workload.target,
         at_least=workload.ratio != "cpu",
+        is_gain=workload.ratio == "cpu-inverse",
     )
 
 

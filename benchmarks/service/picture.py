@@ -39,7 +39,8 @@ def _row(number: int, figure: Figure, most: float) -> Iterator[str]:
     assert figure.ratio
     y = TOP + ROW * number
     length = BARS * math.log1p(figure.ratio.median) / most
-    of = f"{figure.ratio.median:.2f} of {figure.peer}, target {target_of(figure)}"
+    than = "times below" if figure.is_gain else "of"
+    of = f"{figure.ratio.median:.2f} {than} {figure.peer}, target {target_of(figure)}"
     style = "met" if figure.is_met else "missed"
     yield f'<text x="8" y="{y + 14}">{escape(figure.name)}</text>'
     yield f'<rect x="{LABELS}" y="{y + 3}" width="{length:.1f}" height="14" class="{style}"/>'

@@ -11,7 +11,7 @@ NOTES = """\
 CPU time a request (of a bulk: a row) in microseconds, of all processes; medians of three rounds in
 turns, the rounds' least and most ratio beside. What a write leaves to the worker is in it. C is
 FastAPI with asyncpg on uvicorn. Ratios are of CPU time; a bulk's is of rows a second, an import's
-of its time.
+of its time; at a million rows it is what C costs ÷ what Fido costs.
 docs/adr/0018-benchmarks.md says what is compared with what."""
 
 
