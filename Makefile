@@ -39,13 +39,20 @@ check-django: .venv/.installed
 	HTTPS_ONLY=true $(IN_VENV) manage.py check --deploy --fail-level WARNING
 	$(IN_VENV) manage.py spectacular --validate --fail-on-warn --file /dev/null
 
-bench: .venv/.installed ## Measure the hot paths.
+bench: .venv/.benched ## Measure what a request costs, beside what a lean stack would pay.
 	$(IN_VENV) -m benchmarks $(ARGS)
 
 lock: .venv/.installed ## Lock the newest versions that pyproject.toml allows.
 	$(COMPILE) --upgrade pyproject.toml -o requirements.txt
 	$(COMPILE) --upgrade -c requirements.txt --group pyproject.toml:dev pyproject.toml \
 		-o requirements-dev.txt
+	$(COMPILE) --upgrade -c requirements-dev.txt --group pyproject.toml:bench \
+		-o requirements-bench.txt
+
+.venv/.benched: .venv/.installed requirements-bench.txt
+	$(IN_VENV) -m pip install --quiet --disable-pip-version-check --require-hashes \
+		-r requirements-bench.txt
+	@touch $@
 
 .venv/.installed: requirements-dev.txt
 	@test -n "$(PYTHON)" || { \

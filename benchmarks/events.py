@@ -1,7 +1,7 @@
 """The cost of an event for a user with few transactions, and for one with very many."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import count
 
 from rich.table import Table
@@ -9,22 +9,18 @@ from rich.table import Table
 from accounts.models import User
 from benchmarks.http import Caller
 from benchmarks.measure import Cost, in_turns
+from benchmarks.world import FIRST, long_history
 from tests.client import session_of
-from tests.factories import UserFactory, record
-from tests.histories import add_copies
-from transactions.models import Transaction
 
 FEW, MANY = 10, 1_000_000
 MOST = 1.5
-DEPOSITS = 3
-FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 
 Costs = dict[int, Cost]
 
 
 def measured(rounds: int) -> Costs:
     """A deposit and a withdrawal, by the length of the earlier history, in turns."""
-    ways = {f"{length}": _way(_user(length), length) for length in (FEW, MANY)}
+    ways = {f"{length}": _way(long_history(length), length) for length in (FEW, MANY)}
     costs = in_turns(ways, rounds, lambda: None)
     return {length: costs[f"{length}"] for length in (FEW, MANY)}
 
@@ -43,16 +39,6 @@ def table(costs: Costs) -> Table:
         ratio = cost.wall / costs[FEW].wall
         table.add_row(f"{length:,}", f"{ratio:.2f}", f"{cost.wall:.0f}")
     return table
-
-
-def _user(length: int) -> User:
-    """The last deposits come before all withdrawals: this is the longest lookup."""
-    user = UserFactory.create(username=f"history-{length}")
-    for _ in range(DEPOSITS):
-        record(user, transaction_date=FIRST)
-    row = record(user, transaction_date=FIRST, transaction_type=Transaction.Type.DEBIT)
-    add_copies(row, length - DEPOSITS - 1)
-    return user
 
 
 def _way(user: User, length: int) -> Callable[[], object]:
