@@ -17,8 +17,7 @@ run: .venv/.installed ## Start the service, with its own PostgreSQL and Valkey a
 	@exec $(IN_VENV) -m fido.embedded.launcher
 
 test: .venv/.installed ## Run the tests on all cores, without storms and containers.
-	@# 16: a Redis that is given has no more databases than that.
-	$(IN_VENV) -m pytest --numprocesses logical --maxprocesses 16 --dist worksteal $(ARGS)
+	$(IN_VENV) -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
 storms: .venv/.installed ## Run the long races and faults.
 	$(IN_VENV) -m pytest -m storm $(ARGS)

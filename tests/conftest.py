@@ -1,5 +1,6 @@
 """Fixtures for every test: real servers, one user `ada`, one staff user."""
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -24,6 +25,14 @@ hypothesis.settings.register_profile("repeatable", derandomize=True, database=No
 hypothesis.settings.load_profile("repeatable")
 
 STARTERS = {"tests.webserver", "tests.worker", "tests.valkey", "tests.fido.processes"}
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more than there are cores, because some tests wait for the processes that they start.
+
+    16 at most: a Redis that is given has no more databases.
+    """
+    return min((os.cpu_count() or 1) + 1, 16)
 
 
 @pytest.hookimpl(trylast=True)
