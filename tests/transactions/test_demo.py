@@ -227,16 +227,16 @@ def test_its_password_may_be_in_a_file(
 def test_an_interrupted_load_leaves_nothing_half_done(
     password: str, a_month_alone: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    record, done = operations.record, 0
+    record_many, done = operations.record_many, 0
 
-    def interrupted(**kwargs: Any) -> Transaction:
+    def interrupted(**kwargs: Any) -> Any:
         nonlocal done
         done += 1
-        if done > 70:
+        if done > 2:
             raise KeyboardInterrupt
-        return record(**kwargs)
+        return record_many(**kwargs)
 
-    monkeypatch.setattr(operations, "record", interrupted)
+    monkeypatch.setattr(operations, "record_many", interrupted)
     with pytest.raises(KeyboardInterrupt):
         load_demo()
 
