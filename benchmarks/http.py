@@ -32,7 +32,8 @@ class Caller:
         try:
             yield from answer
         finally:
-            answer.close()
+            if hasattr(answer, "close"):  # PEP 3333: optional
+                answer.close()
 
     def _environ(self, method: str, url: str, body: bytes) -> dict[str, Any]:
         parts = urlsplit(url)
