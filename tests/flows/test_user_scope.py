@@ -15,6 +15,7 @@ from analytics.alerts import deliveries
 from analytics.alerts.models import WebhookEndpoint
 from tests.alerts import add_default_rules, check_all
 from tests.client import ApiClient
+from tests.factories import PASSWORD
 from tests.imports import HEADER, csv, imported, upload
 
 APPS = {"fido", "accounts", "wallets", "transactions", "imports", "analytics", "alerts"}
@@ -98,16 +99,12 @@ def test_unique_constraints_and_indexes_lead_with_the_user() -> None:
 def test_a_customers_whole_life_names_the_user_in_every_statement(
     anybody: ApiClient, ada: ApiClient
 ) -> None:
-    ada.user.set_password("correct horse battery")  # type: ignore[union-attr]
-    ada.user.save()  # type: ignore[union-attr]
     body = {"transaction_amount": "1.00", "transaction_type": "credit", "external_id": "a"}
     body |= {"transaction_date": "2026-01-31"}
     second = body | {"external_id": "b"}
 
     with every_statement_scoped() as seen:
-        login = {"username": "ada", "password": "correct horse battery"}
-        pair = anybody.post("/auth/login", login).json()
-        anybody.post("/auth/refresh", {"refresh_token": pair["refresh_token"]})
+        pair = log_in_and_refresh(anybody)
         row = ada.post("/transactions", body).json()
         statuses = [
             ada.post("/transactions", body).status_code,
@@ -143,6 +140,14 @@ def test_a_customers_whole_life_names_the_user_in_every_statement(
     ]
     for table in PER_USER_TABLES:
         assert any(table in sql for sql in seen), table
+
+
+def log_in_and_refresh(client: ApiClient) -> dict[str, str]:
+    pair: dict[str, str] = client.post(
+        "/auth/login", {"username": "ada", "password": PASSWORD}
+    ).json()
+    client.post("/auth/refresh", {"refresh_token": pair["refresh_token"]})
+    return pair
 
 
 def import_and_cancel(client: ApiClient) -> list[int]:
