@@ -316,7 +316,7 @@ def _digest(question: str) -> str:
 
 
 def _state_key(user_id: int) -> str:
-    return f"fido:{{{user_id}}}:state"
+    return f"{_prefix(user_id)}state"
 
 
 def _state_ms() -> int:
