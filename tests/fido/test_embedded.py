@@ -268,8 +268,12 @@ def test_where_the_system_ends_no_orphans_the_next_start_does(
     owner = Holder(folder)
     owner.environment()
     family = descendants(owner.process.pid)
+    note = embedded.State(folder).note()
+    assert note
     owner.kill()
-    assert alive(family) == family
+    # PostgreSQL's short-lived workers may end by themselves.
+    servers = {note.postgres, note.valkey}
+    assert alive(servers) == servers
 
     with embedded.running(folder, fast=True) as up:
         assert alive(family) == set()
