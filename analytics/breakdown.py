@@ -6,15 +6,25 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date
+from decimal import Decimal
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Count, Subquery
-from django.db.models.functions import JSONObject, TruncDate
+from django.db.models import Count, Q, Subquery, Sum, TextField
+from django.db.models.functions import Cast, Coalesce, JSONObject, TruncDate
 
 from accounts.models import User
-from analytics.queries import MOVED, Line, add_line, as_text, in_order, line_of
+from analytics.queries import Line
+from fido.lib.values import money
 from transactions.models import TransactionQuerySet
+
+MOVED: dict[str, Any] = {
+    "n": Count("id"),
+    "in_": Coalesce(Sum("transaction_amount", filter=Q(transaction_type="credit")), money.ZERO),
+    "out": Coalesce(Sum("transaction_amount", filter=Q(transaction_type="debit")), money.ZERO),
+}
+# As text, because psycopg reads a JSON number as a float.
+MOVED_AS_TEXT: dict[str, Any] = {name: Cast(name, TextField()) for name in MOVED}
 
 
 @dataclass(frozen=True)
@@ -46,8 +56,7 @@ def breakdown(*, user_id: int, rows: TransactionQuerySet) -> Breakdown:
 
 def _parts(rows: TransactionQuerySet) -> Any:
     groups: Any = rows.order_by().values("category", "currency").annotate(**MOVED)
-    sums = as_text("n", "in_", "out")
-    return groups.values_list(JSONObject(category="category", currency="currency", **sums))
+    return groups.values_list(JSONObject(category="category", currency="currency", **MOVED_AS_TEXT))
 
 
 def _busiest(rows: TransactionQuerySet) -> Any:
@@ -60,7 +69,7 @@ def _breakdown(row: dict[str, Any]) -> Breakdown:
     by_category: dict[str | None, list[Line]] = defaultdict(list)
     # None if Django knows that nothing can match, such as for a wallet that does not exist.
     for part in row["parts"] or []:
-        by_category[part["category"]].append(line_of(part))
+        by_category[part["category"]].append(_line(part))
     named = sorted(by_category, key=lambda category: (category is None, category))
     busy = row["busy"]
     return Breakdown(
@@ -72,8 +81,14 @@ def _breakdown(row: dict[str, Any]) -> Breakdown:
     )
 
 
+def _line(part: dict[str, Any]) -> Line:
+    credit, debit = Decimal(part["in_"]), Decimal(part["out"])
+    return Line(part["currency"], int(part["n"]), credit, debit)
+
+
 def _sums(lines: Iterable[Line]) -> list[Line]:
     sums: dict[str, Line] = {}
     for line in lines:
-        add_line(sums, line)
-    return in_order(sums)
+        present = sums.get(line.currency)
+        sums[line.currency] = present + line if present else line
+    return [sums[currency] for currency in sorted(sums)]

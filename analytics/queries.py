@@ -5,24 +5,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
-from functools import reduce
-from operator import or_
 from typing import Any, Literal
 
-from django.contrib.postgres.expressions import ArraySubquery
 from django.db import connection
-from django.db.models import Count, DateField, F, OuterRef, Q, QuerySet, Subquery, Sum, TextField
-from django.db.models.functions import Cast, Coalesce, JSONObject, Trunc, TruncDate
+from django.db.models import F, OuterRef, Subquery, Sum
 
 from accounts.models import User
 from accounts.queries import user_ids_of
 from analytics.models import DailyTotals
+from fido.lib.process.statements import rows_of
 from fido.lib.values import clock, money
 from fido.lib.values.clock import Period
+from fido.lib.values.crypto.fields import encrypted
 from fido.lib.values.errors import DomainError, Kind
-from transactions.models import Transaction
 
 Interval = Literal["day", "week", "month"]
 # 27 years of days in two currencies; about a second's work.
@@ -105,14 +102,16 @@ def split(period: Period) -> Split:
 
 def summary(*, user_id: int, period: Period) -> Summary | None:
     """A user's totals in a period; None: there is no such user."""
-    parts = split(period)
-    totals = _whole_days(user_id, parts)
-    answers = {"lines": ArraySubquery(_lines(totals)), "busiest": Subquery(_busiest(totals))}
-    if parts.edges:
-        answers["edges"] = ArraySubquery(_edge_lines(user_id, parts))
-    users = User.objects.filter(pk=user_id).annotate(**answers)
-    row = users.values("full_name", "currency", *answers).first()
-    return None if row is None else _summary(row)
+    rows = _rows(SUMMARY, user_id, period)
+    if not rows:
+        return None
+    full_name, currency, day, count, *_ = rows[0]
+    return Summary(
+        full_name=encrypted(User, "full_name").from_db_value(full_name),
+        currency=currency,
+        lines=[Line(*row[4:]) for row in rows if row[4] is not None],
+        busiest=None if day is None else (day, count),
+    )
 
 
 def series(*, user_id: int, period: Period, interval: Interval) -> dict[date, list[Line]]:
@@ -124,24 +123,69 @@ def series(*, user_id: int, period: Period, interval: Interval) -> dict[date, li
     Raises:
         SeriesTooLong: the period has more than MAX_SERIES_ROWS intervals times currencies.
     """
-    parts = split(period)
-    rows = _by_interval(_whole_days(user_id, parts), F("day"), interval).annotate(**TOTALS)
-    rows = rows.filter(n__gt=0)
-    if parts.edges:
-        edges = _by_interval(_edge_rows(user_id, parts), _utc_day(), interval)
-        rows = rows.union(edges.annotate(**MOVED), all=True)
-    found = list(rows[: MAX_SERIES_ROWS + 1])
-    if len(found) > MAX_SERIES_ROWS:
+    bounds = {"interval": interval, "limit": MAX_SERIES_ROWS + 1}
+    rows = _rows(SERIES, user_id, period, **bounds)
+    if len(rows) > MAX_SERIES_ROWS:
         raise SeriesTooLong()
-    sums: dict[date, dict[str, Line]] = defaultdict(dict)
-    for first_day, *values in found:
-        add_line(sums[first_day], Line(*values))
-    return {first_day: in_order(sums[first_day]) for first_day in sorted(sums)}
+    found: dict[date, list[Line]] = defaultdict(list)
+    for first_day, *line in rows:
+        found[first_day].append(Line(*line))
+    return found
 
 
-def _by_interval(rows: Any, day: Any, interval: Interval) -> Any:
-    first_day = Trunc(day, interval, output_field=DateField())
-    return rows.annotate(first_day=first_day).values_list("first_day", "currency")
+def _rows(sql: str, user_id: int, period: Period, **more: Any) -> list[tuple[Any, ...]]:
+    """What a statement about `parts` finds. Most periods are whole days, and need no edges."""
+    parts = split(period)
+    bounds: dict[str, Any] = {"user_id": user_id}
+    bounds |= {"first": parts.first or "-infinity", "last": parts.last or "infinity"}
+    for n, edge in enumerate(parts.edges):
+        bounds |= {f"start_{n}": edge.start, f"end_{n}": edge.end or "infinity"}
+    edges = "".join(EDGE.format(n=n) for n in range(len(parts.edges)))
+    return rows_of(sql.format(parts=WHOLE_DAYS + edges), bounds | more)
+
+
+WHOLE_DAYS = """
+    SELECT day, currency, count, credit, debit
+    FROM analytics_dailytotals
+    WHERE user_id = %(user_id)s AND day >= %(first)s AND day < %(last)s
+"""
+EDGE = """
+  UNION ALL
+    SELECT (transaction_date AT TIME ZONE 'UTC')::date AS day, currency, count(*) AS count,
+           coalesce(sum(transaction_amount) FILTER (WHERE transaction_type = 'credit'), 0),
+           coalesce(sum(transaction_amount) FILTER (WHERE transaction_type = 'debit'), 0)
+    FROM transactions_transaction
+    WHERE user_id = %(user_id)s
+      AND transaction_date >= %(start_{n})s AND transaction_date < %(end_{n})s
+    GROUP BY 1, 2
+"""
+# One row for each currency, and one without a currency if there are no transactions.
+SUMMARY = """
+WITH parts AS ({parts}),
+lines AS (
+    SELECT currency, sum(count)::bigint AS count, sum(credit) AS credit, sum(debit) AS debit
+    FROM parts GROUP BY currency HAVING sum(count) > 0
+),
+busiest AS (
+    SELECT day, sum(count)::bigint AS count
+    FROM parts GROUP BY day HAVING sum(count) > 0
+    ORDER BY 2 DESC, day DESC LIMIT 1
+)
+SELECT person.full_name, person.currency, busiest.day, busiest.count,
+       lines.currency, lines.count, lines.credit, lines.debit
+FROM accounts_user AS person LEFT JOIN busiest ON true LEFT JOIN lines ON true
+WHERE person.id = %(user_id)s
+ORDER BY lines.currency
+"""
+SERIES = """
+WITH parts AS ({parts})
+SELECT date_trunc(%(interval)s, day::timestamp)::date AS first_day, currency,
+       sum(count)::bigint, sum(credit), sum(debit)
+FROM parts
+GROUP BY first_day, currency HAVING sum(count) > 0
+ORDER BY first_day, currency
+LIMIT %(limit)s
+"""
 
 
 def most_active_users(limit: int) -> list[int]:
@@ -194,90 +238,6 @@ GROUP BY user_id, day, currency
 HAVING sum(count) <> 0 OR sum(credit) <> 0 OR sum(debit) <> 0
 ORDER BY user_id, day, currency
 """
-
-# Not `count`: an annotation may not have the name of a column.
-TOTALS = {"n": Sum("count"), "in_": Sum("credit"), "out": Sum("debit")}
-MOVED: dict[str, Any] = {
-    "n": Count("id"),
-    "in_": Coalesce(Sum("transaction_amount", filter=Q(transaction_type="credit")), money.ZERO),
-    "out": Coalesce(Sum("transaction_amount", filter=Q(transaction_type="debit")), money.ZERO),
-}
-
-
-def _whole_days(user_id: int, parts: Split) -> QuerySet[DailyTotals]:
-    rows = DailyTotals.objects.filter(user_id=user_id)
-    if parts.first is not None:
-        rows = rows.filter(day__gte=parts.first)
-    return rows if parts.last is None else rows.filter(day__lt=parts.last)
-
-
-def _edge_rows(user_id: int, parts: Split) -> QuerySet[Transaction]:
-    rows = Transaction.objects.filter(user_id=user_id)
-    return reduce(or_, (rows.within(edge) for edge in parts.edges))
-
-
-def _utc_day() -> Any:
-    return TruncDate("transaction_date", tzinfo=UTC)
-
-
-def _by_day(rows: QuerySet[Transaction]) -> Any:
-    days = rows.annotate(on=_utc_day())
-    return days.values_list("on", "currency").annotate(**MOVED)
-
-
-def as_text(*names: str) -> dict[str, Any]:
-    # As text, because psycopg reads a JSON number as a float.
-    return {name: Cast(name, TextField()) for name in names}
-
-
-def _lines(totals: QuerySet[DailyTotals]) -> Any:
-    rows: Any = totals.values("currency").annotate(**TOTALS)
-    return rows.filter(n__gt=0).values_list(
-        JSONObject(currency="currency", **as_text("n", "in_", "out"))
-    )
-
-
-def _busiest(totals: QuerySet[DailyTotals]) -> Any:
-    days: Any = totals.values("day").annotate(n=Sum("count"))
-    return days.filter(n__gt=0).order_by("-n", "-day").values_list(JSONObject(day="day", n="n"))[:1]
-
-
-def _edge_lines(user_id: int, parts: Split) -> Any:
-    rows = _by_day(_edge_rows(user_id, parts))
-    return rows.values_list(JSONObject(day="on", currency="currency", **as_text("n", "in_", "out")))
-
-
-def _summary(row: dict[str, Any]) -> Summary:
-    lines: dict[str, Line] = {}
-    busy: dict[date, int] = defaultdict(int)
-    edges = row.get("edges", [])
-    for part in [*row["lines"], *edges]:
-        add_line(lines, line_of(part))
-    for part in edges:
-        busy[date.fromisoformat(part["day"])] += int(part["n"])
-    if row["busiest"]:
-        busy[date.fromisoformat(row["busiest"]["day"])] += row["busiest"]["n"]
-    return Summary(
-        full_name=row["full_name"],
-        currency=row["currency"],
-        lines=in_order(lines),
-        # Most transactions first; of equal days the latest.
-        busiest=max(busy.items(), key=lambda item: (item[1], item[0]), default=None),
-    )
-
-
-def line_of(part: dict[str, Any]) -> Line:
-    credit, debit = Decimal(part["in_"]), Decimal(part["out"])
-    return Line(part["currency"], int(part["n"]), credit, debit)
-
-
-def add_line(lines: dict[str, Line], line: Line) -> None:
-    present = lines.get(line.currency)
-    lines[line.currency] = present + line if present else line
-
-
-def in_order(lines: dict[str, Line]) -> list[Line]:
-    return [lines[currency] for currency in sorted(lines)]
 
 
 def _first_whole_day(start: datetime | None) -> tuple[date | None, Period | None]:

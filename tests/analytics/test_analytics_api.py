@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from accounts.models import AccessLogEntry
+from accounts.models import AccessLogEntry, User
 from analytics.models import DailyTotals
 from tests.client import ApiClient
 from tests.factories import StaffFactory, record
+from tests.key_rings import store
 from tests.movements import FIRST_DAY
 
 ALL_TIME = {"start": None, "end": None}
@@ -226,6 +227,18 @@ def test_staff_without_the_permission_to_open_names_read_them_masked(ada: ApiCli
 
     assert answer["full_name"] == "A••• L•••"
     assert not AccessLogEntry.objects.exists()
+
+
+def test_a_damaged_name_is_null_and_leaves_the_numbers_whole(
+    ada: ApiClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    credit(ada, "60.00")
+    store(User.objects.get(pk=ada.user_id), "full_name", b"gAAAAA-not-a-token")
+
+    answer = ada.get("/analytics").json()
+
+    assert (answer["full_name"], answer["total_credit"]) == (None, "60.00")
+    assert "A token in accounts.User.full_name fits no key." in caplog.messages
 
 
 def test_sums_beyond_any_amount_are_exact(ada: ApiClient) -> None:

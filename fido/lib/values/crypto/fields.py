@@ -16,6 +16,7 @@ __all__ = [
     "BlindIndexField",
     "EncryptedTextField",
     "blind_index",
+    "encrypted",
     "matching",
     "normalised_email",
     "normalised_name",
@@ -110,6 +111,13 @@ def blind_index(model: type[models.Model], source: str) -> BlindIndexField:
         if isinstance(field, BlindIndexField) and field.source == source:
             return field
     raise LookupError(f"{model._meta.label}.{source} has no blind index")
+
+
+def encrypted(model: type[models.Model], name: str) -> EncryptedTextField:
+    """An encrypted field, whose `from_db_value` reads what a plain statement has found."""
+    field = model._meta.get_field(name)
+    assert isinstance(field, EncryptedTextField)
+    return field
 
 
 def matching(model: type[models.Model], source: str, value: str) -> models.Q:
