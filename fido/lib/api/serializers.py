@@ -1,8 +1,10 @@
 """Serializer parts that all apps use: strict about fields, exact about money and time."""
 
 from collections.abc import Callable
+from copy import copy
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
@@ -34,7 +36,7 @@ class QuerySerializer(StrictSerializer):
     """Checks the query string; its errors name the parameter."""
 
     @classmethod
-    def read(cls, request: Request, **context: Any) -> dict[str, Any]:
+    def read(cls, request: Request) -> dict[str, Any]:
         """The checked parameters.
 
         Raises:
@@ -46,10 +48,22 @@ class QuerySerializer(StrictSerializer):
                 raise QueryInvalid(
                     {name: serializers.ErrorDetail("Given more than once.", "repeated")}
                 )
-        serializer = cls(data=request.query_params.dict(), context=context)
+        serializer = copy(_with_fields(cls))
+        serializer.initial_data = request.query_params.dict()
         if not serializer.is_valid():
             raise QueryInvalid(serializer.errors)
         return dict(serializer.validated_data)
+
+
+@cache
+def _with_fields(shape: type[QuerySerializer]) -> QuerySerializer:
+    """A serializer to copy for each request, because DRF copies all fields for each new one.
+
+    Checking changes no field, so the copies share them.
+    """
+    serializer = shape()
+    assert serializer.fields  # made when they are first asked for
+    return serializer
 
 
 class ParsedField(serializers.Field[Any, Any, Any, Any], Generic[T]):
