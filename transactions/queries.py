@@ -2,16 +2,21 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import Case, Exists, OuterRef, Subquery, When
 
 from accounts.models import User
 from accounts.wallets import queries as wallets
 from accounts.wallets.models import Wallet
+from fido.lib.process.statements import condition_of, rows_of
+from fido.lib.values.crypto.fields import encrypted
+from transactions.files import columns
 from transactions.models import Transaction, TransactionQuerySet
 
 LOOKUPS = {
@@ -55,6 +60,61 @@ def _in_wallet(rows: TransactionQuerySet, name: str, user_id: int | None) -> Tra
 
 def _wallet_of_row() -> Any:
     return Wallet.objects.filter(user_id=OuterRef("user_id"), id=OuterRef("wallet_id"))
+
+
+class Entry(NamedTuple):
+    """A transaction of a history page, decrypted: its columns, in the order of columns.NAMES."""
+
+    id: UUID
+    user_id: int
+    full_name: str | None
+    transaction_date: datetime
+    transaction_amount: Decimal
+    transaction_type: str
+    currency: str
+    description: str | None
+    external_id: str | None
+    wallet: str | None
+    category: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+def entries(rows: TransactionQuerySet, order: Sequence[str], limit: int) -> list[Entry]:
+    """The first of these transactions in this order.
+
+    Without models, which would take three times as long. The ORM makes only the condition.
+    """
+    try:
+        condition, parameters = condition_of(rows)
+    except EmptyResultSet:
+        return []
+    terms = (f"{name.lstrip('-')} {'DESC' if name.startswith('-') else 'ASC'}" for name in order)
+    sql = ENTRIES.format(condition=condition, order=", ".join(terms), limit=limit)
+    found = rows_of(sql, parameters)
+    inside = [row for row in found if row[_WALLET] is not None]
+    names = wallets.names((row[_USER] for row in inside), (row[_WALLET] for row in inside))
+    return [_entry(row, names) for row in found]
+
+
+ENTRIES = """
+SELECT id, user_id, full_name, transaction_date, transaction_amount, transaction_type, currency,
+       description, external_id, wallet_id, category, created_at, updated_at
+FROM transactions_transaction
+WHERE {condition}
+ORDER BY {order}
+LIMIT {limit}
+"""
+_USER, _WALLET = Entry._fields.index("user_id"), Entry._fields.index("wallet")
+_SECRET = {Entry._fields.index(name): encrypted(Transaction, name) for name in columns.SECRET}
+
+
+def _entry(row: tuple[Any, ...], names: Mapping[UUID, str]) -> Entry:
+    values = list(row)
+    for place, field in _SECRET.items():
+        values[place] = field.from_db_value(row[place])
+    values[_WALLET] = names.get(row[_WALLET])
+    return Entry._make(values)
 
 
 def wallet_names(rows: Sequence[Transaction]) -> Mapping[UUID, str]:

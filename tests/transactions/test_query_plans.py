@@ -1,7 +1,7 @@
 """How PostgreSQL answers a history: by an index that provides the order, at any page depth."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -67,12 +67,18 @@ def busy(django_db_setup: None, django_db_blocker: Any) -> Iterator[ApiClient]:
 
 def plan(client: ApiClient, **parameters: Any) -> dict[str, Any]:
     """PostgreSQL's plan for the exact statement with which the API answers this request."""
-    with CaptureQueriesContext(connection) as queries:
+    asked: list[tuple[str, Any]] = []
+
+    def noted(execute: Callable[..., Any], sql: str, values: Any, *more: Any) -> Any:
+        asked.append((sql, values))
+        return execute(sql, values, *more)
+
+    with connection.execute_wrapper(noted):
         response = client.get("/transactions", **parameters)
     assert response.status_code == 200, response.content
-    (statement,) = (q["sql"] for q in queries if 'FROM "transactions_transaction"' in q["sql"])
+    ((statement, values),) = (each for each in asked if "FROM transactions_transaction" in each[0])
     with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}")
+        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", values)
         (answer,) = cursor.fetchone()
     root: dict[str, Any] = (json.loads(answer) if isinstance(answer, str) else answer)[0]["Plan"]
     return root

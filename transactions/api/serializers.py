@@ -21,6 +21,7 @@ from fido.lib.api.serializers import (
     StrictSerializer,
     Text,
 )
+from fido.lib.cache.answers import Body
 from transactions.files import columns, formats
 from transactions.files.formats import FORMATS
 from transactions.models import Transaction
@@ -133,18 +134,28 @@ class ExportSerializer(HistoryFilters):
     format = ChoiceField(choices=sorted(FORMATS), default="csv", required=False)
 
 
-def represent(row: Transaction, wallets: Mapping[UUID, str]) -> dict[str, Any]:
+def represent(row: Transaction, wallets: Mapping[UUID, str]) -> Body:
     """The answer's fields, as declared by TransactionSerializer.
 
     `wallets` has names by id. This does not use the serializer, whose field objects would take most
-    of the time of a history page.
+    of the time.
     """
-    return dict(zip(columns.NAMES, formats.in_clear(_values(row, wallets)), strict=True))
+    return represent_entry(_values(row, wallets))
 
 
-def represent_masked(row: Transaction, wallets: Mapping[UUID, str]) -> dict[str, Any]:
-    """Another user's transaction in a list, or as shown to staff who may not open names."""
-    return dict(zip(columns.NAMES, formats.masked(_values(row, wallets)), strict=True))
+def represent_masked(row: Transaction, wallets: Mapping[UUID, str]) -> Body:
+    """Another user's transaction, as shown to staff who may not open names."""
+    return represent_masked_entry(_values(row, wallets))
+
+
+def represent_entry(row: formats.Row) -> Body:
+    """A row of a history page."""
+    return dict(zip(columns.NAMES, formats.in_clear(row), strict=True))
+
+
+def represent_masked_entry(row: formats.Row) -> Body:
+    """Another user's row of a history page."""
+    return dict(zip(columns.NAMES, formats.masked(row), strict=True))
 
 
 def _values(row: Transaction, wallets: Mapping[UUID, str]) -> list[Any]:

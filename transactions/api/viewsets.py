@@ -1,6 +1,6 @@
 """HTTP for transactions: permissions, shapes, operations."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from django.http import HttpResponse, StreamingHttpResponse
@@ -28,12 +28,15 @@ from transactions.api.serializers import (
     HistorySerializer,
     TransactionSerializer,
     represent,
+    represent_entry,
     represent_masked,
+    represent_masked_entry,
 )
 from transactions.api.wallets import resolve, resolve_edit
 from transactions.files.columns import NULLABLE
 from transactions.models import Transaction, TransactionQuerySet
 from transactions.operations import Draft
+from transactions.queries import Entry
 
 NOT_FOR_OTHERS = OpenApiResponse(description="Only staff and services may record for others.")
 TAKEN = OpenApiResponse(
@@ -107,10 +110,13 @@ class TransactionViewSet(ListMixin, CreateMixin, RetrieveMixin, UpdateMixin, Des
         verb = VERBS.get(self.action, "view")
         return transaction_for(caller(self.request), self.kwargs["transaction_id"], verb)
 
-    def represent_page(self, rows: list[Transaction]) -> list[Body]:
-        names, me = queries.wallet_names(rows), caller(self.request)
+    def get_rows(self, queryset: Any, order: Sequence[str], limit: int) -> list[Entry]:
+        return queries.entries(queryset, order, limit)
+
+    def represent_page(self, rows: list[Entry]) -> list[Body]:
+        me = caller(self.request).pk
         return [
-            represent(row, names) if row.user_id == me.pk else represent_masked(row, names)
+            represent_entry(row) if row.user_id == me else represent_masked_entry(row)
             for row in rows
         ]
 

@@ -70,8 +70,9 @@ class ListQuery(QuerySerializer):
 class KeysetPagination(BasePagination):
     """`{"results", "next", "previous"}` over an ordering that ends with `id`.
 
-    The view provides `query`, which a ListQuery has checked, and `get_ordering()`, such as
-    `("-transaction_date", "-id")`: all in one direction, served by an index on these columns.
+    The view provides `query`, which a ListQuery has checked; `get_ordering()`, such as
+    `("-transaction_date", "-id")`: all in one direction, served by an index on these columns; and
+    `get_rows(queryset, order, limit)`, whose rows have these columns as attributes.
     """
 
     def paginate_queryset(
@@ -81,7 +82,7 @@ class KeysetPagination(BasePagination):
         self.ordering: Sequence[str] = view.get_ordering()
         self.limit: int = view.query["limit"]
         self.cursor: Cursor | None = view.query.get("cursor")
-        rows = list(self._from_cursor(queryset)[: self.limit + 1])
+        rows: list[Any] = view.get_rows(self._from_cursor(queryset), self._order(), self.limit + 1)
         self.more = len(rows) > self.limit
         page = rows[: self.limit]
         self.page = page[::-1] if self.backwards else page
@@ -92,22 +93,29 @@ class KeysetPagination(BasePagination):
         return self.cursor is not None and self.cursor.backwards
 
     @property
+    def descending(self) -> bool:
+        """Whether the rows are read in descending order."""
+        return self.ordering[0].startswith("-") != self.backwards
+
+    @property
     def fields(self) -> list[str]:
         return [name.lstrip("-") for name in self.ordering]
 
     def _from_cursor(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        descending = self.ordering[0].startswith("-") != self.backwards
         if self.cursor:
             # A row comparison: `a < x OR (a = x AND b < y)` would scan all rows with a = x.
-            compare = TupleLessThan if descending else TupleGreaterThan
+            compare = TupleLessThan if self.descending else TupleGreaterThan
             values = self._key(queryset.model, self.cursor)
             queryset = queryset.filter(compare([F(name) for name in self.fields], values))
             # First in the WHERE clause: given two bounds that it cannot compare, PostgreSQL starts
             # its scan at the first. From a filter's bound it would scan all rows up to a deep page.
             clauses = queryset.query.where.children
             clauses.insert(0, clauses.pop())
-        sign = "-" if descending else ""
-        return queryset.order_by(*(sign + name for name in self.fields))
+        return queryset
+
+    def _order(self) -> list[str]:
+        sign = "-" if self.descending else ""
+        return [sign + name for name in self.fields]
 
     def _key(self, model: type[Model], cursor: Cursor) -> tuple[Any, ...]:
         fields = [model._meta.get_field(name) for name in self.fields]

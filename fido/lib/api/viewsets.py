@@ -8,11 +8,12 @@ A viewset states permissions, shapes and operations: `get_queryset`, `get_object
 * a record has an ETag, and If-Match binds a write to what the client has read.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import quote
 
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -85,6 +86,10 @@ class ListMixin(BaseViewSet):
         """What a page depends on besides the caller's own data; None: it is never cached."""
         # The absolute URI, because a page's links repeat the host of the request.
         return f"{self.kind} {self.request.build_absolute_uri()}"
+
+    def get_rows(self, queryset: QuerySet[Any], order: Sequence[str], limit: int) -> Rows:
+        """The first rows in this order, as `represent_page` takes them."""
+        return list(queryset.order_by(*order)[:limit])
 
     def represent_page(self, rows: Rows) -> Rows:
         page: Rows = self.get_serializer(rows, many=True).data

@@ -1,14 +1,16 @@
-"""Statements of a fixed shape, for reads where the ORM would take longer than PostgreSQL."""
+"""Statements in SQL, for reads where the ORM would take longer than PostgreSQL."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.core.exceptions import FullResultSet
 from django.db import connection
+from django.db.models import QuerySet
 from psycopg import Cursor
 from psycopg.pq import Format
 
 
-def rows_of(sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+def rows_of(sql: str, parameters: Mapping[str, Any] | Sequence[Any]) -> list[tuple[Any, ...]]:
     """What the statement finds. Times are in UTC; encrypted columns are still tokens.
 
     The rows come in PostgreSQL's binary format, which psycopg reads in C. Django's cursors read
@@ -21,3 +23,18 @@ def rows_of(sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         cursor.execute(sql, parameters)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
     return rows
+
+
+def condition_of(rows: QuerySet[Any]) -> tuple[str, Sequence[Any]]:
+    """The condition of a queryset that joins no table, and its parameters.
+
+    Raises:
+        EmptyResultSet: nothing can match.
+    """
+    query = rows.query
+    compiler = query.get_compiler(connection=connection)
+    try:
+        condition, parameters = compiler.compile(query.where)
+    except FullResultSet:
+        return "true", ()
+    return condition, parameters

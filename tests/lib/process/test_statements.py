@@ -5,10 +5,13 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
+from django.core.exceptions import EmptyResultSet
 from django.db import DataError, connection
 from django.test.utils import CaptureQueriesContext
 
-from fido.lib.process.statements import rows_of
+from accounts.models import User
+from fido.lib.process.statements import condition_of, rows_of
+from tests.factories import UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -42,3 +45,19 @@ def test_it_raises_djangos_exceptions_and_its_log_has_no_values() -> None:
         rows_of("SELECT 1 / %(zero)s::int", {"zero": 0})
 
     assert [query["sql"] for query in asked] == ["SELECT 1 / $1::int"]
+
+
+def test_the_condition_of_a_queryset_finds_its_rows() -> None:
+    users = [UserFactory.create(username=name) for name in ("ada", "ben", "cleo")]
+    found = User.objects.filter(pk__gte=users[0].pk).exclude(username="ben")
+
+    condition, parameters = condition_of(found)
+    sql = f"SELECT username FROM accounts_user WHERE {condition} ORDER BY id"
+
+    assert rows_of(sql, parameters) == [("ada",), ("cleo",)]
+
+
+def test_a_queryset_of_everything_or_nothing_has_no_condition_to_speak_of() -> None:
+    assert condition_of(User.objects.all()) == ("true", ())
+    with pytest.raises(EmptyResultSet):
+        condition_of(User.objects.filter(pk__in=[]))
