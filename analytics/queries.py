@@ -130,7 +130,7 @@ def series(*, user_id: int, period: Period, interval: Interval) -> dict[date, li
     found: dict[date, list[Line]] = defaultdict(list)
     for first_day, *line in rows:
         found[first_day].append(Line(*line))
-    return found
+    return dict(found)
 
 
 def _rows(sql: str, user_id: int, period: Period, **more: Any) -> list[tuple[Any, ...]]:
