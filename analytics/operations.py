@@ -1,4 +1,4 @@
-"""Everything that writes totals: append, fold, repair."""
+"""Everything that changes totals: append, fold, repair."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -62,19 +62,18 @@ class Sum:
             self.debit += sign * row.transaction_amount
 
 
-def append(changes: Iterable[Change]) -> bool:
-    """Append a pending row for each (user, day, currency) that changed; return whether any did."""
+def pending_totals(changes: Iterable[Change]) -> list[DailyTotals]:
+    """The rows to append: one for each (user, day, currency) that changed."""
     sums: dict[tuple[int, date, str], Sum] = defaultdict(Sum)
     for change in changes:
         for row, sign in ((change.before, -1), (change.after, +1)):
             if row is not None:
                 sums[_key(row)].add(row, sign)
     changed = {key: total for key, total in sums.items() if total != Sum()}
-    DailyTotals.objects.bulk_create(
+    return [
         DailyTotals(user_id=user_id, day=day, currency=currency, **vars(total))
         for (user_id, day, currency), total in changed.items()
-    )
-    return bool(changed)
+    ]
 
 
 def append_loaded(user_id: int, moved: Iterable[DayMoved]) -> None:

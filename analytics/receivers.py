@@ -1,4 +1,4 @@
-"""Receives every change of transactions, inside the database transaction that makes it."""
+"""Receives every change of transactions, within the write that makes it."""
 
 from typing import Any
 
@@ -6,15 +6,18 @@ from django.db import transaction
 from django.dispatch import receiver
 
 from analytics import operations, tasks
+from analytics.models import DailyTotals
 from transactions.signals import Change, DayMoved, transactions_changed, transactions_loaded
 
 
 @receiver(transactions_changed)
-def append_totals(sender: Any, changes: list[Change], **kwargs: Any) -> None:
+def append_totals(sender: Any, changes: list[Change], **kwargs: Any) -> list[DailyTotals]:
     # Appended, not added up in place: an upsert would make two writers of one day wait for each
     # other. The row commits or rolls back with the transaction that it counts.
-    if operations.append(changes):
+    rows = operations.pending_totals(changes)
+    if rows:
         _fold_after_commit()
+    return rows
 
 
 @receiver(transactions_loaded)

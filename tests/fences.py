@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -16,9 +17,9 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[Step]:
     """Each entry and exit: which, whose, and whether inside a database transaction."""
     taken: list[Step] = []
 
-    def watched(step: str, take: Callable[[int, str], None], user_id: int, writer: str) -> None:
+    def watched(step: str, take: Callable[..., None], user_id: int, *more: Any) -> None:
         taken.append((step, user_id, connection.in_atomic_block))
-        take(user_id, writer)
+        take(user_id, *more)
 
     for step in ("_enter", "_leave"):
         take = getattr(versioned_cache, step)

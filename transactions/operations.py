@@ -12,12 +12,14 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, Model
 from psycopg.errors import UniqueViolation
 
 from accounts.models import User
-from accounts.wallets import queries as wallets
+from accounts.wallets import movements
+from accounts.wallets.movements import Movement
 from fido.lib.cache.versioned_cache import write_fence
+from fido.lib.process import one_statement
 from fido.lib.values import clock, money
 from fido.lib.values.crypto.fields import blind_index
 from fido.lib.values.errors import DomainError, InvalidInput, NotFound, PreconditionFailed
@@ -80,12 +82,7 @@ def record(*, owner: User, draft: Draft, id_: UUID | None = None) -> Transaction
         InvalidInput: the amount has more decimals than its currency.
         InsufficientFunds, BalanceTooLarge, WalletClosed
     """
-    require_recordable(draft)
-    row = _row(owner, draft, clock.now(), id_ or new_id())
-    taken = _naming_the_existing(owner.pk, draft.external_id)
-    with taken, write_fence(owner.pk), transaction.atomic():
-        row.save(force_insert=True)
-        _followed(Change(before=None, after=row))
+    row, _ = _record(owner, draft, id_ or new_id())
     return row
 
 
@@ -94,11 +91,9 @@ def record_in_wallet(*, owner: User, draft: Draft) -> tuple[Transaction, Decimal
 
     Raises as `record` does.
     """
-    assert draft.wallet_id is not None
-    with write_fence(owner.pk), transaction.atomic():
-        row = record(owner=owner, draft=draft)
-        # Nobody else moves it before this commits.
-        return row, wallets.amount(owner.pk, (draft.wallet_id, draft.currency))
+    row, left = _record(owner, draft, new_id())
+    assert left is not None
+    return row, left
 
 
 def record_many(
@@ -130,7 +125,8 @@ def record_many(
         if unsettled and atomic:
             raise _first_unsettled(rows, unsettled)
         _take_back(owner.pk, unsettled)
-        _announce(*(Change(None, after=row) for row in inserted if row.pk not in unsettled))
+        recorded = (Change(None, after=row) for row in inserted if row.pk not in unsettled)
+        one_statement.insert_all(_following(*recorded))
     refusals = {**_taken_or_repeated(taken, unsettled), **unsettled}
     return [refusals.get(row.pk, row) for row in rows]
 
@@ -173,6 +169,40 @@ def delete(*, row: Transaction, if_unchanged: bool = False) -> None:
         while not (rows := _same_version(row))._raw_delete(rows.db):
             row = _present(row, if_unchanged)
         _followed(Change(before=row, after=None))
+
+
+def _record(owner: User, draft: Draft, id_: UUID) -> tuple[Transaction, Decimal | None]:
+    """The new transaction, and what its wallet holds now."""
+    require_recordable(draft)
+    row = _row(owner, draft, clock.now(), id_)
+    with write_fence(owner.pk):
+        movement = balances.movement_of(row)
+        if movement is None:
+            _insert_one(row)
+            return row, None
+        if row.external_id is None:
+            return row, _insert_and_move(row, movement)
+        # Two steps, because either may be refused, and then the other has to be undone.
+        with transaction.atomic():
+            _insert_one(row)
+            return row, movements.move_one(row.user_id, movement)
+
+
+def _insert_one(row: Transaction) -> None:
+    if not one_statement.insert(row, *_following(Change(before=None, after=row))).inserted:
+        # The conflicting transaction may be gone again when we look.
+        raise _taken(queries.id_of_external(row.user_id, str(row.external_id)))
+
+
+def _insert_and_move(row: Transaction, movement: Movement) -> Decimal:
+    others, move = (
+        _following(Change(before=None, after=row)),
+        movements.moving(row.user_id, movement),
+    )
+    while not (outcome := one_statement.insert(row, *others, condition=move)).inserted:
+        movements.open_or_refuse(row.user_id, movement)
+    left: Decimal = outcome.value
+    return left
 
 
 def require_recordable(draft: Draft) -> None:
@@ -288,13 +318,15 @@ def _present(row: Transaction, if_unchanged: bool) -> Transaction:
 
 
 def _followed(change: Change) -> None:
-    """Move the wallets and notify higher apps, once the rows are written."""
+    """Move the wallets and insert what higher apps add, once the row is written."""
     balances.follow(change)
-    _announce(change)
+    one_statement.insert_all(_following(change))
 
 
-def _announce(*changes: Change) -> None:
-    transactions_changed.send(sender=Transaction, changes=list(changes))
+def _following(*changes: Change) -> list[Model]:
+    """The rows that higher apps add to their tables."""
+    answers: list[Any] = transactions_changed.send(sender=Transaction, changes=list(changes))
+    return [row for _, rows in answers for row in rows or ()]
 
 
 @contextmanager
@@ -306,8 +338,11 @@ def _naming_the_existing(user_id: int, external_id: str | None) -> Iterator[None
     try:
         yield
     except IntegrityError as error:
-        # The conflicting transaction may be gone again when we look.
         existing = external_id and queries.id_of_external(user_id, external_id)
         if existing or (external_id and isinstance(error.__cause__, UniqueViolation)):
-            raise ExternalIdTaken(existing_id=existing and str(existing)) from None
+            raise _taken(existing) from None
         raise
+
+
+def _taken(existing: UUID | str | None) -> ExternalIdTaken:
+    return ExternalIdTaken(existing_id=str(existing) if existing else None)

@@ -28,8 +28,9 @@ class DayMoved:
     debit: Decimal
 
 
-# Sent with `changes: list[Change]` inside the database transaction of the write, so that a
-# receiver's rows commit or roll back with it; a receiver that raises undoes the write.
+# Sent with `changes: list[Change]` within the write. A receiver returns the rows that it adds to
+# its own tables, unsaved: they are inserted with the change, all or none. A receiver that raises
+# undoes the write.
 transactions_changed = Signal()
 
 # The same for too many new rows to list one by one. Sent with `user_id`, `moved: list[DayMoved]`,

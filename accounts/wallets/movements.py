@@ -12,14 +12,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from django.db import connection
 from django.db.models import F
 
 from accounts.wallets import queries
 from accounts.wallets.models import LIMIT, Balance
 from accounts.wallets.operations import WalletClosed, touch_open
 from accounts.wallets.queries import Key
+from fido.lib.process.one_statement import Condition
 from fido.lib.values import money
 from fido.lib.values.errors import DomainError
+
+MOVE = """\
+UPDATE wallets_balance SET amount = amount + %s
+WHERE user_id = %s AND wallet_id = %s AND currency = %s AND is_open
+    AND amount + %s >= 0 AND amount + %s < %s
+RETURNING amount AS value"""
 
 
 class InsufficientFunds(DomainError):
@@ -63,7 +71,44 @@ def move(*, user_id: int, deltas: Mapping[Key, Decimal]) -> None:
         # Before any balance is locked: opening one locks its wallet.
         _open_missing(user_id, [key for key, delta in wanted if delta > 0])
     for key, delta in wanted:
-        _move_one(user_id, key, delta)
+        move_one(user_id, Movement(key, delta))
+
+
+def move_one(user_id: int, movement: Movement) -> Decimal:
+    """Move one balance; return the new amount. Raises as `open_or_refuse` does."""
+    statement = moving(user_id, movement)
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute(statement.sql, statement.params)
+            if row := cursor.fetchone():
+                amount: Decimal = row[0]
+                return amount
+            open_or_refuse(user_id, movement)
+
+
+def moving(user_id: int, movement: Movement) -> Condition:
+    """The statement that moves one balance; it returns the new amount, or nothing if it cannot.
+
+    Its condition is evaluated again after waiting for another write, so of two withdrawals of
+    everything one finds nothing left.
+    """
+    (wallet_id, currency), delta = movement.key, movement.delta
+    return Condition(MOVE, [delta, user_id, wallet_id, currency, delta, delta, LIMIT])
+
+
+def open_or_refuse(user_id: int, movement: Movement) -> None:
+    """Call it after a miss, and try again unless it raises.
+
+    Each further miss means that another write came in between, or that the balance now exists.
+
+    Raises:
+        InsufficientFunds, BalanceTooLarge, WalletClosed
+    """
+    balance = queries.balance(user_id, movement.key)
+    if balance is None:
+        _open(user_id, movement.key, movement.delta)
+    elif refusal := _refusal(balance.is_open, balance.amount, movement.delta):
+        raise refusal
 
 
 def settle(*, user_id: int, movements: Sequence[Movement]) -> dict[int, DomainError]:
@@ -97,23 +142,6 @@ def net(movements: Iterable[Movement]) -> dict[Key, Decimal]:
     for movement in movements:
         sums[movement.key] = money.added(sums[movement.key], movement.delta)
     return sums
-
-
-def _move_one(user_id: int, key: Key, delta: Decimal) -> None:
-    # The condition is evaluated again after waiting for another write, so of two withdrawals of
-    # everything one finds nothing left. After a miss, each retry means that another write came in
-    # between, or that the balance now exists.
-    while not _moved(user_id, key, delta):
-        balance = queries.balance(user_id, key)
-        if balance is None:
-            _open(user_id, key, delta)
-        elif refusal := _refusal(balance.is_open, balance.amount, delta):
-            raise refusal
-
-
-def _moved(user_id: int, key: Key, delta: Decimal) -> bool:
-    rows = _of(user_id, key).filter(is_open=True).alias(after=F("amount") + delta)
-    return bool(rows.filter(after__gte=0, after__lt=LIMIT).update(amount=F("amount") + delta))
 
 
 def _refusal(is_open: bool, amount: Decimal, delta: Decimal) -> DomainError | None:

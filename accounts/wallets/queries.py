@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from decimal import Decimal
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -64,11 +63,6 @@ def open_balances(user_id: int, wallet_id: UUID | None = None) -> Balances:
 
 def balance(user_id: int, key: Key) -> Balance | None:
     return Balance.objects.filter(_is(user_id, key)).first()
-
-
-def amount(user_id: int, key: Key) -> Decimal:
-    """The exact amount, for a caller whose transaction has just moved it."""
-    return Balance.objects.values_list("amount", flat=True).get(_is(user_id, key))
 
 
 def present(user_id: int, keys: Collection[Key]) -> set[Key]:

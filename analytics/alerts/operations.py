@@ -63,8 +63,8 @@ def checking_it_here(id_: UUID) -> Iterator[None]:
         _checked_by_writer.reset(token)
 
 
-def mark(changes: Iterable[Change]) -> bool:
-    """Mark new transactions to be checked, in the caller's transaction; return whether any are.
+def marks_of(changes: Iterable[Change]) -> list[PendingCheck]:
+    """The marks that have new transactions checked; they are stored with these.
 
     An existing transaction is not checked again when it changes. But if its check is pending and it
     moves to another place in the order, the round may already have passed that place.
@@ -76,9 +76,7 @@ def mark(changes: Iterable[Change]) -> bool:
             continue
         if change.before is None or _moved_unchecked(change.before, row):
             new[row.user_id][row.pk] = row.transaction_date
-    for user_id, moments in new.items():
-        PendingCheck.objects.bulk_create(_marks(user_id, moments))
-    return bool(new)
+    return [mark for user_id, moments in new.items() for mark in _marks(user_id, moments)]
 
 
 def mark_loaded(user_id: int, ids: tuple[UUID, UUID], moved: list[DayMoved]) -> None:

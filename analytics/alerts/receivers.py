@@ -1,4 +1,4 @@
-"""Receives every new transaction, inside the database transaction that creates it."""
+"""Receives every new transaction, within the write that creates it."""
 
 from collections import Counter
 from typing import Any
@@ -8,16 +8,18 @@ from django.db import transaction
 from django.dispatch import receiver
 
 from analytics.alerts import deliveries, operations, tasks
-from analytics.alerts.models import Alert
+from analytics.alerts.models import Alert, PendingCheck
 from analytics.alerts.signals import alerts_raised
 from fido.lib.values.metrics import ALERTS
 from transactions.signals import Change, DayMoved, transactions_changed, transactions_loaded
 
 
 @receiver(transactions_changed)
-def mark_new(sender: Any, changes: list[Change], **kwargs: Any) -> None:
-    if operations.mark(changes):
+def mark_new(sender: Any, changes: list[Change], **kwargs: Any) -> list[PendingCheck]:
+    marks = operations.marks_of(changes)
+    if marks:
         _check_after_commit()
+    return marks
 
 
 @receiver(transactions_loaded)

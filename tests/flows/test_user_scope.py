@@ -10,12 +10,15 @@ from django.apps import apps
 from django.db import connection
 
 from accounts.models import User
+from accounts.wallets.models import Wallet
 from analytics import operations
 from analytics.alerts import deliveries
 from analytics.alerts.models import WebhookEndpoint
+from fido.lib.process import one_statement
+from fido.lib.process.one_statement import Condition
 from tests.alerts import add_default_rules, check_all
 from tests.client import ApiClient
-from tests.factories import PASSWORD
+from tests.factories import PASSWORD, UserFactory
 from tests.imports import HEADER, csv, imported, upload
 
 APPS = {"fido", "accounts", "wallets", "transactions", "imports", "analytics", "alerts"}
@@ -33,10 +36,18 @@ class Unscoped(AssertionError):
 
 
 def names_the_user(sql: str) -> bool:
+    if sql.startswith("WITH met AS"):
+        return all(names_the_user(part) for part in parts_on_per_user_tables(sql))
     if sql.startswith("INSERT"):
         return "user_id" in sql
     _, _, condition = sql.partition("WHERE")
     return bool(re.search(r'"?user_id"? (=|IN) ', condition))
+
+
+def parts_on_per_user_tables(sql: str) -> list[str]:
+    """The statements that a write joins into one."""
+    parts = re.split(r"^WITH met AS \(|\w+ AS \(\s*", sql)
+    return [part for part in parts if any(table in part for table in PER_USER_TABLES)]
 
 
 @contextmanager
@@ -217,3 +228,12 @@ def client_path_of(client: ApiClient, external_id: str) -> str:
 def test_a_statement_without_its_user_is_noticed(db: None) -> None:
     with every_statement_scoped(), pytest.raises(Unscoped):
         next(iter(PER_USER_TABLES.values()))._default_manager.count()
+
+
+def test_so_is_a_part_of_a_statement_without_its_user(db: None) -> None:
+    everybodys = "UPDATE wallets_balance SET amount = 0 RETURNING amount AS value"
+    owner = UserFactory.create()
+    row = Wallet(user=owner, name="main")
+
+    with every_statement_scoped(), pytest.raises(Unscoped):
+        one_statement.insert(row, condition=Condition(everybodys, ()))

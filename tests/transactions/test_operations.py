@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from analytics.models import DailyTotals
 from fido.lib.values.errors import InvalidInput, NotFound
 from tests.client import ApiClient
-from tests.factories import UserFactory, record
+from tests.factories import UserFactory, record, wallet
 from tests.movements import assert_exact
 from tests.races import at_once, overtaken
 from transactions import operations
@@ -254,6 +255,28 @@ def test_each_write_is_one_statement_that_names_its_user(row: Transaction) -> No
         made = record(owner)
         operations.delete(row=operations.amend(row=made, changes={"description": "Deposit"}))
 
-    writes = [sql for sql in statements if '"transactions_transaction"' in sql]
-    assert [sql.split()[0] for sql in writes] == ["INSERT", "UPDATE", "DELETE"]
+    writes = [sql for sql in statements if "transactions_transaction" in sql]
+    assert [sql.split()[0] for sql in writes] == ["WITH", "UPDATE", "DELETE"]
     assert all('"user_id"' in sql for sql in writes)
+
+
+def test_a_new_transaction_and_all_that_follows_from_it_is_one_statement() -> None:
+    owner = UserFactory.create()
+
+    with CaptureQueriesContext(connection) as sent:
+        record(owner)
+
+    (statement,) = (query["sql"] for query in sent.captured_queries)
+    for table in ("transactions_transaction", "analytics_dailytotals", "alerts_pendingcheck"):
+        assert f"INSERT INTO {table} " in statement
+
+
+def test_so_is_one_that_moves_a_wallet() -> None:
+    owner = UserFactory.create()
+    main = wallet(owner, USD="5.00")
+
+    with CaptureQueriesContext(connection) as sent:
+        record(owner, wallet_id=main.pk, currency="USD")
+
+    (statement,) = (query["sql"] for query in sent.captured_queries)
+    assert "UPDATE wallets_balance" in statement

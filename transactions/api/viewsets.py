@@ -145,11 +145,11 @@ class TransactionViewSet(ListMixin, CreateMixin, RetrieveMixin, UpdateMixin, Des
         serializer.instance = operations.record(owner=self.owner, draft=draft)
 
     def created(self, row: Transaction) -> HttpResponse:
+        if row.user_id == caller(self.request).pk or "full_name" not in self.request.data:
+            return super().created(row)
         # The caller may read back a name that they sent, but not one from another user's profile.
-        sent_name = "full_name" in self.request.data
-        body = represent(row, queries.wallet_names([row])) if sent_name else self.open(row)
-        headers = {"Location": self.url_of(row), "ETag": self.etag(row)}
-        return json_answer(body, 201, **headers)
+        body = represent(row, queries.wallet_names([row]))
+        return json_answer(body, 201, Location=self.url_of(row), ETag=self.etag(row))
 
     def checked_update(self, row: Transaction, *, partial: bool) -> BaseSerializer[Any]:
         serializer = self.get_serializer(row, data=self._edit(row, partial), partial=partial)

@@ -9,7 +9,7 @@ may read it: whatever is not exactly as it was takes the long way.
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -21,9 +21,8 @@ from fido.lib.cache import versioned_cache
 from fido.lib.cache.answers import count_answer
 from fido.lib.cache.redis_link import link
 from fido.lib.cache.versioned_cache import View
+from fido.lib.values.memory import Memory
 
-K = TypeVar("K")
-V = TypeVar("V")
 Headers = list[tuple[str, str]]
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -56,19 +55,6 @@ class Lesson:
     path: str
     route: str
     headers: dict[int, Headers] = field(default_factory=dict)
-
-
-class Memory(Generic[K, V]):
-    """A dict that forgets its oldest entries."""
-
-    def __init__(self, most: int) -> None:
-        self._most, self._entries = most, dict[K, V]()
-        self.get = self._entries.get
-
-    def put(self, key: K, value: V) -> None:
-        self._entries[key] = value
-        while len(self._entries) > self._most:
-            self._entries.pop(next(iter(self._entries)), None)
 
 
 class FastPath:

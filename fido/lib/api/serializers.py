@@ -1,10 +1,9 @@
 """Serializer parts that all apps use: strict about fields, exact about money and time."""
 
 from collections.abc import Callable
-from copy import copy
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, cached_property
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
@@ -12,6 +11,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
+from rest_framework.utils.serializer_helpers import BindingDict
 
 from fido.lib.api.problems import MAX_ERRORS, QueryInvalid
 from fido.lib.values import clock, money
@@ -22,6 +22,13 @@ T = TypeVar("T")
 class StrictSerializer(serializers.Serializer[Any]):
     """Refuses unknown fields, so that a typo is never silently ignored."""
 
+    @cached_property
+    def fields(self) -> BindingDict:
+        # Otherwise DRF copies the declared fields for each body, which takes longer than to check
+        # it. No field may depend on `self.context`.
+        shared = self.parent is None and not self.partial
+        return _fields_of(type(self)) if shared else super().fields
+
     def to_internal_value(self, data: Any) -> Any:
         values = super().to_internal_value(data)
         known = {name for name, field in self.fields.items() if not field.read_only}
@@ -30,6 +37,15 @@ class StrictSerializer(serializers.Serializer[Any]):
                 {name: serializers.ErrorDetail("Unknown field.", "unknown") for name in unknown}
             )
         return values
+
+
+@cache
+def _fields_of(shape: type[StrictSerializer]) -> BindingDict:
+    """The fields of a serializer that is never used. Checking a value changes no field."""
+    fields = BindingDict(shape())
+    for name, field in shape().get_fields().items():
+        fields[name] = field
+    return fields
 
 
 class QuerySerializer(StrictSerializer):
@@ -48,22 +64,10 @@ class QuerySerializer(StrictSerializer):
                 raise QueryInvalid(
                     {name: serializers.ErrorDetail("Given more than once.", "repeated")}
                 )
-        serializer = copy(_with_fields(cls))
-        serializer.initial_data = request.query_params.dict()
+        serializer = cls(data=request.query_params.dict())
         if not serializer.is_valid():
             raise QueryInvalid(serializer.errors)
         return dict(serializer.validated_data)
-
-
-@cache
-def _with_fields(shape: type[QuerySerializer]) -> QuerySerializer:
-    """A serializer to copy for each request, because DRF copies all fields for each new one.
-
-    Checking changes no field, so the copies share them.
-    """
-    serializer = shape()
-    assert serializer.fields  # made when they are first asked for
-    return serializer
 
 
 class ParsedField(serializers.Field[Any, Any, Any, Any], Generic[T]):

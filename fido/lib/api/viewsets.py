@@ -124,8 +124,9 @@ class CreateMixin(BaseViewSet):
 
     def created(self, row: Any) -> HttpResponse:
         """The answer that shows a new record."""
-        headers = {"Location": self.url_of(row), "ETag": self.etag(row)}
-        return json_answer(self.open(row), 201, **headers)
+        shown = self.open(row)
+        headers = {"Location": self.url_of(row), "ETag": self.etag_of(row, shown)}
+        return json_answer(shown, 201, **headers)
 
     def url_of(self, row: Any) -> str:
         name = quote(str(getattr(row, self.lookup_field)), safe="")

@@ -8,7 +8,8 @@ from django_redis import get_redis_connection
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
-from fido.lib.cache.redis_link import Away, link
+from fido.lib.cache.redis_link import Away, Script, link
+from fido.lib.cache.versioned_cache import Errand, taken_along
 from fido.lib.process.database import is_database_away
 
 T = TypeVar("T")
@@ -18,19 +19,22 @@ logger = logging.getLogger(__name__)
 WAITING_SECONDS = 300
 # The same for a job for everybody, whom it would delay.
 WAITING_FOR_ALL_SECONDS = 30
+# Marks a job as pending, unless one is.
+MARK = Script("return redis.call('SET', KEYS[1], 1, 'NX', 'EX', ARGV[1])")
 
 
 def request(task: Any, user_id: int | None = None, *, countdown: int) -> None:
     """Queue the job, for this user or for everybody, to run in `countdown` seconds.
 
-    If one is pending, that one will do. Never raises: a periodic sweep catches up.
+    If one is pending, that one will do. Inside a write fence, the request travels with its last
+    step. Never raises: a periodic sweep catches up.
     """
-    try:
-        # If Redis is known to be away, a write does not wait to learn it again.
-        if link.ask(lambda client: _none_waits(client, task, user_id)):
-            task.apply_async(() if user_id is None else (user_id,), countdown=countdown)
-    except (Away, RedisError, KombuError, OSError) as error:
-        logger.warning("No %s queued, the queue is away: %s", task.name, type(error).__name__)
+    life = WAITING_FOR_ALL_SECONDS if user_id is None else WAITING_SECONDS
+    arguments = () if user_id is None else (user_id,)
+    step = (MARK, [_key(task, user_id)], [life])
+    errand = Errand(step, lambda marked: _queue(task, arguments, countdown) if marked else None)
+    if not taken_along(errand):
+        _run(errand, task)
 
 
 def begun(task: Any, user_id: int | None = None) -> None:
@@ -55,10 +59,24 @@ def together(work: Callable[[list[int]], T], user_ids: list[int]) -> list[T]:
     return [result for user_id in user_ids for result in together(work, [user_id])]
 
 
-def _none_waits(client: Any, task: Any, user_id: int | None) -> bool:
-    """Whether no such job is pending; marks one as pending."""
-    life = WAITING_FOR_ALL_SECONDS if user_id is None else WAITING_SECONDS
-    return bool(client.set(_key(task, user_id), 1, nx=True, ex=life))
+def _run(errand: Errand, task: Any) -> None:
+    script, keys, arguments = errand.step
+    try:
+        # If Redis is known to be away, nobody waits to learn it again.
+        errand.then(link.ask(lambda client: script.run(client, keys, *arguments)))
+    except Away as error:
+        _not_queued(task, error)
+
+
+def _queue(task: Any, arguments: tuple[int, ...], countdown: int) -> None:
+    try:
+        task.apply_async(arguments, countdown=countdown)
+    except (RedisError, KombuError, OSError) as error:
+        _not_queued(task, error)
+
+
+def _not_queued(task: Any, error: Exception) -> None:
+    logger.warning("No %s queued, the queue is away: %s", task.name, type(error).__name__)
 
 
 def _key(task: Any, user_id: int | None) -> str:

@@ -10,7 +10,7 @@ reach Redis is acknowledged only once that must have happened.
 import hashlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -232,14 +232,33 @@ def keep(view: View, question: str, answer: bytes) -> bool:
     return True
 
 
+@dataclass(frozen=True)
+class Errand:
+    """A step that travels with a fence's last one; `then` gets its answer."""
+
+    step: Step
+    then: Callable[[Any], None]
+
+
 class _Standing(threading.local):
-    """The users whose fence this thread is inside."""
+    """The users whose fence this thread is inside, and what their last steps take along."""
 
     def __init__(self) -> None:
-        self.user_ids: set[int] = set()
+        self.errands: dict[int, list[Errand]] = {}
 
 
 _standing = _Standing()
+
+
+def taken_along(errand: Errand) -> bool:
+    """Have a fence run this with its last step, once its write has committed.
+
+    False: this thread is inside no fence. After a rollback, or if Redis is away, nobody runs it.
+    """
+    for errands in _standing.errands.values():
+        errands.append(errand)
+        return True
+    return False
 
 
 @contextmanager
@@ -254,23 +273,23 @@ def write_fence(user_id: int) -> Iterator[None]:
     transaction rolls back, the writer stays registered until it expires, and for a minute the
     user's answers come from the database.
     """
-    if user_id in _standing.user_ids:
+    if user_id in _standing.errands:
         yield
         return
-    _standing.user_ids.add(user_id)
+    errands = _standing.errands[user_id] = list[Errand]()
     try:
-        with _fence(user_id):
+        with _fence(user_id, errands):
             yield
     finally:
-        _standing.user_ids.remove(user_id)
+        del _standing.errands[user_id]
 
 
 @contextmanager
-def _fence(user_id: int) -> Iterator[None]:
+def _fence(user_id: int, errands: list[Errand]) -> Iterator[None]:
     writer = f"writer:{random_token()}"
     _enter(user_id, writer)
     if connection.in_atomic_block:
-        transaction.on_commit(lambda: _leave(user_id, writer))
+        transaction.on_commit(lambda: _leave(user_id, writer, errands))
         yield
         return
     try:
@@ -281,7 +300,7 @@ def _fence(user_id: int) -> Iterator[None]:
     except BaseException:
         _leave(user_id, writer)
         raise
-    _leave(user_id, writer)
+    _leave(user_id, writer, errands)
 
 
 def _enter(user_id: int, writer: str) -> None:
@@ -290,13 +309,16 @@ def _enter(user_id: int, writer: str) -> None:
         link.ask(lambda client: ENTER.run(client, [_state_key(user_id)], *arguments))
 
 
-def _leave(user_id: int, writer: str) -> None:
+def _leave(user_id: int, writer: str, errands: Sequence[Errand] = ()) -> None:
     """Return once no answer from before the commit can be read any more."""
-    arguments = (random_token(), _state_ms(), writer)
+    last: Step = (LEAVE, [_state_key(user_id)], [random_token(), _state_ms(), writer])
+    steps = [last, *(errand.step for errand in errands)]
     waited, before = 0.0, time.monotonic()
     while True:
         try:
-            link.insist(lambda client: LEAVE.run(client, [_state_key(user_id)], *arguments))
+            _, *answers = link.insist(lambda client: run_all(client, steps))
+            for errand, answer in zip(errands, answers, strict=True):
+                errand.then(answer)
             return
         except Away:
             # No process could prolong the generation for LEASE_SECONDS, so it has ended.

@@ -14,7 +14,6 @@ from prometheus_client import REGISTRY
 
 from accounts import operations as accounts
 from accounts.models import User
-from fido.lib.api import fast_path
 from fido.lib.cache.redis_link import link
 from fido.lib.values.limits import Rate
 from tests.client import ApiClient
@@ -264,14 +263,6 @@ def counted() -> list[float]:
         REGISTRY.get_sample_value("fido_request_seconds_count", route) or 0,
         REGISTRY.get_sample_value("fido_cached_answers_total", hits) or 0,
     ]
-
-
-def test_memory_is_bounded() -> None:
-    memory = fast_path.Memory[int, str](3)
-    for number in range(10):
-        memory.put(number, str(number))
-
-    assert [number for number in range(10) if memory.get(number)] == [7, 8, 9]
 
 
 def test_nothing_is_learned_of_staff(server: Server) -> None:

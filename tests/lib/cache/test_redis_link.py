@@ -119,11 +119,18 @@ class World:
             patch.setattr(redis_link, "get_redis_connection", lambda: self)
             versioned_cache._leave(7, "writer:a")
 
+    def pipeline(self, *, transaction: bool) -> "World":
+        return self
+
     def evalsha(self, *script: Any) -> None:
+        pass  # `execute` sends it
+
+    def execute(self) -> list[None]:
         if any(start <= self.now < end for start, end in self.outages):
             self.now += next(self.attempts)
             raise redis.ConnectionError
         self.through = True
+        return [None]
 
     def monotonic(self) -> float:
         return self.now

@@ -1,0 +1,99 @@
+"""Rows of several tables in one statement: one round trip, and all of them or none.
+
+The shape of such a statement depends only on its models, so its text is made once.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
+from typing import Any
+
+from django.db import connection
+from django.db.models import Model
+
+INSERT = """\
+WITH met AS ({condition}),
+inserted AS (
+    INSERT INTO {table} ({columns}) SELECT {values}{unless}
+    RETURNING 1
+){others}
+SELECT (SELECT count(*) FROM inserted), (SELECT value FROM met)
+"""
+OTHER = """,
+other_{number} AS (INSERT INTO {table} ({columns}) SELECT {values} FROM inserted)"""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A statement that returns one row with a `value`, or none: then nothing is inserted."""
+
+    sql: str
+    params: Sequence[Any]
+
+
+ALWAYS = Condition("SELECT NULL AS value", ())
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`value` is what the condition returned."""
+
+    inserted: bool
+    value: Any
+
+
+def insert(row: Model, *others: Model, condition: Condition = ALWAYS) -> Outcome:
+    """Insert the row, and with it the others, if the condition is met.
+
+    Without a condition, nothing is inserted if the row conflicts with a unique constraint.
+
+    Raises:
+        IntegrityError: a row violates a constraint. This undoes what the condition has written.
+    """
+    rows = (row, *others)
+    sql = _text(tuple(type(each) for each in rows), condition.sql)
+    params = [*condition.params, *(value for each in rows for value in _values(each))]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        count, value = cursor.fetchone()
+    if count:
+        for each in rows:
+            each._state.adding, each._state.db = False, connection.alias
+    return Outcome(bool(count), value)
+
+
+def insert_all(rows: Iterable[Model]) -> None:
+    """Insert rows of any tables, in a statement for each table."""
+    for model, of_table in groupby(sorted(rows, key=_table), key=type):
+        manager: Any = model.objects  # type: ignore[attr-defined]
+        manager.bulk_create(of_table)
+
+
+@cache
+def _text(models: tuple[type[Model], ...], condition: str) -> str:
+    first, *others = (_parts(model) for model in models)
+    return INSERT.format(
+        condition=condition,
+        unless=" ON CONFLICT DO NOTHING" if condition == ALWAYS.sql else " FROM met",
+        others="".join(OTHER.format(number=n, **parts) for n, parts in enumerate(others)),
+        **first,
+    )
+
+
+def _parts(model: type[Model]) -> dict[str, str]:
+    fields = model._meta.local_concrete_fields
+    return {
+        "table": model._meta.db_table,
+        "columns": ", ".join(f'"{field.column}"' for field in fields),
+        "values": ", ".join(["%s"] * len(fields)),
+    }
+
+
+def _values(row: Model) -> Iterable[Any]:
+    for field in row._meta.local_concrete_fields:
+        yield field.get_db_prep_save(field.pre_save(row, add=True), connection)
+
+
+def _table(row: Model) -> str:
+    return row._meta.db_table
