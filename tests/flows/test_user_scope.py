@@ -38,7 +38,7 @@ class Unscoped(AssertionError):
 def names_the_user(sql: str) -> bool:
     if sql.startswith("WITH met AS"):
         return all(names_the_user(part) for part in parts_on_per_user_tables(sql))
-    if sql.startswith("INSERT"):
+    if sql.startswith(("INSERT", "SET LOCAL lock_timeout")):
         return "user_id" in sql
     _, _, condition = sql.partition("WHERE")
     return bool(re.search(r'"?user_id"? (=|IN) ', condition))

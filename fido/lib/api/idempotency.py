@@ -38,11 +38,15 @@ PURGED_AT_ONCE = 1000
 WAIT_MILLISECONDS = 2000
 
 # Waits for a concurrent transaction that has claimed the key. If that commits, nothing is inserted;
-# if it rolls back, the key is ours.
+# if it rolls back, the key is ours. Sent as one, in one round trip.
 CLAIM = """\
+SET LOCAL lock_timeout = %s;
 INSERT INTO fido_idempotencykey (id, user_id, key_digest, created_at) VALUES (%s, %s, %s, %s)
-ON CONFLICT (user_id, key_digest) DO NOTHING
+ON CONFLICT (user_id, key_digest) DO NOTHING;
+SET LOCAL lock_timeout TO DEFAULT
 """
+FIND = "SELECT answer FROM fido_idempotencykey WHERE user_id = %s AND key_digest = %s"
+KEEP = "UPDATE fido_idempotencykey SET answer = %s WHERE user_id = %s AND key_digest = %s"
 
 
 class MalformedKey(DomainError):
@@ -99,11 +103,12 @@ class Attempt:
         """
         if not self.has_key:
             return None
-        rows = _keys().filter(user_id=user_id, key_digest=self._digest)
-        row = rows.only("answer").first()
+        with connection.cursor() as cursor:
+            cursor.execute(FIND, [user_id, self._digest])
+            row = cursor.fetchone()
         if row is None:
             return None
-        first = self._first(row)
+        first = self._first(_answers().from_db_value(row[0], None, connection))
         # This answer acknowledges the first one's write. The process that wrote may have died
         # before it renewed the versions, and may not have reached Redis when it began.
         with _fences(first["owners"]):
@@ -154,10 +159,10 @@ class Attempt:
         """Claim the key, and with it the right to do the work; False if it is taken."""
         try:
             with connection.cursor() as cursor:
-                cursor.execute(f"SET LOCAL lock_timeout = {WAIT_MILLISECONDS}")
-                cursor.execute(CLAIM, [new_id(), user_id, self._digest, clock.now()])
+                row = (WAIT_MILLISECONDS, new_id(), user_id, self._digest, clock.now())
+                cursor.execute(CLAIM, row)
+                cursor.nextset()  # from SET to INSERT
                 claimed: bool = cursor.rowcount == 1
-                cursor.execute("SET LOCAL lock_timeout TO DEFAULT")
         except OperationalError as error:
             if isinstance(error.__cause__, LockNotAvailable):
                 raise KeyInFlight() from None
@@ -172,13 +177,14 @@ class Attempt:
             "headers": dict(response.items()),
             "body": base64.b64encode(zlib.compress(response.content)).decode(),
         }
-        rows = _keys().filter(user_id=user_id, key_digest=self._digest)
-        rows.update(answer=json.dumps(answer))
+        token = _answers().get_db_prep_save(json.dumps(answer), connection)
+        with connection.cursor() as cursor:
+            cursor.execute(KEEP, [token, user_id, self._digest])
 
-    def _first(self, row: Any) -> dict[str, Any]:
-        if row.answer is None:
+    def _first(self, answer: str | None) -> dict[str, Any]:
+        if answer is None:
             raise AnswerUnreadable()
-        first: dict[str, Any] = json.loads(row.answer)
+        first: dict[str, Any] = json.loads(answer)
         if first["fingerprint"] not in _fingerprints(self._message):
             raise KeyReused()
         return first
@@ -245,6 +251,11 @@ def purge() -> int:
 def _keys() -> Any:
     """The table of keys, looked up by name: it belongs to the project, and references users."""
     return apps.get_model("fido", "IdempotencyKey")._default_manager
+
+
+def _answers() -> Any:
+    """The field that encrypts the answers."""
+    return _keys().model._meta.get_field("answer")
 
 
 @contextmanager
