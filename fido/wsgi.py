@@ -9,12 +9,13 @@ from django.core.wsgi import get_wsgi_application
 
 from fido.lib.api.fast_path import FastPath
 from fido.lib.api.middleware import Request
-from fido.lib.process.database import bound_transactions
+from fido.lib.process.database import bound_transactions, trust_busy_connections
 from fido.lib.process.signals import about_to_serve
 
 django = get_wsgi_application()
 django.request_class = Request
 application = FastPath(django)
 bound_transactions()
+trust_busy_connections()
 
 about_to_serve.send(sender=None)

@@ -42,8 +42,9 @@ class StrictSerializer(serializers.Serializer[Any]):
 @cache
 def _fields_of(shape: type[StrictSerializer]) -> BindingDict:
     """The fields of a serializer that is never used. Checking a value changes no field."""
-    fields = BindingDict(shape())
-    for name, field in shape().get_fields().items():
+    unused = shape()
+    fields = BindingDict(unused)
+    for name, field in unused.get_fields().items():
         fields[name] = field
     return fields
 

@@ -11,12 +11,12 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
 from django_redis import get_redis_connection
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from fido.lib.values.metrics import REDIS_AWAY_SECONDS, REDIS_OUTAGES
 
@@ -46,38 +46,64 @@ class Script:
         self._text = text
         self._sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
-    def add_to(self, pipeline: Any, keys: list[str], *arguments: Any) -> None:
-        pipeline.evalsha(self._sha, len(keys), *keys, *arguments)
+    def command(self, keys: list[str], *arguments: Any) -> tuple[Any, ...]:
+        return ("EVALSHA", self._sha, len(keys), *keys, *arguments)
 
     def run(self, client: Any, keys: list[str], *arguments: Any) -> Any:
-        try:
-            return client.evalsha(self._sha, len(keys), *keys, *arguments)
-        except NoScriptError:
-            return client.eval(self._text, len(keys), *keys, *arguments)
+        return run_all(client, [(self, keys, arguments)])[0]
 
     def load(self, client: Any) -> None:
         client.script_load(self._text)
 
 
-def run_all(client: Any, steps: list[tuple[Script, list[str], list[Any]]]) -> list[Any]:
+# A script, its keys and its arguments.
+Step = tuple[Script, list[str], Sequence[Any]]
+
+
+def run_all(client: Any, steps: list[Step]) -> list[Any]:
     """Run the scripts one after another in one round trip.
 
     A server that does not know one yet is told all of them, and asked again: a step may run twice.
     """
-
-    def execute() -> list[Any]:
-        pipeline = client.pipeline(transaction=False)
-        for script, keys, arguments in steps:
-            script.add_to(pipeline, keys, *arguments)
-        answers: list[Any] = pipeline.execute()
-        return answers
-
+    commands = [script.command(keys, *arguments) for script, keys, arguments in steps]
     try:
-        return execute()
+        return _sent(client, commands)
     except NoScriptError:
         for script, _, _ in steps:
             script.load(client)
-        return execute()
+        return _sent(client, commands)
+
+
+def _sent(client: Any, commands: list[tuple[Any, ...]]) -> list[Any]:
+    """The answers to the commands; raises the first one that is an error.
+
+    By the client's connection itself: its pipelines take three times as long for the same bytes.
+    """
+    pool = client.connection_pool
+    connection = pool.get_connection()
+
+    def attempt() -> list[Any]:
+        connection.send_packed_command(connection.pack_commands(commands))
+        return [_answer(connection) for _ in commands]
+
+    try:
+        answers = connection.retry.call_with_retry(attempt, lambda _: connection.disconnect())
+    except BaseException:
+        connection.disconnect()  # nobody else may read our answers
+        raise
+    finally:
+        pool.release(connection)
+    for answer in answers:
+        if isinstance(answer, Exception):
+            raise answer
+    return list(answers)
+
+
+def _answer(connection: Any) -> Any:
+    try:
+        return connection.read_response()
+    except ResponseError as error:
+        return error  # the next one's answer follows, and has to be read too
 
 
 class Away(Exception):

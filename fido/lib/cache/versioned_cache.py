@@ -26,14 +26,13 @@ from fido.lib.cache.redis_link import (
     PAUSE_SECONDS,
     Away,
     Script,
+    Step,
     lease,
     link,
     random_token,
     run_all,
 )
 from fido.lib.values.crypto.keys import fernet_ring
-
-Step = tuple[Script, list[str], list[Any]]
 
 # The version of what all users' answers may depend on: the exchange rates.
 RATES_KEY = "fido:{rates}:version"

@@ -1,15 +1,20 @@
 """Limits on each PostgreSQL connection, beyond Django's settings."""
 
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
+from django.core.signals import request_finished, request_started
 from django.db import InterfaceError, InternalError, OperationalError, connection, transaction
 from django.db.backends.signals import connection_created
 
 HAS_TRANSACTION_TIMEOUT = 170000
 INVALID_TRANSACTION_STATE = "25"  # the SQLSTATE class
+# How long a connection is trusted after a request. Shorter than PostgreSQL takes to restart.
+TRUSTED_SECONDS = 1.0
 
 
 def bound_transactions() -> None:
@@ -29,6 +34,33 @@ def _bound(sender: Any, connection: Any, **kwargs: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config(%s, %s, false)", [name, f"{seconds}s"])
 
+
+def trust_busy_connections() -> None:
+    """Ask a connection whether it still works only after idleness, not before each request.
+
+    After an error Django asks in any case.
+    """
+    request_started.connect(_trust_if_busy, dispatch_uid="fido.trust_if_busy")
+    request_finished.connect(_remember_use, dispatch_uid="fido.remember_use")
+
+
+def _trust_if_busy(**kwargs: Any) -> None:
+    # After Django's own receiver, which has asked for a check.
+    if time.monotonic() - _last.used_at < TRUSTED_SECONDS:
+        connection.health_check_done = True  # type: ignore[attr-defined]
+
+
+def _remember_use(**kwargs: Any) -> None:
+    _last.used_at = time.monotonic()
+
+
+class _Last(threading.local):
+    """When this thread's connection was in use."""
+
+    used_at = float("-inf")
+
+
+_last = _Last()
 
 BOUNDS = """
 SELECT set_config('transaction_read_only', 'on', true),

@@ -9,7 +9,7 @@ from functools import cache
 from itertools import groupby
 from typing import Any
 
-from django.db import connection
+from django.db import connection, models
 from django.db.models import Model
 
 INSERT = """\
@@ -32,6 +32,12 @@ class Condition:
     params: Sequence[Any]
 
 
+# Fields whose values psycopg takes as they are. To have Django prepare each of them would take
+# longer than the statement.
+AS_IT_IS = {
+    *(models.UUIDField, models.ForeignKey, models.CharField, models.BooleanField),
+    *(models.BigIntegerField, models.DecimalField, models.DateField, models.DateTimeField),
+}
 ALWAYS = Condition("SELECT NULL AS value", ())
 
 
@@ -92,7 +98,10 @@ def _parts(model: type[Model]) -> dict[str, str]:
 
 def _values(row: Model) -> Iterable[Any]:
     for field in row._meta.local_concrete_fields:
-        yield field.get_db_prep_save(field.pre_save(row, add=True), connection)
+        if type(field) in AS_IT_IS:
+            yield getattr(row, field.attname)
+        else:
+            yield field.get_db_prep_save(field.pre_save(row, add=True), connection)
 
 
 def _table(row: Model) -> str:

@@ -115,17 +115,12 @@ class World:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(versioned_cache, "link", link)
             patch.setattr(versioned_cache, "time", self)
+            patch.setattr(versioned_cache, "run_all", self.run_all)
             patch.setattr(redis_link, "time", self)
             patch.setattr(redis_link, "get_redis_connection", lambda: self)
             versioned_cache._leave(7, "writer:a")
 
-    def pipeline(self, *, transaction: bool) -> "World":
-        return self
-
-    def evalsha(self, *script: Any) -> None:
-        pass  # `execute` sends it
-
-    def execute(self) -> list[None]:
+    def run_all(self, client: Any, steps: list[Any]) -> list[None]:
         if any(start <= self.now < end for start, end in self.outages):
             self.now += next(self.attempts)
             raise redis.ConnectionError

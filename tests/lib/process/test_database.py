@@ -4,10 +4,23 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import Error, InternalError, connection, transaction
+from django.core.signals import request_finished, request_started
+from django.db import (
+    Error,
+    InternalError,
+    OperationalError,
+    connection,
+    connections,
+    transaction,
+)
 
 from accounts.models import User
-from fido.lib.process.database import HAS_TRANSACTION_TIMEOUT, bounded_read
+from fido.lib.process import database
+from fido.lib.process.database import (
+    HAS_TRANSACTION_TIMEOUT,
+    bounded_read,
+    trust_busy_connections,
+)
 from tests.factories import UserFactory
 from tests.races import and_disconnect, wait_until
 
@@ -112,3 +125,71 @@ def test_nothing_can_be_written_in_it() -> None:
         UserFactory.create()
 
     assert not User.objects.exists()
+
+
+@pytest.fixture
+def checks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Each time that the connection is asked whether it works."""
+    asked = list[str]()
+    wrapper = connections["default"]
+    is_usable = wrapper.is_usable
+
+    def counted() -> bool:
+        asked.append("SELECT 1")
+        return is_usable()
+
+    monkeypatch.setattr(wrapper, "is_usable", counted)
+    trust_busy_connections()
+    return asked
+
+
+def request() -> None:
+    request_started.send(sender=None)
+    run("SELECT 42")
+    request_finished.send(sender=None)
+
+
+def test_a_busy_connection_is_not_asked_whether_it_works(
+    checks: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "TRUSTED_SECONDS", 1000)
+    request()
+    request()
+
+    assert checks == []
+
+
+def test_after_idleness_it_is_and_replaced_if_it_is_broken(
+    checks: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "TRUSTED_SECONDS", 0)
+    request()
+    end_connection()
+    request()
+
+    assert checks == ["SELECT 1"]
+
+
+def test_after_an_error_it_is_however_busy(
+    checks: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "TRUSTED_SECONDS", 1000)
+    request()
+    end_connection()
+    with pytest.raises(OperationalError):
+        request()
+    request()
+
+    assert checks == ["SELECT 1"]
+
+
+def end_connection() -> None:
+    """PostgreSQL ends this thread's connection."""
+    pid = connection.connection.info.backend_pid
+
+    def end() -> None:
+        run(f"SELECT pg_terminate_backend({pid})")
+        wait_until(lambda: has_gone(pid))
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(and_disconnect, end).result()
