@@ -138,8 +138,11 @@ def checks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         asked.append("SELECT 1")
         return is_usable()
 
-    monkeypatch.setattr(wrapper, "is_usable", counted)
+    # Django's test client has moved Django's own receiver behind ours.
+    request_started.disconnect(dispatch_uid="fido.trust_if_busy")
     trust_busy_connections()
+    request()
+    monkeypatch.setattr(wrapper, "is_usable", counted)
     return asked
 
 
@@ -154,7 +157,6 @@ def test_a_busy_connection_is_not_asked_whether_it_works(
 ) -> None:
     monkeypatch.setattr(database, "TRUSTED_SECONDS", 1000)
     request()
-    request()
 
     assert checks == []
 
@@ -163,7 +165,6 @@ def test_after_idleness_it_is_and_replaced_if_it_is_broken(
     checks: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "TRUSTED_SECONDS", 0)
-    request()
     end_connection()
     request()
 
@@ -174,7 +175,6 @@ def test_after_an_error_it_is_however_busy(
     checks: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "TRUSTED_SECONDS", 1000)
-    request()
     end_connection()
     with pytest.raises(OperationalError):
         request()
