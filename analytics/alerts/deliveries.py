@@ -45,23 +45,24 @@ class Outcome:
         return self.status is not None and 200 <= self.status < 300
 
 
-def enqueue(alerts: list[Alert]) -> bool:
-    """Add deliveries to the outbox, in the caller's transaction; return whether there are any."""
-    endpoints = WebhookEndpoint.objects.filter(enabled=True).values_list("pk", flat=True)
+def enqueue(owners: dict[UUID, int], endpoint_ids: list[int]) -> None:
+    """Add a delivery of each alert to each endpoint to the outbox, in the caller's transaction.
+
+    `owners` has the alerts' ids, and whose they are.
+    """
     now = clock.now()
     rows = [
         Delivery(
-            user_id=alert.user_id,
-            alert_id=alert.pk,
+            user_id=user_id,
+            alert_id=alert_id,
             endpoint_id=endpoint_id,
             due_at=now,
             gives_up_at=now + TRIED_FOR,
         )
-        for endpoint_id in endpoints
-        for alert in alerts
+        for endpoint_id in endpoint_ids
+        for alert_id, user_id in owners.items()
     ]
     Delivery.objects.bulk_create(rows, 1000)
-    return bool(rows)
 
 
 def deliver_one(user_id: int) -> bool:

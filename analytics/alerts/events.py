@@ -61,7 +61,7 @@ def record(*, owner: User, event: NewEvent) -> list[int]:
         with operations.checking_it_here(id_):
             row = transactions.record(owner=owner, draft=_draft(owner, event), id_=id_)
         EventClock.objects.filter(user_id=owner.pk).update(transaction_id=id_)
-        alerts = operations.alerts_of([row], queries.active_rules())
+        alerts = operations.alerts_of([queries.recorded(row)], queries.active_rules())
         operations.store(alerts)
     # Two rules may share a code, such as one for the default currency and one that names it.
     return list(dict.fromkeys(alert.code for alert in alerts))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from analytics.alerts import queries
 from analytics.alerts.models import Alert, PendingCheck
 from analytics.alerts.pasts import pasts
-from analytics.alerts.queries import Active, Past
+from analytics.alerts.queries import Active, Mark, Past, Recorded, Rules
 from analytics.alerts.rules import Event
 from analytics.alerts.signals import alerts_raised
 from fido.lib.values import clock
@@ -123,9 +123,8 @@ def check_few(user_ids: list[int]) -> Left:
         ours = _take_turns(user_ids)
         marks, more = _first_few(queries.first_marks(ours, FEW + 1))
         if marks:
-            ids = [id_ for each in marks for id_ in _ids_of(each)]
-            rows = queries.rows_with_ids(sorted({each.user_id for each in marks}), ids)
-            _check_each(marks, rows, queries.active_rules())
+            rules = queries.active_rules()
+            _check_each(marks, _recorded(marks, list(rules)), rules)
     return Left(frozenset(more), frozenset(user_ids) - frozenset(ours))
 
 
@@ -163,10 +162,10 @@ def _take_turns(user_ids: list[int]) -> list[int]:
         return [user_id for (user_id,) in cursor.fetchall()]
 
 
-def _first_few(marks: dict[int, list[PendingCheck]]) -> tuple[list[PendingCheck], list[int]]:
+def _first_few(marks: dict[int, list[Mark]]) -> tuple[list[Mark], list[int]]:
     """A fair share of each user's marks, and who has more than that."""
     share = min(FEW, OF_ALL // max(1, len(marks)))
-    few, more = list[PendingCheck](), list[int]()
+    few, more = list[Mark](), list[int]()
     for user_id, of_user in marks.items():
         first = _share(of_user, share)
         few += first
@@ -175,9 +174,9 @@ def _first_few(marks: dict[int, list[PendingCheck]]) -> tuple[list[PendingCheck]
     return few, more
 
 
-def _share(marks: list[PendingCheck], share: int) -> list[PendingCheck]:
+def _share(marks: list[Mark], share: int) -> list[Mark]:
     """Marks that stand for few ids each, until they are `share` together; at least one."""
-    few, ids_in_all = list[PendingCheck](), 0
+    few, ids_in_all = list[Mark](), 0
     for each in marks:
         count = len(between(each.first, each.last))
         if count <= FEW and not each.after_currency and (not few or ids_in_all < share):
@@ -186,13 +185,21 @@ def _share(marks: list[PendingCheck], share: int) -> list[PendingCheck]:
     return few
 
 
-def _ids_of(mark: PendingCheck) -> Iterator[UUID]:
+def _recorded(marks: list[Mark], currencies: list[str]) -> list[Recorded]:
+    """The transactions that they stand for, in these currencies."""
+    ids = [id_ for each in marks for id_ in _ids_of(each)]
+    return queries.recorded_with_ids(sorted({each.user_id for each in marks}), ids, currencies)
+
+
+def _ids_of(mark: Mark) -> Iterable[UUID]:
+    if mark.first == mark.last:
+        return (mark.first,)
     return (UUID(int=number) for number in between(mark.first, mark.last))
 
 
-def _few(marks: list[PendingCheck]) -> tuple[list[PendingCheck], list[Transaction]]:
+def _few(marks: list[PendingCheck]) -> tuple[list[PendingCheck], list[Recorded]]:
     """Marks that stand for few transactions each, a limited number of them, and these."""
-    few, rows_in_all = [], list[Transaction]()
+    few, rows_in_all = [], list[Recorded]()
     for each in marks:
         if each.after_currency or len(rows_in_all) > FEW:
             continue  # it turned out to stand for many; or there is enough to do
@@ -203,34 +210,35 @@ def _few(marks: list[PendingCheck]) -> tuple[list[PendingCheck], list[Transactio
     return few, rows_in_all
 
 
-def _check_each(
-    marks: list[PendingCheck], rows: list[Transaction], rules: dict[str, list[Active]]
-) -> None:
+def _check_each(marks: Sequence[Mark | PendingCheck], rows: list[Recorded], rules: Rules) -> None:
     alerts = alerts_of(rows, rules)
     _delete(marks)
     store(alerts)
 
 
-def alerts_of(rows: list[Transaction], rules: dict[str, list[Active]]) -> list[Alert]:
+class NewAlert(NamedTuple):
+    """What of an alert is known before it is stored, in the order of STORE."""
+
+    id: UUID
+    user_id: int
+    rule_id: int
+    code: int
+    transaction_id: UUID
+    time: datetime
+
+
+def alerts_of(rows: list[Recorded], rules: Rules) -> list[NewAlert]:
     """The alerts that transactions of any users raise, against these users' streams as of now."""
-    rows = list({row.pk: row for row in rows}.values())  # two marks may stand for one
-    past = pasts(rows, rules)
+    rows = list({row.event.id: row for row in rows}.values())  # two marks may stand for one
     return [
-        _alert(row.user_id, rule, this)
-        for row in rows
-        for this in [queries.event_of(row)]
-        for rule in queries.raised_by(past[row.pk], this, rules.get(row.currency, []))
+        _alert(row.user_id, rule, row.event)
+        for row, past in zip(rows, pasts(rows, rules), strict=True)
+        for rule in queries.raised_by(past, row.event, rules.get(row.currency, []))
     ]
 
 
-def _alert(user_id: int, rule: Active, this: Event) -> Alert:
-    return Alert(
-        user_id=user_id,
-        rule=rule.row,
-        code=rule.row.code,
-        transaction_id=this.id,
-        time=this.at,
-    )
+def _alert(user_id: int, rule: Active, this: Event) -> NewAlert:
+    return NewAlert(new_id(), user_id, rule.row.pk, rule.row.code, this.id, this.at)
 
 
 @dataclass(frozen=True)
@@ -242,7 +250,7 @@ class Place:
     id: UUID | None = None
 
 
-def _check_step(user_id: int, marks: list[PendingCheck], rules: dict[str, list[Active]]) -> None:
+def _check_step(user_id: int, marks: list[PendingCheck], rules: Rules) -> None:
     """Continue a round over the history, in order, for all marks that have come equally far.
 
     Transactions marked meanwhile wait for the next round. So an import of any length takes only as
@@ -279,7 +287,7 @@ def _next_currency(currency: str, currencies: list[str]) -> Place | None:
 
 
 def _checked_step(
-    user_id: int, marks: list[PendingCheck], rules: dict[str, list[Active]], place: Place
+    user_id: int, marks: list[PendingCheck], rules: Rules, place: Place
 ) -> Place | None:
     """Store the alerts of up to STEP rows after the position; return the next position."""
     rows = queries.stream(user_id, place.currency).filter(
@@ -303,9 +311,9 @@ def _raised(
     stream: list[Event],
     rules: list[Active],
     marks: list[PendingCheck],
-) -> tuple[list[Alert], int]:
+) -> tuple[list[NewAlert], int]:
     """The alerts of the marked events, and how many events were read to get enough."""
-    alerts: list[Alert] = []
+    alerts: list[NewAlert] = []
     if not stream:
         return alerts, 0
     watches = queries.watches(Past(user_id, currency, stream[0].at, stream[0].id), rules)
@@ -332,31 +340,38 @@ class Ranges:
         return place >= 0 and id_ <= self._lasts[place]
 
 
-def _delete(marks: Iterable[PendingCheck]) -> None:
-    whose = {each.pk: each.user_id for each in marks}
-    user_ids = sorted(set(whose.values()))
-    PendingCheck.objects.filter(user_id__in=user_ids, id__in=list(whose)).delete()
+DELETE = "DELETE FROM alerts_pendingcheck WHERE user_id = ANY(%s) AND id = ANY(%s)"
+STORE = """\
+INSERT INTO alerts_alert (id, user_id, rule_id, code, transaction_id, time, created_at)
+SELECT new.*, %s FROM unnest(
+    %s::uuid[], %s::bigint[], %s::bigint[], %s::smallint[], %s::uuid[], %s::timestamptz[]
+) AS new
+ON CONFLICT DO NOTHING
+RETURNING id, ARRAY(SELECT id FROM alerts_webhookendpoint WHERE enabled ORDER BY id)
+"""
 
 
-def store(alerts: list[Alert]) -> None:
-    """Store the alerts that are not stored yet, and send the signal for them, user by user."""
+def _delete(marks: Iterable[Mark | PendingCheck]) -> None:
+    whose = {each.id: each.user_id for each in marks}
+    with connection.cursor() as cursor:
+        cursor.execute(DELETE, [sorted(set(whose.values())), list(whose)])
+
+
+def store(alerts: list[NewAlert]) -> None:
+    """Store the alerts that are not stored yet, and send the signal for them."""
     for start in range(0, len(alerts), INSERTED_AT_ONCE):
-        some = alerts[start : start + INSERTED_AT_ONCE]
-        Alert.objects.bulk_create(some, ignore_conflicts=True)
-        for new in _by_user(_stored(some)):
-            alerts_raised.send(sender=Alert, alerts=new)
+        _store(alerts[start : start + INSERTED_AT_ONCE])
 
 
-def _stored(alerts: list[Alert]) -> list[Alert]:
-    """Those that are in the database under their own ids."""
-    whose = {alert.pk: alert.user_id for alert in alerts}
-    rows = Alert.objects.filter(user_id__in=sorted(set(whose.values())), id__in=list(whose))
-    present = set(rows.values_list("id", flat=True))
-    return [alert for alert in alerts if alert.pk in present]
-
-
-def _by_user(alerts: list[Alert]) -> Iterable[list[Alert]]:
-    of_user: dict[int, list[Alert]] = defaultdict(list)
-    for alert in alerts:
-        of_user[alert.user_id].append(alert)
-    return of_user.values()
+def _store(alerts: list[NewAlert]) -> None:
+    columns = [list(column) for column in zip(*alerts, strict=True)]
+    with connection.cursor() as cursor:
+        cursor.execute(STORE, [clock.now(), *columns])
+        stored = cursor.fetchall()
+    if stored:
+        new = {id_ for id_, _ in stored}
+        alerts_raised.send(
+            sender=Alert,
+            alerts=[alert for alert in alerts if alert.id in new],
+            endpoint_ids=stored[0][1],
+        )

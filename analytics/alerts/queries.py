@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 from uuid import UUID
 
+from django.conf import settings
+from django.db import connection
 from django.db.models import F, Q, QuerySet
 from django.db.models.fields.tuple_lookups import TupleGreaterThan, TupleLessThan
 from django.db.models.functions import Now
@@ -46,24 +50,75 @@ DUE_AT_ONCE = 10
 
 @dataclass(frozen=True)
 class Active:
-    """A rule in force: its row, and its parsed kind."""
+    """A rule in force: its row, its parsed kind, and what that needs."""
 
     row: Rule
     kind: Kind
+    needs: Needs
 
 
-def active_rules() -> dict[str, list[Active]]:
-    """The enabled rules by currency, in the order in which answers list their codes.
+# By currency, in the order in which answers list their codes.
+Rules = dict[str, list[Active]]
+RuleRow = tuple[int, int, str, str, str]
+
+# With the parameters as text, so that the rows tell whether any rule has changed.
+ENABLED_RULES = """\
+SELECT id, code, kind, parameters::text, currency
+FROM alerts_rule WHERE enabled ORDER BY position, id
+"""
+
+
+def active_rules() -> Rules:
+    """The enabled rules; nobody may change what is returned.
 
     A rule whose stored parameters are invalid is logged as an error and skipped.
     """
-    rules: dict[str, list[Active]] = defaultdict(list)
-    for row in Rule.objects.filter(enabled=True):
-        try:
-            rules[row.in_currency].append(Active(row, parsed(row.kind, row.parameters)))
-        except InvalidParameters:
-            logger.error("Alert rule %s has invalid parameters, and is skipped.", row.pk)
+    with connection.cursor() as cursor:
+        cursor.execute(ENABLED_RULES)
+        rows: list[RuleRow] = cursor.fetchall()
+    return rules_of(rows)
+
+
+def rules_of(rows: Iterable[RuleRow]) -> Rules:
+    """The rules of these rows, which are parsed anew only once they differ."""
+    rules, damaged = _parsed(tuple(rows), settings.DEFAULT_CURRENCY)
+    for rule_id in damaged:
+        logger.error("Alert rule %s has invalid parameters, and is skipped.", rule_id)
     return rules
+
+
+@lru_cache(maxsize=2)
+def _parsed(rows: tuple[RuleRow, ...], default_currency: str) -> tuple[Rules, list[int]]:
+    """The rules by currency, and the ids of those that are damaged.
+
+    The default currency is an argument because it decides as the rows do.
+    """
+    rules: Rules = defaultdict(list)
+    damaged = []
+    for id_, code, kind, parameters, currency in rows:
+        row = Rule(id=id_, code=code, kind=kind, parameters=parameters, currency=currency)
+        try:
+            rules[row.in_currency].append(_active(row, kind, json.loads(parameters)))
+        except InvalidParameters:
+            damaged.append(id_)
+    return dict(rules), damaged
+
+
+def _active(row: Rule, kind: str, parameters: Any) -> Active:
+    rule = parsed(kind, parameters)
+    return Active(row, rule, rule.needs)
+
+
+class Recorded(NamedTuple):
+    """A transaction as rules see it: whose stream it is in, and its event there."""
+
+    user_id: int
+    currency: str
+    event: Event
+
+
+def recorded(row: Transaction) -> Recorded:
+    return Recorded(row.user_id, row.currency, event_of(row))
 
 
 def event_of(row: Transaction) -> Event:
@@ -74,7 +129,7 @@ def event_of(row: Transaction) -> Event:
 
 def raised_by(past: Past, this: Event, rules: Iterable[Active]) -> list[Active]:
     """The rules that this event raises, given its past."""
-    return [rule for rule in rules if raised(rule.kind, [*past.needed(rule.kind.needs), this])]
+    return [rule for rule in rules if raised(rule.kind, [*past.needed(rule.needs), this])]
 
 
 def watches(past: Past, rules: Iterable[Active]) -> list[tuple[Active, Watch]]:
@@ -82,7 +137,7 @@ def watches(past: Past, rules: Iterable[Active]) -> list[tuple[Active, Watch]]:
     begun = []
     for rule in rules:
         watch = rule.kind.watch()
-        for event in past.needed(rule.kind.needs):
+        for event in past.needed(rule.needs):
             watch(event)
         begun.append((rule, watch))
     return begun
@@ -103,7 +158,7 @@ class Past:
         id_: UUID,
         begun: dict[Needs, list[Event]] | None = None,
     ) -> None:
-        self._rows = stream(user_id, currency).order_by(*NEWEST_FIRST)
+        self._user_id, self._currency = user_id, currency
         self._before, self._at = (at, id_), at
         self._begun = begun or {}
         self._read: dict[Needs, list[Event]] = {}
@@ -117,13 +172,17 @@ class Past:
 
     def _newest_first(self, needs: Needs) -> Iterator[Event]:
         """What may be needed, read by the page as it is asked for."""
-        rows, before = self._that_may_count(needs), self._before
+        before = self._before
         if needs in self._begun:
             page = self._begun[needs]
             yield from page
             if len(page) < size_of_first_page(needs):
                 return
             before = (page[-1].at, page[-1].id)
+        yield from self._earlier(needs, before)
+
+    def _earlier(self, needs: Needs, before: tuple[datetime, UUID]) -> Iterator[Event]:
+        rows = self._that_may_count(needs)
         size = PAGE if needs.enough is not None or needs.last is None else needs.last
         while True:
             earlier = rows.filter(TupleLessThan([F(name) for name in ORDER], before))
@@ -135,7 +194,7 @@ class Past:
 
     def _that_may_count(self, needs: Needs) -> Any:
         # `Needs.among` decides; this spares it what it would pass over.
-        rows = self._rows
+        rows = stream(self._user_id, self._currency).order_by(*NEWEST_FIRST)
         if needs.deposits is not None:
             rows = rows.filter(transaction_type="credit" if needs.deposits else "debit")
         if needs.span is not None:
@@ -185,11 +244,12 @@ def pending_checks(user_id: int, most: int) -> list[PendingCheck]:
     return list(PendingCheck.objects.filter(user_id=user_id).order_by("id")[:most])
 
 
-def marked_rows(mark: PendingCheck, most: int) -> list[Transaction]:
+def marked_rows(mark: PendingCheck, most: int) -> list[Recorded]:
     """The transactions of a mark that still exist, at most `most`, in the stream's order."""
     rows = Transaction.objects.filter(user_id=mark.user_id, id__gte=mark.first, id__lte=mark.last)
     columns = rows.only("user_id", "currency", *COLUMNS).order_by("id")[:most]
-    return sorted(columns, key=lambda row: (row.transaction_date, row.pk))
+    in_order = sorted(columns, key=lambda row: (row.transaction_date, row.pk))
+    return [recorded(row) for row in in_order]
 
 
 def is_marked(row: Transaction) -> bool:
@@ -198,32 +258,57 @@ def is_marked(row: Transaction) -> bool:
     return marks.exists()
 
 
+class Mark(NamedTuple):
+    """What of a pending check tells whether it stands for few transactions, and for which."""
+
+    user_id: int
+    id: UUID
+    first: UUID
+    last: UUID
+    after_currency: str
+
+
 # Of each user the first marks that no round has begun, and one of a round if there is any.
 FIRST_MARKS = """\
 SELECT mark.*
 FROM unnest(%(user_ids)s::bigint[]) AS turn (user_id)
 CROSS JOIN LATERAL (
-    (SELECT * FROM alerts_pendingcheck
+    (SELECT user_id, id, first, last, after_currency FROM alerts_pendingcheck
     WHERE user_id = turn.user_id AND after_currency = '' ORDER BY id LIMIT %(most)s)
     UNION ALL
-    (SELECT * FROM alerts_pendingcheck
+    (SELECT user_id, id, first, last, after_currency FROM alerts_pendingcheck
     WHERE user_id = turn.user_id AND after_currency <> '' LIMIT 1)
 ) AS mark
 """
 
 
-def first_marks(user_ids: list[int], most: int) -> dict[int, list[PendingCheck]]:
+def first_marks(user_ids: list[int], most: int) -> dict[int, list[Mark]]:
     """By user, up to `most` marks without a position, and then one with a position, if any."""
-    marks: dict[int, list[PendingCheck]] = defaultdict(list)
-    for mark in PendingCheck.objects.raw(FIRST_MARKS, {"user_ids": user_ids, "most": most}):
-        marks[mark.user_id].append(mark)
+    marks: dict[int, list[Mark]] = defaultdict(list)
+    with connection.cursor() as cursor:
+        cursor.execute(FIRST_MARKS, {"user_ids": user_ids, "most": most})
+        for row in cursor:
+            marks[row[0]].append(Mark(*row))
     return marks
 
 
-def rows_with_ids(user_ids: list[int], ids: list[UUID]) -> list[Transaction]:
-    """Of these transactions of these users those that are still there, in the stream's order."""
-    rows = Transaction.objects.filter(user_id__in=user_ids, id__in=ids)
-    return list(rows.only("user_id", "currency", *COLUMNS).order_by(*ORDER))
+WITH_IDS = """\
+SELECT user_id, currency, id, transaction_date, transaction_amount, transaction_type = 'credit'
+FROM transactions_transaction
+WHERE user_id = ANY(%s) AND id = ANY(%s) AND currency = ANY(%s)
+ORDER BY transaction_date, id
+"""
+
+
+def recorded_with_ids(
+    user_ids: list[int], ids: list[UUID], currencies: list[str]
+) -> list[Recorded]:
+    """Of these transactions those that are still there, in the stream's order."""
+    if not currencies:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(WITH_IDS, [user_ids, ids, currencies])
+        return [Recorded(user_id, currency, Event(*event)) for user_id, currency, *event in cursor]
 
 
 def users_with_pending_checks(at_once: int) -> Iterator[list[int]]:

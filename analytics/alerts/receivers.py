@@ -1,6 +1,7 @@
 """Receives every new transaction, within the write that creates it."""
 
 from collections import Counter
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +9,8 @@ from django.db import transaction
 from django.dispatch import receiver
 
 from analytics.alerts import deliveries, operations, tasks
-from analytics.alerts.models import Alert, PendingCheck
+from analytics.alerts.models import PendingCheck
+from analytics.alerts.operations import NewAlert
 from analytics.alerts.signals import alerts_raised
 from fido.lib.values.metrics import ALERTS
 from transactions.signals import Change, DayMoved, transactions_changed, transactions_loaded
@@ -31,7 +33,7 @@ def mark_loaded(
 
 
 @receiver(alerts_raised)
-def count_alerts(sender: Any, alerts: list[Alert], **kwargs: Any) -> None:
+def count_alerts(sender: Any, alerts: list[NewAlert], **kwargs: Any) -> None:
     codes = Counter(alert.code for alert in alerts)
     transaction.on_commit(lambda: _count(codes), robust=True)
 
@@ -42,10 +44,13 @@ def _count(codes: Counter[int]) -> None:
 
 
 @receiver(alerts_raised)
-def enqueue_deliveries(sender: Any, alerts: list[Alert], **kwargs: Any) -> None:
-    if deliveries.enqueue(alerts):
-        user_id = alerts[0].user_id
-        transaction.on_commit(lambda: tasks.request_delivery(user_id), robust=True)
+def enqueue_deliveries(
+    sender: Any, alerts: list[NewAlert], endpoint_ids: list[int], **kwargs: Any
+) -> None:
+    if endpoint_ids:
+        deliveries.enqueue({alert.id: alert.user_id for alert in alerts}, endpoint_ids)
+        for user_id in sorted({alert.user_id for alert in alerts}):
+            transaction.on_commit(partial(tasks.request_delivery, user_id), robust=True)
 
 
 def _check_after_commit() -> None:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from itertools import islice
 from typing import Any, ClassVar
 from uuid import UUID
@@ -62,6 +63,14 @@ class Needs:
     last: int | None = None
     span: timedelta | None = None
     enough: Decimal | None = None
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        # Each event looks up several of them, and the amount alone takes long.
+        return hash((self.deposits, self.last, self.span, self.enough))
 
     def among(self, newest_first: Iterable[Event], at: datetime) -> Iterator[Event]:
         """Those of the events before one at this time that decide, the newest first.

@@ -2,6 +2,7 @@
 
 from django.dispatch import Signal
 
-# Sent with `alerts: list[Alert]`, all of one user, inside the database transaction that stores
-# them. What a receiver writes commits or rolls back with them.
+# Sent with `alerts: list[NewAlert]`, of any users, and `endpoint_ids: list[int]`, the webhook
+# endpoints that were enabled then, inside the database transaction that stores the alerts. What a
+# receiver writes commits or rolls back with them.
 alerts_raised = Signal()

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection
+from django.test.utils import CaptureQueriesContext
 from django_redis import get_redis_connection
 from prometheus_client import REGISTRY
 
 from accounts.models import User
 from analytics.alerts import operations, queries, tasks
 from analytics.alerts.models import Alert, PendingCheck, Rule
+from analytics.alerts.queries import Recorded
 from tests.alerts import (
     START,
     alerts_of,
@@ -66,7 +68,8 @@ def test_live_and_in_the_background_codes_are_those_of_the_contract() -> None:
         for event in random_stream(seed):
             recorded(later, event)
             row = recorded(live, event)
-            at_its_time[str(row.pk)] = [a.code for a in operations.alerts_of([row], rules)]
+            raised = operations.alerts_of([queries.recorded(row)], rules)
+            at_its_time[str(row.pk)] = [alert.code for alert in raised]
         check_all(later)
         assert alerts_of(later) == naively(later)
         assert {k: v for k, v in at_its_time.items() if v} == naively(live)
@@ -333,8 +336,8 @@ def test_two_workers_on_one_user_take_turns(
     imported(ada, csv(*["2026-01-31,100.01,debit"] * 60))
     alerts = operations.alerts_of
 
-    def watched(rows: list[Transaction], rules: Any) -> Any:
-        checked.extend(row.pk for row in rows)
+    def watched(rows: list[Recorded], rules: Any) -> Any:
+        checked.extend(row.event.id for row in rows)
         return alerts(rows, rules)
 
     monkeypatch.setattr(operations, "alerts_of", watched)
@@ -389,6 +392,38 @@ def test_of_a_rule_that_is_off_or_damaged_nothing_is_raised_and_the_others_go_on
     assert codes(user) == [30]
     assert "has invalid parameters" in caplog.text
     assert not PendingCheck.objects.filter(user_id=user.pk).exists()
+
+
+def test_a_rule_that_has_changed_applies_from_the_next_check(user: User) -> None:
+    for amount in ("50", "200"):
+        Rule.objects.filter(code=1100).update(parameters={"amount": amount})
+        recorded(user, stream("-100@0")[0])
+        recorded(user, stream("+1@0")[0])
+        check_all(user)
+
+    assert codes(user) == [1100]
+
+
+def test_a_damaged_rule_is_logged_at_each_check(
+    user: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    Rule.objects.filter(code=1100).update(parameters={"amount": "many"})
+    for _ in range(2):
+        recorded(user, stream("+1@0")[0])
+        check_all(user)
+
+    assert caplog.text.count("has invalid parameters") == 2
+
+
+def test_of_a_currency_without_rules_no_past_is_read(user: User) -> None:
+    recorded(user, stream("-101@0")[0], currency="EUR")
+
+    with CaptureQueriesContext(connection) as statements:
+        check_all(user)
+
+    assert not PendingCheck.objects.exists()
+    pasts = [each for each in statements.captured_queries if "this.place" in each["sql"]]
+    assert (len(pasts), codes(user)) == (0, [])
 
 
 def test_without_any_rule_nothing_stays_to_be_checked(ada: ApiClient, small_steps: None) -> None:

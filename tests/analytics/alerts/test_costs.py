@@ -50,7 +50,8 @@ def user(request: pytest.FixtureRequest, db: None) -> User:
 
 def plans(statements: CaptureQueriesContext, table: str) -> Iterator[dict[str, Any]]:
     for query in list(statements):
-        if query["sql"].startswith("SELECT") and re.search(f'FROM "?{table}"?\\s', query["sql"]):
+        reads = query["sql"].startswith(("SELECT", "WITH"))
+        if reads and re.search(f'FROM "?{table}"?\\s', query["sql"]):
             with connection.cursor() as cursor:
                 cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {query['sql']}")
                 (answer,) = cursor.fetchone()
@@ -65,7 +66,7 @@ def test_an_event_reads_a_few_rows_by_index(user: User) -> None:
     this.refresh_from_db()
 
     with CaptureQueriesContext(connection) as statements:
-        operations.alerts_of([this], rules)
+        operations.alerts_of([queries.recorded(this)], rules)
 
     found = list(plans(statements, "transactions_transaction"))
     # One for all rules, and at most one more page of the deposits of one moment.

@@ -157,7 +157,8 @@ def live_codes(user: User, stream: list[Event]) -> dict[str, list[int]]:
     said, rules = {}, queries.active_rules()
     for event in stream:
         row = recorded(user, event)
-        said[str(row.pk)] = [alert.code for alert in operations.alerts_of([row], rules)]
+        raised = operations.alerts_of([queries.recorded(row)], rules)
+        said[str(row.pk)] = [alert.code for alert in raised]
     return {id_: codes for id_, codes in said.items() if codes}
 
 

@@ -11,8 +11,8 @@ from django_redis import get_redis_connection
 from accounts.models import User
 from analytics.alerts import operations, queries, tasks, turns
 from analytics.alerts.models import Alert, PendingCheck
-from analytics.alerts.operations import Left
-from analytics.alerts.signals import alerts_raised
+from analytics.alerts.operations import Left, NewAlert
+from analytics.alerts.queries import Recorded
 from tests.alerts import alerts_of, naively, random_stream, recorded
 from tests.client import ApiClient
 from tests.factories import UserFactory, record
@@ -168,8 +168,8 @@ def test_jobs_at_once_check_each_transaction_once(
     users = [importer(20), *drawn_streams(12)]
     checked, check_each = list[Any](), operations.alerts_of
 
-    def watched(rows: list[Transaction], rules: Any) -> list[Alert]:
-        checked.extend(row.pk for row in rows)
+    def watched(rows: list[Recorded], rules: Any) -> list[NewAlert]:
+        checked.extend(row.event.id for row in rows)
         return check_each(rows, rules)
 
     monkeypatch.setattr(operations, "alerts_of", watched)
@@ -201,7 +201,7 @@ def test_a_user_whose_check_fails_delays_nobody(
         withdraw(user)
     alerts = operations.alerts_of
 
-    def failing(rows: list[Transaction], rules: Any) -> list[Alert]:
+    def failing(rows: list[Recorded], rules: Any) -> list[NewAlert]:
         if any(row.user_id == users[1].pk for row in rows):
             raise RuntimeError("no such rule")
         return alerts(rows, rules)
@@ -239,21 +239,3 @@ def test_a_check_of_many_that_is_broken_off_loses_and_doubles_nothing(
     turns.check_everybody(seconds=PATIENCE)
 
     assert [alerts_of(user) for user in users] == [naively(user) for user in users]
-
-
-def test_alerts_of_many_users_are_announced_user_by_user() -> None:
-    said = list[set[int]]()
-
-    def heard(sender: Any, alerts: list[Alert], **kwargs: Any) -> None:
-        said.append({alert.user_id for alert in alerts})
-
-    users = UserFactory.create_batch(3)
-    for user in users:
-        withdraw(user)
-    alerts_raised.connect(heard)
-    try:
-        turns.check_everybody(seconds=PATIENCE)
-    finally:
-        alerts_raised.disconnect(heard)
-
-    assert said == [{user.pk} for user in users]

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from django.db.models import F
+from django_redis import get_redis_connection
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from accounts.models import User
-from analytics.alerts import deliveries, operations, tasks
+from analytics.alerts import deliveries, operations, tasks, turns
 from analytics.alerts.models import Alert, Delivery, DeliveryAttempt, WebhookEndpoint
 from analytics.alerts.signing import new_secret
 from fido.lib.outbound import calls
@@ -105,6 +106,25 @@ def test_an_alert_is_sent_signed_and_names_nobody(
     }
     assert "Lovelace" not in body
     assert (statuses(user), deliver(user)) == (["delivered"], 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_alerts_checked_together_are_delivered_for_each_user(
+    endpoint: WebhookEndpoint, receiver: Receiver
+) -> None:
+    WebhookEndpoint.objects.create(url=receiver.url, enabled=False)
+    users = UserFactory.create_batch(3)
+    for user in users:
+        recorded(user, stream("-101@0")[0])
+    get_redis_connection().flushdb()
+
+    assert not turns.check_everybody(seconds=60)
+
+    assert get_redis_connection().llen("celery") == 3
+    assert [deliver(user) for user in users] == [1, 1, 1]
+    alerts = Alert.objects.order_by("user_id").values_list("user_id", "id")
+    assert sorted(Delivery.objects.values_list("user_id", "alert_id")) == list(alerts)
+    assert {row.endpoint_id for row in Delivery.objects.all()} == {endpoint.pk}
 
 
 def test_a_signature_of_another_secret_or_body_is_not_believed(
