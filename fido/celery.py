@@ -1,10 +1,18 @@
 """The Celery application: `celery -A fido worker`, `celery -A fido beat`."""
 
 import os
+import sys
 from typing import Any
 
 from celery import Celery
-from celery.signals import heartbeat_sent, setup_logging, worker_init, worker_ready
+from celery.signals import (
+    heartbeat_sent,
+    setup_logging,
+    task_postrun,
+    task_prerun,
+    worker_init,
+    worker_ready,
+)
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
 from fido.lib.process.database import bound_transactions
@@ -16,6 +24,8 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 # Carries the request id into the worker's log lines.
 app.steps["worker"].add(DjangoStructLogInitStep)
+# Celery would open a connection for each job, which costs more than a small job does.
+app.conf["CELERY_DB_REUSE_MAX"] = sys.maxsize
 
 
 @setup_logging.connect
@@ -42,3 +52,13 @@ def show_that_it_works(**kwargs: Any) -> None:
 @worker_init.connect
 def bound_its_transactions(**kwargs: Any) -> None:
     bound_transactions()
+
+
+@task_prerun.connect
+@task_postrun.connect
+def close_old_connections(sender: Any, **kwargs: Any) -> None:
+    """A thread's connection stays for its next job, unless it is too old or broken."""
+    from django.db import close_old_connections as close  # noqa: PLC0415
+
+    if not sender.request.is_eager:  # nor may a caller's transaction be cut off
+        close()
