@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 from uuid import UUID
 
 from django.conf import settings
@@ -16,6 +17,7 @@ from accounts.wallets import queries as wallet_queries
 from accounts.wallets.names import MAIN
 from analytics.alerts import operations, queries
 from analytics.alerts.models import EventClock
+from analytics.alerts.queries import Rules
 from fido.lib.cache.versioned_cache import write_fence
 from fido.lib.values.errors import DomainError
 from fido.lib.values.ids import new_id, new_id_after
@@ -25,10 +27,18 @@ from transactions.operations import Draft
 
 # A real write, and the first: another event of the user waits here until this one has committed or
 # rolled back, and then sees all of it or nothing. If it returns no row, the event is out of order.
+# The rules and the wallet `main` are as they were before the wait.
 TAKE_PLACE = """\
-INSERT INTO alerts_eventclock AS clock (id, user_id, latest) VALUES (%s, %s, %s)
-ON CONFLICT (user_id) DO UPDATE SET latest = excluded.latest WHERE clock.latest <= excluded.latest
-RETURNING transaction_id
+INSERT INTO alerts_eventclock AS clock (id, user_id, latest, transaction_id)
+VALUES (%(id)s, %(user_id)s, %(at)s, %(transaction_id)s)
+ON CONFLICT (user_id) DO UPDATE
+SET latest = excluded.latest,
+    transaction_id = greatest(clock.transaction_id, excluded.transaction_id)
+WHERE clock.latest <= excluded.latest
+RETURNING transaction_id, ({rules}), (
+    SELECT id FROM wallets_wallet
+    WHERE user_id = %(user_id)s AND name = %(wallet)s AND closed_at IS NULL
+)
 """
 
 
@@ -57,28 +67,41 @@ def record(*, owner: User, event: NewEvent) -> list[int]:
         InvalidInput, BalanceTooLarge, WalletClosed, TooManyWallets
     """
     with write_fence(owner.pk), transaction.atomic():
-        id_ = new_id_after(_take_place(owner.pk, event.at))
-        with operations.checking_it_here(id_):
-            row = transactions.record(owner=owner, draft=_draft(owner, event), id_=id_)
-        EventClock.objects.filter(user_id=owner.pk).update(transaction_id=id_)
-        alerts = operations.alerts_of([queries.recorded(row)], queries.active_rules())
+        place = _take_place(owner.pk, event.at)
+        draft = _draft(owner, event, place.wallet_id or _main_wallet(owner.pk))
+        with operations.checking_it_here(place.id):
+            row = transactions.record(owner=owner, draft=draft, id_=place.id)
+        alerts = operations.alerts_of([queries.recorded(row)], place.rules)
         operations.store(alerts)
     # Two rules may share a code, such as one for the default currency and one that names it.
     return list(dict.fromkeys(alert.code for alert in alerts))
 
 
-def _take_place(user_id: int, at: datetime) -> UUID | None:
-    """Make it the user's latest event; return the previous one's transaction, if there is one."""
+class _Place(NamedTuple):
+    """The id of the event's transaction, the rules, and the wallet `main` if it is there."""
+
+    id: UUID
+    rules: Rules
+    wallet_id: UUID | None
+
+
+def _take_place(user_id: int, at: datetime) -> _Place:
+    """Make it the user's latest event."""
+    id_ = new_id()
+    asked = {"id": new_id(), "user_id": user_id, "at": at, "transaction_id": id_, "wallet": MAIN}
     with connection.cursor() as cursor:
-        cursor.execute(TAKE_PLACE, [new_id(), user_id, at])
+        cursor.execute(TAKE_PLACE.format(rules=queries.ENABLED_RULES), asked)
         row = cursor.fetchone()
     if row is None:
         raise OutOfOrder()
-    before: UUID | None = row[0]
-    return before
+    greatest, rules, wallet_id = row
+    if greatest != id_:  # the previous event's, from a server whose clock is ahead
+        id_ = new_id_after(greatest)
+        EventClock.objects.filter(user_id=user_id).update(transaction_id=id_)
+    return _Place(id_, queries.rules_of(rules), wallet_id)
 
 
-def _draft(owner: User, event: NewEvent) -> Draft:
+def _draft(owner: User, event: NewEvent, wallet_id: UUID) -> Draft:
     kind = Transaction.Type.CREDIT if event.is_deposit else Transaction.Type.DEBIT
     return Draft(
         transaction_date=event.at,
@@ -86,7 +109,7 @@ def _draft(owner: User, event: NewEvent) -> Draft:
         transaction_type=kind,
         currency=str(settings.DEFAULT_CURRENCY),
         full_name=owner.full_name,
-        wallet_id=_main_wallet(owner.pk),
+        wallet_id=wallet_id,
     )
 
 

@@ -59,12 +59,11 @@ class Active:
 
 # By currency, in the order in which answers list their codes.
 Rules = dict[str, list[Active]]
-RuleRow = tuple[int, int, str, str, str]
 
-# With the parameters as text, so that the rows tell whether any rule has changed.
+# As one text, which tells whether any rule has changed; null if there are none.
 ENABLED_RULES = """\
-SELECT id, code, kind, parameters::text, currency
-FROM alerts_rule WHERE enabled ORDER BY position, id
+SELECT json_agg(json_build_array(id, code, kind, parameters, currency) ORDER BY position, id)::text
+FROM alerts_rule WHERE enabled
 """
 
 
@@ -75,38 +74,38 @@ def active_rules() -> Rules:
     """
     with connection.cursor() as cursor:
         cursor.execute(ENABLED_RULES)
-        rows: list[RuleRow] = cursor.fetchall()
-    return rules_of(rows)
+        (text,) = cursor.fetchone()
+    return rules_of(text)
 
 
-def rules_of(rows: Iterable[RuleRow]) -> Rules:
-    """The rules of these rows, which are parsed anew only once they differ."""
-    rules, damaged = _parsed(tuple(rows), settings.DEFAULT_CURRENCY)
+def rules_of(text: str | None) -> Rules:
+    """The rules that ENABLED_RULES has returned, which are parsed anew only once they differ."""
+    rules, damaged = _parsed(text, settings.DEFAULT_CURRENCY)
     for rule_id in damaged:
         logger.error("Alert rule %s has invalid parameters, and is skipped.", rule_id)
     return rules
 
 
 @lru_cache(maxsize=2)
-def _parsed(rows: tuple[RuleRow, ...], default_currency: str) -> tuple[Rules, list[int]]:
+def _parsed(text: str | None, default_currency: str) -> tuple[Rules, list[int]]:
     """The rules by currency, and the ids of those that are damaged.
 
-    The default currency is an argument because it decides as the rows do.
+    The default currency is an argument because it decides as the text does.
     """
     rules: Rules = defaultdict(list)
     damaged = []
-    for id_, code, kind, parameters, currency in rows:
+    for id_, code, kind, parameters, currency in json.loads(text or "[]"):
         row = Rule(id=id_, code=code, kind=kind, parameters=parameters, currency=currency)
         try:
-            rules[row.in_currency].append(_active(row, kind, json.loads(parameters)))
+            rules[row.in_currency].append(_active(row))
         except InvalidParameters:
             damaged.append(id_)
     return dict(rules), damaged
 
 
-def _active(row: Rule, kind: str, parameters: Any) -> Active:
-    rule = parsed(kind, parameters)
-    return Active(row, rule, rule.needs)
+def _active(row: Rule) -> Active:
+    kind = parsed(row.kind, row.parameters)
+    return Active(row, kind, kind.needs)
 
 
 class Recorded(NamedTuple):

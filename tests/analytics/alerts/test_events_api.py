@@ -10,8 +10,9 @@ from django.contrib.auth.models import Group
 
 from accounts.models import SERVICE_GROUP
 from accounts.wallets.models import Balance, Wallet
-from analytics.alerts import operations
+from analytics.alerts import events, operations
 from analytics.alerts.models import Alert, EventClock, PendingCheck, Rule
+from fido.lib.values import ids
 from fido.models import IdempotencyKey
 from tests.alerts import alerts_of, check_all, naively, random_stream
 from tests.analytics.alerts.test_rules import BORDERS
@@ -188,7 +189,8 @@ def test_equal_times_are_ordered_by_arrival_whatever_the_servers_clocks_say(
     send(ada, "+1")
     first = Transaction.objects.get()
     earlier = type(first.pk)(int=first.pk.int - 2**90)
-    monkeypatch.setattr("fido.lib.values.ids.new_id", lambda: earlier)
+    for module in (events, ids):
+        monkeypatch.setattr(module, "new_id", lambda: earlier)
 
     for amount in ("+2", "+3"):
         answer = send(ada, amount)
