@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
@@ -88,7 +88,13 @@ class _Place(NamedTuple):
 def _take_place(user_id: int, at: datetime) -> _Place:
     """Make it the user's latest event."""
     id_ = new_id()
-    asked = {"id": new_id(), "user_id": user_id, "at": at, "transaction_id": id_, "wallet": MAIN}
+    asked: dict[str, Any] = {
+        "id": new_id(),
+        "user_id": user_id,
+        "at": at,
+        "transaction_id": id_,
+        "wallet": MAIN,
+    }
     with connection.cursor() as cursor:
         cursor.execute(TAKE_PLACE.format(rules=queries.ENABLED_RULES), asked)
         row = cursor.fetchone()

@@ -42,8 +42,9 @@ NEWEST_FIRST = ("-transaction_date", "-id")
 # The page size for a past that ends once enough is known. An index serves each page, however long
 # that past is.
 PAGE = 200
-# Where one statement reads the pasts of many events; whoever needs more reads on alone.
-FIRST_PAGE = 50
+# Where one statement reads the pasts of many events: first the newest of each, which tell most
+# rules all they need, then a page for each need of the others. Whoever needs more reads on alone.
+NEWEST, FIRST_PAGE = 6, 50
 PAGE_OF_STREAM = 5_000
 DUE_AT_ONCE = 10
 
@@ -142,38 +143,60 @@ def watches(past: Past, rules: Iterable[Active]) -> list[tuple[Active, Watch]]:
     return begun
 
 
+class EndOfKnown(Exception):
+    """What was read already does not tell."""
+
+
 class Past:
     """A user's events in a currency before a position in their order, as far back as needed.
 
-    If several rules need the same events, they are read once. `begun` holds the first pages of
-    some needs, if they were read already.
+    If several rules need the same events, they are read once.
     """
 
-    def __init__(
-        self,
-        user_id: int,
-        currency: str,
-        at: datetime,
-        id_: UUID,
-        begun: dict[Needs, list[Event]] | None = None,
-    ) -> None:
-        self._user_id, self._currency = user_id, currency
-        self._before, self._at = (at, id_), at
-        self._begun = begun or {}
+    def __init__(self, user_id: int, currency: str, at: datetime, id_: UUID) -> None:
+        self.stream, self.at = (user_id, currency), at
+        self._newest, self._whole = list[Event](), False
+        # More is read from before this. What was read there already, by what it is for: a page.
+        self.end = at, id_
+        self.begun: dict[Needs, list[Event]] = {}
         self._read: dict[Needs, list[Event]] = {}
+
+    def begin(self, newest: list[Event], *, whole: bool) -> None:
+        """Start from these, which were read already; if `whole`, there are no others."""
+        self._newest, self._whole = newest, whole
+        if newest:
+            self.end = newest[-1].at, newest[-1].id
 
     def needed(self, needs: Needs) -> list[Event]:
         """The events needed, newest last."""
         if needs not in self._read:
-            needed = needs.among(self._newest_first(needs), self._at)
-            self._read[needs] = list(needed)[::-1]
+            self._read[needs] = self._needed(needs, self._newest_first(needs))
         return self._read[needs]
+
+    def is_known(self, needs: Needs) -> bool:
+        """Whether the newest alone tell what is needed."""
+        try:
+            self._read[needs] = self._needed(needs, self._known())
+        except EndOfKnown:
+            return False
+        return True
+
+    def _needed(self, needs: Needs, newest_first: Iterator[Event]) -> list[Event]:
+        return list(needs.among(newest_first, self.at))[::-1]
+
+    def _known(self) -> Iterator[Event]:
+        yield from self._newest
+        if not self._whole:
+            raise EndOfKnown
 
     def _newest_first(self, needs: Needs) -> Iterator[Event]:
         """What may be needed, read by the page as it is asked for."""
-        before = self._before
-        if needs in self._begun:
-            page = self._begun[needs]
+        yield from self._newest
+        if self._whole:
+            return
+        before = self.end
+        if needs in self.begun:
+            page = self.begun[needs]
             yield from page
             if len(page) < size_of_first_page(needs):
                 return
@@ -193,11 +216,11 @@ class Past:
 
     def _that_may_count(self, needs: Needs) -> Any:
         # `Needs.among` decides; this spares it what it would pass over.
-        rows = stream(self._user_id, self._currency).order_by(*NEWEST_FIRST)
+        rows = stream(*self.stream).order_by(*NEWEST_FIRST)
         if needs.deposits is not None:
             rows = rows.filter(transaction_type="credit" if needs.deposits else "debit")
         if needs.span is not None:
-            rows = rows.filter(transaction_date__gte=since(needs, self._at))
+            rows = rows.filter(transaction_date__gte=since(needs, self.at))
         return rows
 
 
@@ -286,7 +309,7 @@ def first_marks(user_ids: list[int], most: int) -> dict[int, list[Mark]]:
     marks: dict[int, list[Mark]] = defaultdict(list)
     with connection.cursor() as cursor:
         cursor.execute(FIRST_MARKS, {"user_ids": user_ids, "most": most})
-        for row in cursor:
+        for row in cursor.fetchall():
             marks[row[0]].append(Mark(*row))
     return marks
 
@@ -307,7 +330,8 @@ def recorded_with_ids(
         return []
     with connection.cursor() as cursor:
         cursor.execute(WITH_IDS, [user_ids, ids, currencies])
-        return [Recorded(user_id, currency, Event(*event)) for user_id, currency, *event in cursor]
+        rows = cursor.fetchall()
+    return [Recorded(user_id, currency, Event(*event)) for user_id, currency, *event in rows]
 
 
 def users_with_pending_checks(at_once: int) -> Iterator[list[int]]:

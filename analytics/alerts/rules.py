@@ -79,16 +79,19 @@ class Needs:
         database by the page.
         """
         total = money.ZERO
-        for event in islice(filter(self._is_of_type, newest_first), self.last):
-            if self.span is not None and at - event.at > self.span:
-                return
+        for event in islice(self._that_may_count(newest_first, at), self.last):
             yield event
             total = money.added(total, event.amount)
             if self.enough is not None and total > self.enough:
                 return
 
-    def _is_of_type(self, event: Event) -> bool:
-        return self.deposits is None or event.is_deposit == self.deposits
+    def _that_may_count(self, newest_first: Iterable[Event], at: datetime) -> Iterator[Event]:
+        for event in newest_first:
+            # Before the type: all that come after it are too old as well.
+            if self.span is not None and at - event.at > self.span:
+                return
+            if self.deposits is None or event.is_deposit == self.deposits:
+                yield event
 
 
 NOTHING = Needs(last=0)

@@ -436,6 +436,27 @@ def test_without_any_rule_nothing_stays_to_be_checked(ada: ApiClient, small_step
     assert not PendingCheck.objects.filter(user_id=ada.user_id).exists()
 
 
+FAR_APART = "-1@5.5 +500@9.5 -1@9.6 -200@9999"
+
+
+@pytest.mark.parametrize("newest", [6, 2, 1])
+def test_what_lies_between_those_checked_together_counts(
+    user: User, monkeypatch: pytest.MonkeyPatch, newest: int
+) -> None:
+    monkeypatch.setattr(queries, "NEWEST", newest)
+    for event in stream(" ".join(f"{'+-'[n % 3 > 0]}{n + 1}@{n}" for n in range(20))):
+        recorded(user, event)
+    check_all(user)
+    Alert.objects.all().delete()
+    later = [str(recorded(user, event).pk) for event in stream(FAR_APART)]
+
+    check_all(user)
+
+    expected = naively(user)
+    assert alerts_of(user) == {id_: expected[id_] for id_ in later if id_ in expected}
+    assert sorted(codes(user)) == [30, 123, 123, 300, 300, 300, 1100]
+
+
 def test_two_users_interleaved_are_two_streams() -> None:
     one, other = UserFactory.create(), UserFactory.create()
     for n, event in enumerate(stream("+101@0 +101@1 -1@2 -1@3 -1@4 -1@5 +5@6 +6@7 +7@8")):

@@ -120,6 +120,7 @@ def in_database(user: User, stream: list[Event]) -> list[Event]:
 def test_live_and_background_and_backtest_agree(monkeypatch: pytest.MonkeyPatch, few: int) -> None:
     for module, name, value in [
         (queries, "PAGE", 2),
+        (queries, "NEWEST", 1),
         (queries, "FIRST_PAGE", 2),
         (queries, "PAGE_OF_STREAM", 3),
         (operations, "STEP", 3),

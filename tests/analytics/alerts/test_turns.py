@@ -57,10 +57,13 @@ def drawn_streams(count: int) -> list[User]:
     return users
 
 
-@pytest.mark.parametrize("first_page", [50, 1], ids=["one page", "many pages"])
+@pytest.mark.parametrize(
+    ("newest", "first_page"), [(6, 50), (1, 1)], ids=["one page", "many pages"]
+)
 def test_many_users_get_the_alerts_of_each_alone(
-    monkeypatch: pytest.MonkeyPatch, first_page: int
+    monkeypatch: pytest.MonkeyPatch, newest: int, first_page: int
 ) -> None:
+    monkeypatch.setattr(queries, "NEWEST", newest)
     monkeypatch.setattr(queries, "FIRST_PAGE", first_page)
     monkeypatch.setattr(turns, "USERS_AT_ONCE", 7)
     monkeypatch.setattr(operations, "OF_ALL", 10)
