@@ -100,7 +100,7 @@ end
 class View:
     """What one lookup of a user's state has shown. Answers are found and stored under it.
 
-    `kept` is what was stored for the question that the lookup named; `opened` says what it is.
+    `kept` is what was stored for `question`, if the lookup named one; `opened` says what it is.
     """
 
     user_id: int
@@ -109,6 +109,7 @@ class View:
     rates: str
     login: str | None
     writer_stands: bool
+    question: str | None = None
     kept: bytes | None = None
 
     def key(self, question: str) -> str:
@@ -156,6 +157,7 @@ def look(user_id: int, question: str | None = None) -> View | None:
         rates.decode(),
         _present_login((login or b"").decode(), generation.decode()),
         bool(standing),
+        question,
         kept,
     )
 
@@ -192,6 +194,8 @@ def find(view: View, question: str) -> bytes | None:
     """The cached answer to a question; None if there is none."""
     if view.writer_stands:
         return None
+    if question == view.question:
+        return view.opened(view.kept)  # the lookup has asked
     try:
         return view.opened(link.ask(lambda client: client.get(view.key(question))))
     except Away:

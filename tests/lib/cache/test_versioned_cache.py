@@ -126,3 +126,16 @@ def test_a_server_that_does_not_know_the_scripts_is_told() -> None:
     get_redis_connection().script_flush()
     write()
     assert answered() is None
+
+
+def test_what_the_lookup_has_asked_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = versioned_cache.look(ADA, "question")
+    assert before
+    versioned_cache.keep(before, "question", b"answer")
+    after = versioned_cache.look(ADA, "question")
+    assert after
+
+    monkeypatch.setattr(versioned_cache.link, "ask", None)
+
+    assert versioned_cache.find(before, "question") is None
+    assert versioned_cache.find(after, "question") == b"answer"
