@@ -135,7 +135,7 @@ def test_what_the_lookup_has_asked_is_not_asked_again(monkeypatch: pytest.Monkey
     after = versioned_cache.look(ADA, "question")
     assert after
 
-    monkeypatch.setattr(versioned_cache.link, "ask", None)
+    monkeypatch.setattr(redis_link.link, "ask", None)
 
     assert versioned_cache.find(before, "question") is None
     assert versioned_cache.find(after, "question") == b"answer"
