@@ -1,5 +1,5 @@
 # Each target sets up what it needs. Nothing is installed outside .venv.
-# PYTHON names the interpreter that creates .venv. ARGS is passed to pytest or the benchmarks.
+# PYTHON names the interpreter that creates .venv. ARGS is passed to pytest, the benchmarks or locust.
 
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python3.14; do \
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
@@ -8,7 +8,7 @@ IN_VENV = .venv/bin/python
 COMPILE = $(IN_VENV) -m uv pip compile --quiet --universal --generate-hashes \
 	--python-version 3.11 --no-emit-index-url
 
-.PHONY: help run test storms test-containers check check-django bench lock
+.PHONY: help run test storms test-containers check check-django bench load lock
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
@@ -16,7 +16,7 @@ help: ## List the targets.
 run: .venv/.installed ## Start the service, with its own PostgreSQL and Valkey and a demonstration.
 	@exec $(IN_VENV) -m fido.embedded.launcher
 
-test: .venv/.installed ## Run the tests on all cores, without storms and containers.
+test: .venv/.installed .venv/.with-load ## Run the tests on all cores, without storms and containers.
 	$(IN_VENV) -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
 storms: .venv/.installed ## Run the long races and faults.
@@ -38,8 +38,11 @@ check-django: .venv/.installed
 	HTTPS_ONLY=true $(IN_VENV) manage.py check --deploy --fail-level WARNING
 	$(IN_VENV) manage.py spectacular --validate --fail-on-warn --file /dev/null
 
-bench: .venv/.benched ## Measure what a request costs, beside what a lean stack would pay.
+bench: .venv/.with-bench ## Measure what a request costs, beside what a lean stack would pay.
 	$(IN_VENV) -m benchmarks $(ARGS)
+
+load: .venv/.with-load ## Put a minute of checked load on a new service, or on the one at HOST.
+	$(IN_VENV) -m benchmarks.swarm $(if $(HOST),--host $(HOST)) $(ARGS)
 
 lock: .venv/.installed ## Lock the newest versions that pyproject.toml allows.
 	$(COMPILE) --upgrade pyproject.toml -o requirements.txt
@@ -47,10 +50,11 @@ lock: .venv/.installed ## Lock the newest versions that pyproject.toml allows.
 		-o requirements-dev.txt
 	$(COMPILE) --upgrade -c requirements-dev.txt --group pyproject.toml:bench \
 		-o requirements-bench.txt
+	$(COMPILE) --upgrade -c requirements-dev.txt --group pyproject.toml:load \
+		-o requirements-load.txt
 
-.venv/.benched: .venv/.installed requirements-bench.txt
-	$(IN_VENV) -m pip install --quiet --disable-pip-version-check --require-hashes \
-		-r requirements-bench.txt
+.venv/.with-%: requirements-%.txt .venv/.installed
+	$(IN_VENV) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 .venv/.installed: requirements-dev.txt
