@@ -111,6 +111,9 @@ class Customer(FastHttpUser):
         self.rows: list[str] = []
         self.kept: dict[str, tuple[str, Any]] = {}
         self.wallet = ""
+        if not self.client.base_url.startswith("http"):
+            self._give_up("A host is given as an address, such as http://localhost:8000.")
+        self.client.base_url = self.client.base_url.rstrip("/")
         try:
             self.account = self._account()
             self._log_in()

@@ -40,7 +40,8 @@ TAMPERING: Tampering = {
     "DELETE /wallets": (lambda s, b: (500, {"code": "bug"}), "500 instead of 204: bug"),
 }
 ROUTES = {
-    *("POST /auth/register", "POST /auth/login", "GET /users/me", "POST /auth/logout"),
+    *("POST /auth/register", "POST /auth/login", "POST /auth/refresh", "POST /auth/logout"),
+    "GET /users/me",
     *("GET /analytics", "GET /users/me/analytics/series?interval=month"),
     *("GET /transactions", "GET /transactions?cursor={}"),
     "GET /transactions/analytics?transaction_type=credit",
@@ -130,6 +131,7 @@ class TestTasks:
         found = each_task(f"http://127.0.0.1:{server.port}")
 
         assert found == {"asked": sorted(ROUTES), "failures": {}}
+        assert '"path": "/api/v1/transactions", "status": 304' in server.log()
 
     def test_a_wrong_answer_is_a_failure_with_a_name(self, server: WebServer) -> None:
         with tampered(server, TAMPERING) as address:
@@ -152,10 +154,17 @@ def _with_debits(found: Any) -> Any:
 @needs_locust
 class TestSwarm:
     def test_locust_ends_well_where_every_answer_is_right(self, server: WebServer) -> None:
-        status, said = swarmed(f"http://127.0.0.1:{server.port}")
+        status, said = swarmed(f"http://127.0.0.1:{server.port}/")
 
         assert status == 0, said
         assert "/auth/logout" in said
+
+    def test_a_host_that_is_no_address_is_refused(self) -> None:
+        status, said = swarmed("localhost:8000")
+
+        assert status == 1
+        assert "A host is given as an address, such as http://localhost:8000." in said
+        assert "/auth/register" not in said
 
     def test_locust_fails_where_an_answer_is_wrong(self, server: WebServer) -> None:
         with tampered(server, {"GET /users/me": (lambda s, b: (404, None), "")}) as address:
