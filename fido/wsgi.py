@@ -1,5 +1,6 @@
 """The WSGI application for gunicorn."""
 
+import gc
 import os
 
 # First, because the next import reads the settings.
@@ -19,3 +20,8 @@ bound_transactions()
 trust_busy_connections()
 
 about_to_serve.send(sender=None)
+
+# gunicorn now forks (docs/adr/0020-web-server.md). Otherwise each process's first whole collection
+# would write to every object, and so copy most of the memory that they share.
+gc.collect()
+gc.freeze()
