@@ -8,10 +8,18 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from accounts.wallets.models import Balance, Wallet
+from fido.lib.process.statements import rows_of
 
 # A wallet and a currency.
 Key = tuple[UUID, str]
 Balances = QuerySet[Balance]
+# SQL, because every transaction that names a wallet asks for both.
+OPEN_IDS = """\
+SELECT user_id, name, id FROM wallets_wallet
+WHERE user_id = ANY(%s::bigint[]) AND name = ANY(%s::text[]) AND closed_at IS NULL"""
+NAMES = """\
+SELECT id, name FROM wallets_wallet
+WHERE user_id = ANY(%s::bigint[]) AND id = ANY(%s::uuid[])"""
 
 
 def open_wallet(user_id: int, name: str) -> Wallet | None:
@@ -27,11 +35,9 @@ def open_ids_of(named: Collection[tuple[int, str]]) -> dict[tuple[int, str], UUI
     """The existing open wallets of these users and names, by both."""
     if not named:
         return {}
-    user_ids, called = ({*each} for each in zip(*named, strict=True))
-    rows = Wallet.objects.filter(user_id__in=user_ids, name__in=called).open()
-    return {
-        (user_id, name): id_ for user_id, name, id_ in rows.values_list("user_id", "name", "id")
-    }
+    user_ids, called = (list({*each}) for each in zip(*named, strict=True))
+    found = rows_of(OPEN_IDS, [user_ids, called])
+    return {(user_id, name): id_ for user_id, name, id_ in found}
 
 
 def open_among(user_id: int, wallet_ids: Collection[UUID]) -> set[UUID]:
@@ -49,10 +55,9 @@ def names(user_ids: Iterable[int], wallet_ids: Iterable[UUID]) -> dict[UUID, str
 
     Keyed by user and wallet, so that each part of a database split by user finds its own.
     """
-    if not (ids := set(wallet_ids)):
+    if not (ids := list(set(wallet_ids))):
         return {}
-    rows = Wallet.objects.filter(user_id__in=set(user_ids), id__in=ids)
-    return dict(rows.values_list("id", "name"))
+    return dict(rows_of(NAMES, [list(set(user_ids)), ids]))
 
 
 def open_balances(user_id: int, wallet_id: UUID | None = None) -> Balances:
