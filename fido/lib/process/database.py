@@ -1,5 +1,6 @@
 """Limits on each PostgreSQL connection, beyond Django's settings."""
 
+import select
 import threading
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from django.db.backends.signals import connection_created
 
 HAS_TRANSACTION_TIMEOUT = 170000
 INVALID_TRANSACTION_STATE = "25"  # the SQLSTATE class
-# How long a connection is trusted after a request. Shorter than PostgreSQL takes to restart.
+# How long a connection is trusted after a request.
 TRUSTED_SECONDS = 1.0
 
 
@@ -38,7 +39,8 @@ def _bound(sender: Any, connection: Any, **kwargs: Any) -> None:
 def trust_busy_connections() -> None:
     """Ask a connection whether it still works only after idleness, not before each request.
 
-    After an error Django asks in any case.
+    If the server has closed it, or has said anything unasked, it is asked at once; after an error
+    Django asks in any case.
     """
     request_started.connect(_trust_if_busy, dispatch_uid="fido.trust_if_busy")
     request_finished.connect(_remember_use, dispatch_uid="fido.remember_use")
@@ -46,8 +48,17 @@ def trust_busy_connections() -> None:
 
 def _trust_if_busy(**kwargs: Any) -> None:
     # After Django's own receiver, which has asked for a check.
-    if time.monotonic() - _last.used_at < TRUSTED_SECONDS:
+    if time.monotonic() - _last.used_at < TRUSTED_SECONDS and not _has_input():
         connection.health_check_done = True  # type: ignore[attr-defined]
+
+
+def _has_input() -> bool:
+    """Whether anything has arrived on the connection, such as its end."""
+    if connection.connection is None or connection.connection.closed:
+        return True
+    poll = select.poll()
+    poll.register(connection.connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _remember_use(**kwargs: Any) -> None:

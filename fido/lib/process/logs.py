@@ -1,6 +1,5 @@
 """JSON log lines on standard output."""
 
-import logging
 from typing import Any
 
 import structlog
@@ -16,8 +15,6 @@ SHARED: list[Any] = [
 
 def configure_structlog() -> None:
     """Have structlog write through `logging`, whose handler formats all lines the same way."""
-    # What no line shows need not be found out for each.
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     structlog.configure(
         processors=[*SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -8,7 +8,7 @@ from django.core.signals import request_finished, request_started
 from django.db import (
     Error,
     InternalError,
-    OperationalError,
+    ProgrammingError,
     connection,
     connections,
     transaction,
@@ -146,10 +146,12 @@ def checks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return asked
 
 
-def request() -> None:
+def request(sql: str = "SELECT 42") -> None:
     request_started.send(sender=None)
-    run("SELECT 42")
-    request_finished.send(sender=None)
+    try:
+        run(sql)
+    finally:
+        request_finished.send(sender=None)
 
 
 def test_a_busy_connection_is_not_asked_whether_it_works(
@@ -165,6 +167,18 @@ def test_after_idleness_it_is_and_replaced_if_it_is_broken(
     checks: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "TRUSTED_SECONDS", 0)
+    request()
+    assert checks == ["SELECT 1"]
+
+    end_connection()
+    request()
+    assert checks == ["SELECT 1"] * 2
+
+
+def test_one_that_the_server_has_closed_is_replaced_however_busy(
+    checks: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "TRUSTED_SECONDS", 1000)
     end_connection()
     request()
 
@@ -175,9 +189,8 @@ def test_after_an_error_it_is_however_busy(
     checks: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "TRUSTED_SECONDS", 1000)
-    end_connection()
-    with pytest.raises(OperationalError):
-        request()
+    with pytest.raises(ProgrammingError):
+        request("SELECT nothing")
     request()
 
     assert checks == ["SELECT 1"]
