@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from django.db import connection
-
 from accounts.wallets import movements
 from accounts.wallets.movements import Movement
+from fido.lib.process import inserts
 from fido.lib.values.errors import DomainError
 from transactions.models import Transaction
 from transactions.signals import DayMoved, transactions_loaded
@@ -42,11 +41,8 @@ def load(  # noqa: PLR0913 - what a batch consists of
         IntegrityError: an `external_id` is taken.
         NotSettled: the caller has to roll its database transaction back.
     """
-    names = ", ".join(map(connection.ops.quote_name, columns))
-    table = connection.ops.quote_name(Transaction._meta.db_table)
-    copy = f"COPY {table} ({names}) FROM STDIN"
-    with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(copy) as rows:
-        rows.write(lines)
+    with inserts.copying(Transaction, columns) as copy:
+        copy.write(lines)
     if refused := movements.settle(user_id=user_id, movements=in_wallets):
         raise NotSettled(refused)
     transactions_loaded.send(sender=Transaction, user_id=user_id, moved=moved, ids=ids)

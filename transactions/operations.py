@@ -19,7 +19,7 @@ from accounts.models import User
 from accounts.wallets import movements
 from accounts.wallets.movements import Movement
 from fido.lib.cache.versioned_cache import write_fence
-from fido.lib.process import one_statement
+from fido.lib.process import inserts
 from fido.lib.values import clock, money
 from fido.lib.values.crypto.fields import blind_index
 from fido.lib.values.errors import DomainError, InvalidInput, NotFound, PreconditionFailed
@@ -126,7 +126,7 @@ def record_many(
             raise _first_unsettled(rows, unsettled)
         _take_back(owner.pk, unsettled)
         recorded = (Change(None, after=row) for row in inserted if row.pk not in unsettled)
-        one_statement.insert_all(_following(*recorded))
+        inserts.insert_all(_following(*recorded))
     refusals = {**_taken_or_repeated(taken, unsettled), **unsettled}
     return [refusals.get(row.pk, row) for row in rows]
 
@@ -189,7 +189,7 @@ def _record(owner: User, draft: Draft, id_: UUID) -> tuple[Transaction, Decimal 
 
 
 def _insert_one(row: Transaction) -> None:
-    if not one_statement.insert(row, *_following(Change(before=None, after=row))).inserted:
+    if not inserts.insert(row, *_following(Change(before=None, after=row))).inserted:
         # The conflicting transaction may be gone again when we look.
         raise _taken(queries.id_of_external(row.user_id, str(row.external_id)))
 
@@ -199,7 +199,7 @@ def _insert_and_move(row: Transaction, movement: Movement) -> Decimal:
         _following(Change(before=None, after=row)),
         movements.moving(row.user_id, movement),
     )
-    while not (outcome := one_statement.insert(row, *others, condition=move)).inserted:
+    while not (outcome := inserts.insert(row, *others, condition=move)).inserted:
         movements.open_or_refuse(row.user_id, movement)
     left: Decimal = outcome.value
     return left
@@ -225,7 +225,7 @@ def _insert(user_id: int, rows: list[Transaction]) -> dict[UUID, ExternalIdTaken
     # In one order, so that two writers that want the same ids do not deadlock.
     named = sorted((row for row in rows if row.external_id), key=lambda row: str(row.external_id))
     plain = [row for row in rows if not row.external_id]
-    Transaction.objects.bulk_create(plain, INSERTED_AT_ONCE)
+    inserts.copy(plain)
     # This waits for a writer of the same external id that has not committed yet.
     Transaction.objects.bulk_create(named, INSERTED_AT_ONCE, ignore_conflicts=True)
     holders = queries.ids_of_external(user_id, [str(row.external_id) for row in named])
@@ -320,7 +320,7 @@ def _present(row: Transaction, if_unchanged: bool) -> Transaction:
 def _followed(change: Change) -> None:
     """Move the wallets and insert what higher apps add, once the row is written."""
     balances.follow(change)
-    one_statement.insert_all(_following(change))
+    inserts.insert_all(_following(change))
 
 
 def _following(*changes: Change) -> list[Model]:

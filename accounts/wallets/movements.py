@@ -19,7 +19,7 @@ from accounts.wallets import queries
 from accounts.wallets.models import LIMIT, Balance
 from accounts.wallets.operations import WalletClosed, touch_open
 from accounts.wallets.queries import Key
-from fido.lib.process.one_statement import Condition
+from fido.lib.process.inserts import Condition
 from fido.lib.values import money
 from fido.lib.values.errors import DomainError
 

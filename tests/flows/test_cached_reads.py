@@ -198,7 +198,7 @@ def test_no_name_is_in_redis(history: ApiClient) -> None:
         assert not [value for value in kept if name in value]
 
 
-def test_what_a_remembered_login_did_not_know_is_read_in_one_statement(ada: ApiClient) -> None:
+def test_what_a_remembered_login_did_not_know_is_read_in_inserts(ada: ApiClient) -> None:
     first = ada.get("/users/me")
     with CaptureQueriesContext(connection) as asked:
         second = ada.get("/users/me")

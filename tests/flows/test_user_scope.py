@@ -14,8 +14,8 @@ from accounts.wallets.models import Wallet
 from analytics import operations
 from analytics.alerts import deliveries
 from analytics.alerts.models import WebhookEndpoint
-from fido.lib.process import one_statement
-from fido.lib.process.one_statement import Condition
+from fido.lib.process import inserts
+from fido.lib.process.inserts import Condition
 from tests.alerts import add_default_rules, check_all
 from tests.client import ApiClient
 from tests.factories import PASSWORD, UserFactory
@@ -236,4 +236,4 @@ def test_so_is_a_part_of_a_statement_without_its_user(db: None) -> None:
     row = Wallet(user=owner, name="main")
 
     with every_statement_scoped(), pytest.raises(Unscoped):
-        one_statement.insert(row, condition=Condition(everybodys, ()))
+        inserts.insert(row, condition=Condition(everybodys, ()))

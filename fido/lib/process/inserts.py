@@ -1,9 +1,11 @@
-"""Rows of several tables in one statement: one round trip, and all of them or none.
+"""Inserts for which the ORM would take longer than PostgreSQL.
 
-The shape of such a statement depends only on its models, so its text is made once.
+Rows of several tables go into one statement: one round trip, and all of them or none. Its text
+depends only on the models, so it is made once. Many rows of one table are copied.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
@@ -64,8 +66,7 @@ def insert(row: Model, *others: Model, condition: Condition = ALWAYS) -> Outcome
         cursor.execute(sql, params)
         count, value = cursor.fetchone()
     if count:
-        for each in rows:
-            each._state.adding, each._state.db = False, connection.alias
+        _mark_stored(rows)
     return Outcome(bool(count), value)
 
 
@@ -74,6 +75,31 @@ def insert_all(rows: Iterable[Model]) -> None:
     for model, of_table in groupby(sorted(rows, key=_table), key=type):
         manager: Any = model.objects  # type: ignore[attr-defined]
         manager.bulk_create(of_table)
+
+
+def copy(rows: Sequence[Model]) -> None:
+    """Insert many rows of one table. A conflict is an error."""
+    if not rows:
+        return
+    model = type(rows[0])
+    with copying(model, [field.column for field in model._meta.local_concrete_fields]) as lines:
+        for row in rows:
+            lines.write_row(tuple(_values(row)))
+    _mark_stored(rows)
+
+
+@contextmanager
+def copying(model: type[Model], columns: Iterable[str]) -> Iterator[Any]:
+    """PostgreSQL's COPY into these columns, to which lines can be written."""
+    table, names = model._meta.db_table, ", ".join(f'"{column}"' for column in columns)
+    sql = f"COPY {table} ({names}) FROM STDIN"
+    with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(sql) as lines:
+        yield lines
+
+
+def _mark_stored(rows: Iterable[Model]) -> None:
+    for row in rows:
+        row._state.adding, row._state.db = False, connection.alias
 
 
 @cache

@@ -1,4 +1,7 @@
-"""Rows of several tables in one statement: all of them or none."""
+"""Rows of several tables in one statement, or many of one: all of them or none."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError, connection, models, transaction
@@ -6,9 +9,10 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from accounts.wallets.models import Wallet
-from fido.lib.process import one_statement
-from fido.lib.process.one_statement import Condition
+from fido.lib.process import inserts
+from fido.lib.process.inserts import Condition
 from tests.factories import UserFactory
+from transactions.models import Transaction
 
 pytestmark = pytest.mark.django_db
 
@@ -26,7 +30,7 @@ def stored() -> list[str]:
 def test_all_rows_are_inserted_as_django_would_insert_them() -> None:
     first, second = wallets(UserFactory.create(), "first", "second")
 
-    outcome = one_statement.insert(first, second)
+    outcome = inserts.insert(first, second)
 
     assert (outcome.inserted, outcome.value) == (True, None)
     assert not first._state.adding
@@ -42,7 +46,7 @@ def test_a_row_that_conflicts_takes_the_others_with_it() -> None:
     owner = UserFactory.create()
     Wallet.objects.create(user=owner, name="taken")
 
-    outcome = one_statement.insert(*wallets(owner, "taken", "other"))
+    outcome = inserts.insert(*wallets(owner, "taken", "other"))
 
     assert not outcome.inserted
     assert stored() == ["taken"]
@@ -53,7 +57,7 @@ def test_another_row_that_conflicts_is_an_error_and_nothing_is_inserted() -> Non
     Wallet.objects.create(user=owner, name="taken")
 
     with pytest.raises(IntegrityError), transaction.atomic():
-        one_statement.insert(*wallets(owner, "other", "taken"))
+        inserts.insert(*wallets(owner, "other", "taken"))
 
     assert stored() == ["taken"]
 
@@ -61,7 +65,7 @@ def test_another_row_that_conflicts_is_an_error_and_nothing_is_inserted() -> Non
 def test_a_condition_that_is_met_writes_and_says_what() -> None:
     owner = UserFactory.create(username="ada")
 
-    outcome = one_statement.insert(
+    outcome = inserts.insert(
         *wallets(owner, "first", "second"), condition=Condition(RENAME, ["grace", "ada"])
     )
 
@@ -73,7 +77,7 @@ def test_a_condition_that_is_met_writes_and_says_what() -> None:
 def test_where_it_is_not_met_nothing_is_inserted() -> None:
     owner = UserFactory.create()
 
-    outcome = one_statement.insert(
+    outcome = inserts.insert(
         *wallets(owner, "first", "second"), condition=Condition(RENAME, ["grace", "nobody"])
     )
 
@@ -86,18 +90,55 @@ def test_a_conflict_undoes_what_the_condition_has_written() -> None:
     Wallet.objects.create(user=owner, name="taken")
 
     with pytest.raises(IntegrityError), transaction.atomic():
-        one_statement.insert(
-            *wallets(owner, "taken"), condition=Condition(RENAME, ["grace", "ada"])
-        )
+        inserts.insert(*wallets(owner, "taken"), condition=Condition(RENAME, ["grace", "ada"]))
 
     assert User.objects.get().username == "ada"
 
 
-def test_many_rows_take_one_statement_for_each_table() -> None:
+def test_many_rows_take_inserts_for_each_table() -> None:
     owner = UserFactory.create()
 
     with CaptureQueriesContext(connection) as sent:
-        one_statement.insert_all(wallets(owner, "first", "second", "third"))
+        inserts.insert_all(wallets(owner, "first", "second", "third"))
 
     assert len(sent) == 1
     assert stored() == ["first", "second", "third"]
+
+
+def test_many_rows_of_one_table_are_copied_as_django_would_insert_them() -> None:
+    owner = UserFactory.create()
+    rows = [
+        Transaction(
+            user=owner,
+            full_name=text,
+            description=text,
+            transaction_date=datetime(2026, 1, 31, 12, 0, 0, 123456, UTC),
+            transaction_amount=Decimal("12.34"),
+            transaction_type=Transaction.Type.DEBIT,
+            currency="USD",
+            category=text,
+        )
+        for text in (None, "two\tcells", "two\nlines", "\\N", "\N{SNOWMAN}")
+    ]
+
+    inserts.copy(rows)
+
+    assert not rows[0]._state.adding
+    for row in rows:
+        assert values_of(Transaction.objects.get(pk=row.pk)) == values_of(row)
+
+
+def test_no_rows_are_copied_by_no_statement() -> None:
+    with CaptureQueriesContext(connection) as sent:
+        inserts.copy([])
+
+    assert len(sent) == 0
+
+
+def test_of_rows_that_conflict_none_is_copied() -> None:
+    owner = UserFactory.create()
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        inserts.copy(wallets(owner, "first", "same", "same"))
+
+    assert stored() == []
