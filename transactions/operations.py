@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -20,6 +20,7 @@ from accounts.wallets import movements
 from accounts.wallets.movements import Movement
 from fido.lib.cache.versioned_cache import write_fence
 from fido.lib.process import inserts
+from fido.lib.process.inserts import Condition
 from fido.lib.values import clock, money
 from fido.lib.values.crypto.fields import blind_index
 from fido.lib.values.errors import DomainError, InvalidInput, NotFound, PreconditionFailed
@@ -84,6 +85,30 @@ def record(*, owner: User, draft: Draft, id_: UUID | None = None) -> Transaction
     """
     row, _ = _record(owner, draft, id_ or new_id())
     return row
+
+
+def record_if(
+    condition: Callable[[Transaction], Condition], *, owner: User, draft: Draft
+) -> Transaction | None:
+    """Record one of no wallet and without `external_id`, in one statement with the condition.
+
+    `condition` is made from the transaction to be. None: it was not met, and nothing was recorded.
+
+    Raises:
+        InvalidInput: the amount has more decimals than its currency.
+    """
+    assert is_one_step(draft)
+    require_recordable(draft)
+    row = _row(owner, draft, clock.now(), new_id())
+    with write_fence(owner.pk):
+        others = _following(Change(before=None, after=row))
+        recorded = inserts.insert(row, *others, condition=condition(row)).inserted
+    return row if recorded else None
+
+
+def is_one_step(draft: Draft) -> bool:
+    """Whether nothing but the shape of the draft could refuse it."""
+    return draft.wallet_id is None and draft.external_id is None
 
 
 def record_in_wallet(*, owner: User, draft: Draft) -> tuple[Transaction, Decimal]:

@@ -91,11 +91,32 @@ def assert_recorded_once(ada: ApiClient, answer: Any) -> None:
     assert_exact(User.objects.get(pk=ada.user_id))
 
 
-REQUESTS: dict[str, tuple[str, Any]] = {"one": ("", BODY), "a bulk": ("/bulk", [BODY] * 50)}
+ONE = ("", BODY)
+IN_STEPS: dict[str, tuple[str, Any]] = {
+    "one with an external_id": ("", BODY | {"external_id": "order 1"}),
+    "a bulk": ("/bulk", [BODY] * 50),
+}
+REQUESTS = {"one": ONE} | IN_STEPS
 parts = pytest.mark.parametrize(("path", "body"), REQUESTS.values(), ids=REQUESTS)
 
 
-@parts
+def test_killed_before_its_only_statement_arrives_the_request_sent_again_is_done(
+    ada: ApiClient, line: Line, server: WebServer
+) -> None:
+    sender = Sender(server, ada, *ONE)
+    held = sender.send_and_be_held(line, Cut.BEFORE)
+    kill_workers(server)
+    with pytest.raises((HTTPException, OSError)):
+        held.result()
+
+    again = sender.send()
+    line.cut()
+
+    assert not replayed(again)
+    assert_recorded_once(ada, again)
+
+
+@pytest.mark.parametrize(("path", "body"), IN_STEPS.values(), ids=IN_STEPS)
 def test_killed_before_the_commit_the_request_sent_again_is_done(
     ada: ApiClient, line: Line, server: WebServer, path: str, body: Any
 ) -> None:
@@ -130,11 +151,12 @@ def test_killed_after_the_commit_the_request_sent_again_is_replayed(
     assert_recorded_once(ada, again)
 
 
+@pytest.mark.parametrize("what", REQUESTS.values(), ids=REQUESTS)
 @pytest.mark.parametrize("where", Cut)
 def test_an_unconfirmed_commit_is_a_503_and_the_repeated_request_is_done_once(
-    ada: ApiClient, line: Line, server: WebServer, where: Cut
+    ada: ApiClient, line: Line, server: WebServer, where: Cut, what: tuple[str, Any]
 ) -> None:
-    sender = Sender(server, ada)
+    sender = Sender(server, ada, *what)
     held = sender.send_and_be_held(line, where)
     line.cut()
 

@@ -25,9 +25,14 @@ __all__ = ["steps"]  # a fixture
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+# Recorded in one statement with the key, and in a transaction of several.
+IN_STEPS = BODY | {"external_id": "inv/1"}
+both_ways = pytest.mark.parametrize("body", [BODY, IN_STEPS], ids=["at once", "in steps"])
 
-def test_of_fifty_at_once_one_is_recorded(ada: ApiClient) -> None:
-    answers = at_once(*[partial(post, ada)] * 50)
+
+@both_ways
+def test_of_fifty_at_once_one_is_recorded(ada: ApiClient, body: Any) -> None:
+    answers = at_once(*[partial(post, ada, body)] * 50)
 
     done = [answer for answer in answers if answer.status_code == 201]
     assert {answer.status_code for answer in answers} <= {201, 409}
@@ -49,35 +54,39 @@ def test_of_two_bodies_at_once_one_is_recorded_and_the_other_refused(ada: ApiCli
 
 
 @contextmanager
-def key_being_used(client: ApiClient) -> Iterator[None]:
+def key_being_used(client: ApiClient, body: Any = BODY) -> Iterator[None]:
     """A first request that has recorded, but not committed."""
     with transaction.atomic():
-        assert post(client).status_code == 201
+        assert post(client, body).status_code == 201
         yield
 
 
+@both_ways
 def test_a_second_one_that_waits_too_long_is_told_to_come_back(
-    ada: ApiClient, monkeypatch: pytest.MonkeyPatch
+    ada: ApiClient, monkeypatch: pytest.MonkeyPatch, body: Any
 ) -> None:
     monkeypatch.setattr(idempotency, "WAIT_MILLISECONDS", 50)
-    with key_being_used(ada):
-        (answer,) = at_once(partial(post, ada))
+    with key_being_used(ada, body):
+        (answer,) = at_once(partial(post, ada, body))
 
     assert (answer.status_code, answer.json()["code"]) == (409, "idempotency-key-in-flight")
     assert answer.headers["Retry-After"] == "1"
-    assert replayed(post(ada))
+    assert replayed(post(ada, body))
     assert counts() == (1, 1, 1)
 
 
-def test_a_second_one_waits_for_the_first_and_has_its_answer(ada: ApiClient) -> None:
-    late = overtaken(call=partial(post, ada), by=partial(post, ada))
+@both_ways
+def test_a_second_one_waits_for_the_first_and_has_its_answer(ada: ApiClient, body: Any) -> None:
+    late = overtaken(call=partial(post, ada, body), by=partial(post, ada, body))
 
     assert (late.status_code, replayed(late)) == (201, True)
     assert counts() == (1, 1, 1)
 
 
-def test_when_the_first_one_fails_the_second_does_the_work(ada: ApiClient) -> None:
-    late = overtaken(call=partial(post, ada), by=partial(post, ada), in_vain=True)
+@both_ways
+def test_when_the_first_one_fails_the_second_does_the_work(ada: ApiClient, body: Any) -> None:
+    send = partial(post, ada, body)
+    late = overtaken(call=send, by=send, in_vain=True)
 
     assert (late.status_code, replayed(late)) == (201, False)
     assert Transaction.objects.get().pk == UUID(late.json()["id"])
@@ -99,8 +108,17 @@ def test_only_the_claim_is_bounded_so_tightly(
 
     monkeypatch.setattr(operations, "record", watched)
 
-    assert post(ada).status_code == 201
+    assert post(ada, IN_STEPS).status_code == 201
     assert seen == ["0"]
+
+
+def test_nor_is_anything_after_the_one_statement(
+    ada: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idempotency, "WAIT_MILLISECONDS", 50)
+    with key_being_used(ada), connection.cursor() as cursor:
+        cursor.execute("SHOW lock_timeout")
+        assert cursor.fetchone() == ("0",)
 
 
 def test_the_fence_of_the_owner_is_around_the_commit(

@@ -1,6 +1,7 @@
 """HTTP for transactions: permissions, shapes, operations."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import Any
 
 from django.http import HttpResponse, StreamingHttpResponse
@@ -18,6 +19,7 @@ from fido.lib.api.parsing import BulkJSONParser
 from fido.lib.api.schema import etag_on
 from fido.lib.api.viewsets import CreateMixin, DestroyMixin, ListMixin, RetrieveMixin, UpdateMixin
 from fido.lib.cache.answers import Body
+from fido.lib.process.inserts import Condition
 from transactions import operations, queries
 from transactions.api import bulk, exports
 from transactions.api.rights import owner_named, reads_name, require_name_search, transaction_for
@@ -140,9 +142,32 @@ class TransactionViewSet(ListMixin, CreateMixin, RetrieveMixin, UpdateMixin, Des
         resolve(values, self.owner.pk)
         return [self.owner.pk]
 
-    def perform_create(self, serializer: Any) -> None:
+    def get_write(self) -> Write:
+        serializer = self.checked()
+        owners = self.get_owners(serializer)
         draft = Draft.of(self.owner, serializer.validated_data)
-        serializer.instance = operations.record(owner=self.owner, draft=draft)
+        # Nobody's names are opened for their owner, so the answer can be made before the write.
+        at_once = operations.is_one_step(draft) and self.owner == caller(self.request)
+        return Write(
+            partial(self._recorded, draft),
+            owners,
+            partial(self._recorded_if, draft) if at_once else None,
+        )
+
+    def _recorded(self, draft: Draft) -> HttpResponse:
+        return self.created(operations.record(owner=self.owner, draft=draft))
+
+    def _recorded_if(
+        self, draft: Draft, condition: Callable[[HttpResponse], Condition]
+    ) -> HttpResponse | None:
+        answers = list[HttpResponse]()
+
+        def condition_of(row: Transaction) -> Condition:
+            answers.append(self.created(row))
+            return condition(answers[0])
+
+        row = operations.record_if(condition_of, owner=self.owner, draft=draft)
+        return None if row is None else answers[0]
 
     def created(self, row: Transaction) -> HttpResponse:
         if row.user_id == caller(self.request).pk or "full_name" not in self.request.data:

@@ -4,6 +4,8 @@ The first answer to an `Idempotency-Key` is stored in the same database transact
 that it reports, and replayed for a day. A refusal stores nothing: the key may be used again.
 """
 
+from __future__ import annotations
+
 import base64
 import hashlib
 import hmac
@@ -14,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, cast
 
 from django.apps import apps
@@ -26,6 +28,7 @@ from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 
 from fido.lib.cache.versioned_cache import write_fence
+from fido.lib.process.inserts import Condition
 from fido.lib.values import clock
 from fido.lib.values.errors import DomainError, Kind
 from fido.lib.values.ids import new_id
@@ -45,8 +48,18 @@ INSERT INTO fido_idempotencykey (id, user_id, key_digest, created_at) VALUES (%s
 ON CONFLICT (user_id, key_digest) DO NOTHING;
 SET LOCAL lock_timeout TO DEFAULT
 """
+CLAIM_WITH_ANSWER = """\
+INSERT INTO fido_idempotencykey (id, user_id, key_digest, created_at, answer)
+VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (user_id, key_digest) DO NOTHING RETURNING 1 AS value"""
 FIND = "SELECT answer FROM fido_idempotencykey WHERE user_id = %s AND key_digest = %s"
 KEEP = "UPDATE fido_idempotencykey SET answer = %s WHERE user_id = %s AND key_digest = %s"
+
+
+# The work, and its answer.
+Make = Callable[[], HttpResponse]
+# The same in one statement, under a condition; None if it was not met.
+MakeIf = Callable[[Callable[[HttpResponse], Condition]], HttpResponse | None]
 
 
 class MalformedKey(DomainError):
@@ -117,28 +130,39 @@ class Attempt:
         headers = first["headers"] | {"Idempotent-Replayed": "true"}
         return HttpResponse(body, status=first["status"], headers=headers)
 
-    def run(
-        self, make: Callable[[], HttpResponse], *, user_id: int, owners: Iterable[int]
-    ) -> HttpResponse:
-        """The answer of `make`, or of the first request with this user's key.
+    def run(self, write: Write, *, user_id: int) -> HttpResponse:
+        """The answer of the write, or of the first request with this user's key.
 
-        `make` writes to the data of `owners` and commits together with the key.
+        The write and the key commit together.
 
         Raises:
             KeyReused: the key was used for another request.
             KeyInFlight: another request with this key has not finished.
         """
         if not self.has_key:
-            return make()
-        owners = sorted(set(owners))
-        # Entered here as well as in `make`, so that they end after this commit or rollback.
-        with _fences(owners), transaction.atomic():
-            while not self._claim(user_id):
-                # None if the purge has deleted it meanwhile; then it is free to claim.
-                if first := self.replayed(user_id=user_id):
-                    return first
-            response = make()
-            self._keep(response, user_id, owners)
+            return write.make()
+        owners = sorted(set(write.owners))
+        # Entered here as well as in the write, so that they end after this commit or rollback.
+        with _fences(owners), _bounded_wait():
+            if write.make_if:
+                return self._in_one_statement(write.make_if, user_id, owners)
+            with transaction.atomic():
+                return self._in_one_transaction(write.make, user_id, owners)
+
+    def _in_one_statement(self, make_if: MakeIf, user_id: int, owners: list[int]) -> HttpResponse:
+        claim = partial(self._claimed_with, user_id, owners)
+        while (response := make_if(claim)) is None:
+            # None if the purge has deleted it meanwhile; then it is free to claim.
+            if first := self.replayed(user_id=user_id):
+                return first
+        return response
+
+    def _in_one_transaction(self, make: Make, user_id: int, owners: list[int]) -> HttpResponse:
+        while not self._claim(user_id):
+            if first := self.replayed(user_id=user_id):
+                return first
+        response = make()
+        self._keep(response, user_id, owners)
         return response
 
     def create(self, make: Callable[[], tuple[int, HttpResponse]]) -> HttpResponse:
@@ -149,7 +173,7 @@ class Attempt:
         """
         if not self.has_key:
             return make()[1]
-        with transaction.atomic():
+        with _bounded_wait(), transaction.atomic():
             user_id, response = make()
             self._claim(user_id)
             self._keep(response, user_id, owners=[])
@@ -157,19 +181,23 @@ class Attempt:
 
     def _claim(self, user_id: int) -> bool:
         """Claim the key, and with it the right to do the work; False if it is taken."""
-        try:
-            with connection.cursor() as cursor:
-                row = (WAIT_MILLISECONDS, new_id(), user_id, self._digest, clock.now())
-                cursor.execute(CLAIM, row)
-                cursor.nextset()  # from SET to INSERT
-                claimed: bool = cursor.rowcount == 1
-        except OperationalError as error:
-            if isinstance(error.__cause__, LockNotAvailable):
-                raise KeyInFlight() from None
-            raise
+        with connection.cursor() as cursor:
+            row = (WAIT_MILLISECONDS, new_id(), user_id, self._digest, clock.now())
+            cursor.execute(CLAIM, row)
+            cursor.nextset()  # from SET to INSERT
+            claimed: bool = cursor.rowcount == 1
         return claimed
 
+    def _claimed_with(self, user_id: int, owners: list[int], response: HttpResponse) -> Condition:
+        """The condition that the key is free; it is then taken, with this answer."""
+        row = (new_id(), user_id, self._digest, clock.now(), self._token(response, owners))
+        return Condition(CLAIM_WITH_ANSWER, row, WAIT_MILLISECONDS)
+
     def _keep(self, response: HttpResponse, user_id: int, owners: list[int]) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(KEEP, [self._token(response, owners), user_id, self._digest])
+
+    def _token(self, response: HttpResponse, owners: list[int]) -> Any:
         answer = {
             "fingerprint": _fingerprints(self._message)[0],
             "owners": owners,
@@ -177,9 +205,7 @@ class Attempt:
             "headers": dict(response.items()),
             "body": base64.b64encode(zlib.compress(response.content)).decode(),
         }
-        token = _answers().get_db_prep_save(json.dumps(answer), connection)
-        with connection.cursor() as cursor:
-            cursor.execute(KEEP, [token, user_id, self._digest])
+        return _answers().get_db_prep_save(json.dumps(answer), connection)
 
     def _first(self, answer: str | None) -> dict[str, Any]:
         if answer is None:
@@ -198,8 +224,10 @@ class Write:
     key, the key and the write commit together.
     """
 
-    make: Callable[[], HttpResponse]
+    make: Make
     owners: Collection[int]
+    # If one statement can do it: the same under a condition that the key makes from the answer.
+    make_if: MakeIf | None = None
 
 
 def idempotent(check: Callable[..., Write]) -> Callable[..., HttpResponse]:
@@ -216,7 +244,7 @@ def idempotent(check: Callable[..., Write]) -> Callable[..., HttpResponse]:
         if first := attempt.replayed(user_id=user_id):
             return first
         write = check(view, request, *args, **kwargs)
-        return attempt.run(write.make, user_id=user_id, owners=write.owners)
+        return attempt.run(write, user_id=user_id)
 
     action.takes_key = True  # type: ignore[attr-defined]
     return action
@@ -256,6 +284,17 @@ def _keys() -> Any:
 def _answers() -> Any:
     """The field that encrypts the answers."""
     return _keys().model._meta.get_field("answer")
+
+
+@contextmanager
+def _bounded_wait() -> Iterator[None]:
+    """Tell the client when another request holds its key for too long."""
+    try:
+        yield
+    except OperationalError as error:
+        if isinstance(error.__cause__, LockNotAvailable):
+            raise KeyInFlight() from None
+        raise
 
 
 @contextmanager

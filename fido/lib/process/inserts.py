@@ -22,16 +22,25 @@ inserted AS (
 ){others}
 SELECT (SELECT count(*) FROM inserted), (SELECT value FROM met)
 """
+# Sent as one, in one round trip; outside a transaction, PostgreSQL makes one of them.
+WAITING = """\
+SET LOCAL lock_timeout = %s;
+{};
+SET LOCAL lock_timeout TO DEFAULT"""
 OTHER = """,
 other_{number} AS (INSERT INTO {table} ({columns}) SELECT {values} FROM inserted)"""
 
 
 @dataclass(frozen=True)
 class Condition:
-    """A statement that returns one row with a `value`, or none: then nothing is inserted."""
+    """A statement that returns one row with a `value`, or none: then nothing is inserted.
+
+    If it waits for a lock longer than `wait_milliseconds`, the insert fails.
+    """
 
     sql: str
     params: Sequence[Any]
+    wait_milliseconds: int | None = None
 
 
 # Fields whose values psycopg takes as they are. To have Django prepare each of them would take
@@ -58,12 +67,17 @@ def insert(row: Model, *others: Model, condition: Condition = ALWAYS) -> Outcome
 
     Raises:
         IntegrityError: a row violates a constraint. This undoes what the condition has written.
+        OperationalError: the condition has waited too long for a lock.
     """
     rows = (row, *others)
     sql = _text(tuple(type(each) for each in rows), condition.sql)
     params = [*condition.params, *(value for each in rows for value in _values(each))]
     with connection.cursor() as cursor:
-        cursor.execute(sql, params)
+        if condition.wait_milliseconds is None:
+            cursor.execute(sql, params)
+        else:
+            cursor.execute(WAITING.format(sql), [condition.wait_milliseconds, *params])
+            cursor.nextset()  # from SET to the statement
         count, value = cursor.fetchone()
     if count:
         _mark_stored(rows)
