@@ -19,7 +19,7 @@ run: .venv/.installed ## Start the service, with its own PostgreSQL and Valkey a
 test: .venv/.installed .venv/.with-load ## Run the tests on all cores, without storms and containers.
 	$(IN_VENV) -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
-storms: .venv/.installed ## Run the long races and faults.
+storms: .venv/.installed .venv/.with-load ## Run the long races and faults.
 	$(IN_VENV) -m pytest -m storm $(ARGS)
 
 test-containers: .venv/.installed ## Build the image, run it with the compose file, and try to break it.

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -32,6 +32,7 @@ INSERTED_AT_ONCE = 1_000
 # Of many users in one database transaction: transactions in all, though of each at least one mark.
 OF_ALL = 1_000
 
+M = TypeVar("M", Mark, PendingCheck)
 CHECK_LOCK = 0x46_69_64_71  # an arbitrary number that no other advisory lock uses
 # A worker skips the users that another one is at: it would wait as long as a step takes. That is
 # what the advisory lock is for (two users whose ids it cannot tell apart take turns). The row is a
@@ -140,7 +141,7 @@ def check_some(user_id: int) -> Left:
         if not marks:
             return Left()
         rules = queries.active_rules()
-        few, rows = _few(marks)
+        few, rows = _few(marks, list(rules))
         if few:
             _check_each(few, rows, rules)
         else:
@@ -174,9 +175,9 @@ def _first_few(marks: dict[int, list[Mark]]) -> tuple[list[Mark], list[int]]:
     return few, more
 
 
-def _share(marks: list[Mark], share: int) -> list[Mark]:
-    """Marks that stand for few ids each, until they are `share` together; at least one."""
-    few, ids_in_all = list[Mark](), 0
+def _share(marks: Sequence[M], share: int) -> list[M]:
+    """Marks that stand for few ids each, until they are `share` together; at least one if any."""
+    few, ids_in_all = list[M](), 0
     for each in marks:
         count = len(between(each.first, each.last))
         if count <= FEW and not each.after_currency and (not few or ids_in_all < share):
@@ -185,21 +186,26 @@ def _share(marks: list[Mark], share: int) -> list[Mark]:
     return few
 
 
-def _recorded(marks: list[Mark], currencies: list[str]) -> list[Recorded]:
+def _recorded(marks: Sequence[M], currencies: list[str]) -> list[Recorded]:
     """The transactions that they stand for, in these currencies."""
     ids = [id_ for each in marks for id_ in _ids_of(each)]
     return queries.recorded_with_ids(sorted({each.user_id for each in marks}), ids, currencies)
 
 
-def _ids_of(mark: Mark) -> Iterable[UUID]:
+def _ids_of(mark: Mark | PendingCheck) -> Iterable[UUID]:
     if mark.first == mark.last:
         return (mark.first,)
     return (UUID(int=number) for number in between(mark.first, mark.last))
 
 
-def _few(marks: list[PendingCheck]) -> tuple[list[PendingCheck], list[Recorded]]:
+def _few(
+    marks: list[PendingCheck], currencies: list[str]
+) -> tuple[list[PendingCheck], list[Recorded]]:
     """Marks that stand for few transactions each, a limited number of them, and these."""
-    few, rows_in_all = [], list[Recorded]()
+    if few := _share(marks, FEW):
+        return few, _recorded(few, currencies)
+    # Of many ids few may have a transaction.
+    rows_in_all = list[Recorded]()
     for each in marks:
         if each.after_currency or len(rows_in_all) > FEW:
             continue  # it turned out to stand for many; or there is enough to do

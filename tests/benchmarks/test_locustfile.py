@@ -196,6 +196,7 @@ class TestSwarm:
         assert "ada cannot log in." in refused[1]
 
     @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+    @pytest.mark.storm
     def test_make_load_starts_a_service_and_leaves_nothing_of_it(self) -> None:
         parent = Path(tempfile.mkdtemp(prefix="fido-test-"))
         parent.chmod(0o711)
