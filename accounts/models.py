@@ -141,8 +141,8 @@ class User(AbstractBaseUser, PermissionsMixin):
         fields: Iterable[str] | None = None,
         from_queryset: models.QuerySet[User] | None = None,
     ) -> None:
-        # A user from a cached login has three columns. The first access to another column loads all
-        # the rest, as of one moment.
+        # The caller of a request has a few columns. The first access to another one loads all the
+        # rest, as of one moment.
         deferred = self.get_deferred_fields()
         if fields is not None and deferred.intersection(fields := list(fields)):
             fields = deferred.union(fields)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -214,18 +215,25 @@ def _record(owner: User, draft: Draft, id_: UUID) -> tuple[Transaction, Decimal 
 
 
 def _insert_one(row: Transaction) -> None:
-    if not inserts.insert(row, *_following(Change(before=None, after=row))).inserted:
-        # The conflicting transaction may be gone again when we look.
-        raise _taken(queries.id_of_external(row.user_id, str(row.external_id)))
+    if inserts.insert(row, *_following(Change(before=None, after=row))).inserted:
+        return
+    if row.external_id is None:
+        raise IntegrityError("the id is taken")
+    # The conflicting transaction may be gone again when we look.
+    raise _taken(queries.id_of_external(row.user_id, row.external_id))
 
 
 def _insert_and_move(row: Transaction, movement: Movement) -> Decimal:
-    others, move = (
-        _following(Change(before=None, after=row)),
-        movements.moving(row.user_id, movement),
+    others = _following(Change(before=None, after=row))
+    insert = partial(
+        inserts.insert, row, *others, condition=movements.moving(row.user_id, movement)
     )
-    while not (outcome := inserts.insert(row, *others, condition=move)).inserted:
-        movements.open_or_refuse(row.user_id, movement)
+    if not (outcome := insert()).inserted:
+        # A balance is opened and moved in one transaction: the wallet may not be closed in between.
+        with transaction.atomic():
+            while not outcome.inserted:
+                movements.open_or_refuse(row.user_id, movement)
+                outcome = insert()
     left: Decimal = outcome.value
     return left
 

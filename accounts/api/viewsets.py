@@ -59,9 +59,8 @@ class UserViewSet(ListMixin, RetrieveMixin, AmendMixin):
 
     def get_object(self) -> User:
         me = caller(self.request)
-        if self.action in OWN:
-            return me
-        user_id = self.kwargs["user_id"]
+        # The caller's own is read anew too: authentication has read some of its columns earlier.
+        user_id = me.pk if self.action in OWN else self.kwargs["user_id"]
         if me.pk != user_id and not me.may_for_others("accounts.view_user"):
             raise NotFound()
         user = User.objects.filter(pk=user_id).first()

@@ -12,12 +12,14 @@ import pytest
 from django.db import connections
 
 from accounts.models import User
+from accounts.wallets import movements
 from accounts.wallets.models import Balance, Wallet
+from accounts.wallets.operations import WalletHoldsMoney, close_wallet, touch_open
 from fido.lib.values.errors import DomainError
 from tests.client import ApiClient
 from tests.factories import DraftFactory, UserFactory, record, wallet
 from tests.movements import assert_exact
-from tests.races import at_once
+from tests.races import and_disconnect, at_once, wait_until, waiting_for_locks
 from tests.wallets import assert_balanced, held
 from transactions import operations, queries
 from transactions.models import Transaction
@@ -138,3 +140,25 @@ def test_of_two_withdrawals_of_everything_over_the_api_one_succeeds(ada: ApiClie
     assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
     assert held(main) == {"USD": Decimal(0)}
     assert Transaction.objects.count() == 1
+
+
+def test_a_wallet_is_not_closed_while_a_credit_opens_its_balance(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    user = UserFactory.create()
+    main = wallet(user)
+    with ThreadPoolExecutor(1) as pool:
+
+        def touched_and_then_closed(user_id: int, wallet_id: Any) -> None:
+            touch_open(user_id, wallet_id)
+            closing.append(pool.submit(and_disconnect, partial(close_wallet, wallet=main)))
+            wait_until(lambda: closing[0].done() or waiting_for_locks() == 1)
+
+        closing = list[Any]()
+        monkeypatch.setattr(movements, "touch_open", touched_and_then_closed)
+        record(user, wallet_id=main.pk, transaction_amount=Decimal(5), currency="USD")
+
+        with pytest.raises(WalletHoldsMoney):
+            closing[0].result()
+    assert held(main) == {"USD": Decimal(5)}
+    assert Wallet.objects.get().closed_at is None

@@ -143,7 +143,7 @@ class Attempt:
             return write.make()
         owners = sorted(set(write.owners))
         # Entered here as well as in the write, so that they end after this commit or rollback.
-        with _fences(owners), _bounded_wait():
+        with _fences(owners):
             if write.make_if:
                 return self._in_one_statement(write.make_if, user_id, owners)
             with transaction.atomic():
@@ -151,11 +151,12 @@ class Attempt:
 
     def _in_one_statement(self, make_if: MakeIf, user_id: int, owners: list[int]) -> HttpResponse:
         claim = partial(self._claimed_with, user_id, owners)
-        while (response := make_if(claim)) is None:
-            # None if the purge has deleted it meanwhile; then it is free to claim.
-            if first := self.replayed(user_id=user_id):
-                return first
-        return response
+        while True:
+            with _bounded_wait():
+                response = make_if(claim)
+            # Both are None if the purge has deleted the key meanwhile; then it is free to claim.
+            if done := response or self.replayed(user_id=user_id):
+                return done
 
     def _in_one_transaction(self, make: Make, user_id: int, owners: list[int]) -> HttpResponse:
         while not self._claim(user_id):
@@ -173,7 +174,7 @@ class Attempt:
         """
         if not self.has_key:
             return make()[1]
-        with _bounded_wait(), transaction.atomic():
+        with transaction.atomic():
             user_id, response = make()
             self._claim(user_id)
             self._keep(response, user_id, owners=[])
@@ -181,7 +182,7 @@ class Attempt:
 
     def _claim(self, user_id: int) -> bool:
         """Claim the key, and with it the right to do the work; False if it is taken."""
-        with connection.cursor() as cursor:
+        with _bounded_wait(), connection.cursor() as cursor:
             row = (WAIT_MILLISECONDS, new_id(), user_id, self._digest, clock.now())
             cursor.execute(CLAIM, row)
             cursor.nextset()  # from SET to INSERT

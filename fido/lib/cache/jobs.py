@@ -8,7 +8,7 @@ from django_redis import get_redis_connection
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
-from fido.lib.cache.redis_link import Away, Script, link
+from fido.lib.cache.redis_link import Away, Script, link, random_token
 from fido.lib.cache.versioned_cache import Errand, taken_along
 from fido.lib.process.database import is_database_away
 
@@ -19,8 +19,12 @@ logger = logging.getLogger(__name__)
 WAITING_SECONDS = 300
 # The same for a job for everybody, whom it would delay.
 WAITING_FOR_ALL_SECONDS = 30
-# Marks a job as pending, unless one is.
-MARK = Script("return redis.call('SET', KEYS[1], 1, 'NX', 'EX', ARGV[1])")
+# Marks a job as pending, unless one is. If it runs twice, because an answer was lost, it says the
+# same again.
+MARK = Script("""
+return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[2])
+    or redis.call('GET', KEYS[1]) == ARGV[1]
+""")
 
 
 def request(task: Any, user_id: int | None = None, *, countdown: int) -> None:
@@ -31,7 +35,7 @@ def request(task: Any, user_id: int | None = None, *, countdown: int) -> None:
     """
     life = WAITING_FOR_ALL_SECONDS if user_id is None else WAITING_SECONDS
     arguments = () if user_id is None else (user_id,)
-    step = (MARK, [_key(task, user_id)], [life])
+    step = (MARK, [_key(task, user_id)], [random_token(), life])
     errand = Errand(step, lambda marked: _queue(task, arguments, countdown) if marked else None)
     if not taken_along(errand):
         _run(errand, task)

@@ -63,19 +63,24 @@ Step = tuple[Script, list[str], Sequence[Any]]
 def run_all(client: Any, steps: list[Step]) -> list[Any]:
     """Run the scripts one after another in one round trip.
 
-    A server that does not know one yet is told all of them, and asked again: a step may run twice.
+    A server that does not know some of them yet is told these, and asked again for these alone. A
+    step may still run twice, if the connection breaks before its answer.
     """
     commands = [script.command(keys, *arguments) for script, keys, arguments in steps]
-    try:
-        return _sent(client, commands)
-    except NoScriptError:
-        for script, _, _ in steps:
-            script.load(client)
-        return _sent(client, commands)
+    answers = _sent(client, commands)
+    if unknown := [n for n, answer in enumerate(answers) if isinstance(answer, NoScriptError)]:
+        for n in unknown:
+            steps[n][0].load(client)
+        for n, answer in zip(unknown, _sent(client, [commands[n] for n in unknown]), strict=True):
+            answers[n] = answer
+    for answer in answers:
+        if isinstance(answer, Exception):
+            raise answer
+    return answers
 
 
 def _sent(client: Any, commands: list[tuple[Any, ...]]) -> list[Any]:
-    """The answers to the commands; raises the first one that is an error.
+    """The answers to the commands, of which some may be errors.
 
     By the client's connection itself: its pipelines take three times as long for the same bytes.
     """
@@ -87,16 +92,12 @@ def _sent(client: Any, commands: list[tuple[Any, ...]]) -> list[Any]:
         return [_answer(connection) for _ in commands]
 
     try:
-        answers = connection.retry.call_with_retry(attempt, lambda _: connection.disconnect())
+        return list(connection.retry.call_with_retry(attempt, lambda _: connection.disconnect()))
     except BaseException:
         connection.disconnect()  # nobody else may read our answers
         raise
     finally:
         pool.release(connection)
-    for answer in answers:
-        if isinstance(answer, Exception):
-            raise answer
-    return list(answers)
 
 
 def _answer(connection: Any) -> Any:

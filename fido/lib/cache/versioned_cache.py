@@ -8,6 +8,7 @@ reach Redis is acknowledged only once that must have happened.
 """
 
 import hashlib
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -33,6 +34,8 @@ from fido.lib.cache.redis_link import (
     run_all,
 )
 from fido.lib.values.crypto.keys import fernet_ring
+
+logger = logging.getLogger(__name__)
 
 # The version of what all users' answers may depend on: the exchange rates.
 RATES_KEY = "fido:{rates}:version"
@@ -320,8 +323,7 @@ def _leave(user_id: int, writer: str, errands: Sequence[Errand] = ()) -> None:
     while True:
         try:
             _, *answers = link.insist(lambda client: run_all(client, steps))
-            for errand, answer in zip(errands, answers, strict=True):
-                errand.then(answer)
+            _run(errands, answers)
             return
         except Away:
             # No process could prolong the generation for LEASE_SECONDS, so it has ended.
@@ -330,6 +332,15 @@ def _leave(user_id: int, writer: str, errands: Sequence[Errand] = ()) -> None:
             now = time.monotonic()
             waited, before = waited + min(now - before, PAUSE_SECONDS), now
             time.sleep(RETRY_SECONDS)
+
+
+def _run(errands: Sequence[Errand], answers: list[Any]) -> None:
+    for errand, answer in zip(errands, answers, strict=False):
+        try:
+            errand.then(answer)
+        except Exception:
+            # The write is committed: nothing may turn it into an error.
+            logger.exception("What was to follow a write has failed.")
 
 
 def _prefix(user_id: int) -> str:

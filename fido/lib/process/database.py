@@ -14,7 +14,7 @@ from django.db.backends.signals import connection_created
 
 HAS_TRANSACTION_TIMEOUT = 170000
 INVALID_TRANSACTION_STATE = "25"  # the SQLSTATE class
-# How long a connection is trusted after a request.
+# How long a connection is trusted after its thread has served a request.
 TRUSTED_SECONDS = 1.0
 
 

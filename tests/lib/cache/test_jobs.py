@@ -3,11 +3,14 @@
 from typing import Any
 
 import pytest
+import redis
 from celery import shared_task
 from django.db import transaction
+from django_redis import get_redis_connection
 
-from fido.lib.cache import jobs
+from fido.lib.cache import jobs, redis_link, versioned_cache
 from fido.lib.cache.versioned_cache import write_fence
+from tests.fences import writer_stands
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -60,3 +63,49 @@ def test_a_write_that_failed_queues_nothing(queued: list[Any]) -> None:
 
     jobs.request(count, countdown=0)
     assert queued == [()]
+
+
+def test_a_script_that_redis_has_forgotten_costs_no_job(queued: list[Any]) -> None:
+    get_redis_connection().script_flush()
+    jobs.request(count, countdown=0)  # this one is known again, but not the fence's
+    jobs.begun(count)
+
+    with write_fence(ADA):
+        jobs.request(count, countdown=0)
+
+    assert queued == [(), ()]
+
+
+def test_an_answer_that_was_lost_costs_no_job(
+    queued: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with write_fence(ADA):
+        jobs.request(count, countdown=0)
+        # The first attempt runs, and its answers are lost.
+        sent, run_all = list[Any](), redis_link.run_all
+
+        def lost_once(client: Any, steps: Any) -> Any:
+            sent.append(run_all(client, steps))
+            if len(sent) == 1:
+                raise redis.ConnectionError
+            return sent[-1]
+
+        monkeypatch.setattr(versioned_cache, "run_all", lost_once)
+
+    assert len(sent) == 2
+    assert queued == [()]
+
+
+def test_a_queue_that_fails_in_any_way_leaves_the_write_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*args: Any, **options: Any) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(count, "apply_async", fail)
+
+    with write_fence(ADA):
+        jobs.request(count, countdown=0)
+
+    assert "What was to follow a write has failed." in caplog.text
+    assert not writer_stands(ADA)
