@@ -57,12 +57,15 @@ class Actors:
         # By the number of writes and not by time: on a busy machine no process would get to write.
         if self.ledger.all_acknowledged() > self.kill_at:
             self.processes[random.randrange(WRITERS)].kill()
-            self.kill_at = self.ledger.all_acknowledged() + random.randrange(10, 60)
+            self.kill_at = self.ledger.all_acknowledged() + random.randrange(40, 160)
 
     def saw_enough(self, writes: float) -> bool:
         if "STORM_WITHOUT_FENCE" in self.environment:
             return True
         return min(self.ledger.sources().values()) > 50 and self.ledger.all_acknowledged() > writes
+
+    def happened(self) -> dict[str, int]:
+        return {**self.ledger.sources(), "writes": self.ledger.all_acknowledged()}
 
     def replace_the_dead(self) -> None:
         for number, process in enumerate(self.processes):
@@ -123,7 +126,7 @@ def _storm(
     started = time.monotonic()
     waiting = [(seconds * (n + 1) / (len(events) + 1), event) for n, event in enumerate(events)]
     while (elapsed := time.monotonic() - started) < seconds or not actors.saw_enough(5 * seconds):
-        assert elapsed < LONGEST_SECONDS, "too little happened"
+        assert elapsed < LONGEST_SECONDS, f"too little happened: {actors.happened()}"
         time.sleep(0.2)
         actors.kill_a_writer_at_times()
         actors.replace_the_dead()
