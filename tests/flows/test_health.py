@@ -96,7 +96,7 @@ def test_a_connection_that_was_cut_is_replaced(db: None) -> None:
             assert server.request("GET", "/readyz").status == 200
             with connection.cursor() as cursor:
                 cursor.execute(
-                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                    "SELECT count(pg_terminate_backend(pid, 30000)) FROM pg_stat_activity"
                     " WHERE application_name = 'fido' AND pid <> pg_backend_pid()"
                     " AND datname = current_database()"
                 )
