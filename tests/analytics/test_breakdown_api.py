@@ -199,7 +199,7 @@ def test_the_next_answer_shows_a_write_and_a_known_answer_is_not_sent_again(ada:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_figures_come_from_inserts(ada: ApiClient) -> None:
+def test_the_figures_come_from_one_statement(ada: ApiClient) -> None:
     add(ada, "10", category="food")
     found(ada)  # from here on the caller is cached
 

@@ -194,11 +194,11 @@ def test_no_name_is_in_redis(history: ApiClient) -> None:
     kept = [*keys, *(client.get(key) for key in keys if client.type(key) == b"string")]
 
     assert len(keys) > len(PATHS)
-    for name in (b"Ada", b"ada", b"Lovelace", b"lovelace"):
+    for name in (b"Lovelace", b"lovelace"):  # a random token may well contain "ada"
         assert not [value for value in kept if name in value]
 
 
-def test_what_a_remembered_login_did_not_know_is_read_in_inserts(ada: ApiClient) -> None:
+def test_what_a_remembered_login_did_not_know_is_read_in_one_statement(ada: ApiClient) -> None:
     first = ada.get("/users/me")
     with CaptureQueriesContext(connection) as asked:
         second = ada.get("/users/me")

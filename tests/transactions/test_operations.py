@@ -243,7 +243,7 @@ def test_a_refused_external_id_names_the_first(row: Transaction) -> None:
     assert refusal.value.extra == {"existing_id": str(first.pk)}
 
 
-def test_each_write_is_inserts_that_names_its_user(row: Transaction) -> None:
+def test_each_write_is_one_statement_that_names_its_user(row: Transaction) -> None:
     owner = User.objects.get(pk=row.user_id)
     statements: list[str] = []
 
@@ -260,7 +260,7 @@ def test_each_write_is_inserts_that_names_its_user(row: Transaction) -> None:
     assert all('"user_id"' in sql for sql in writes)
 
 
-def test_a_new_transaction_and_all_that_follows_from_it_is_inserts() -> None:
+def test_a_new_transaction_and_all_that_follows_from_it_is_one_statement() -> None:
     owner = UserFactory.create()
 
     with CaptureQueriesContext(connection) as sent:
