@@ -7,6 +7,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from accounts.models import User
+from fido.lib.values.crypto.fields import encrypted
 
 USERS_IN_A_BATCH = 500
 
@@ -28,8 +29,7 @@ def caller(user_id: int) -> User | None:
     if row is None:
         return None
     id_, is_superuser, token, *values = row
-    field: Any = User._meta.get_field("full_name")
-    name = field.from_db_value(token, None, connection)
+    name = encrypted(User, "full_name").from_db_value(token)
     return User.from_db(connection.alias, columns, [id_, is_superuser, name, *values])
 
 

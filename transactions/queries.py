@@ -1,10 +1,10 @@
 """Queries about transactions that span rows."""
 
+from collections import namedtuple
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
@@ -62,26 +62,12 @@ def _wallet_of_row() -> Any:
     return Wallet.objects.filter(user_id=OuterRef("user_id"), id=OuterRef("wallet_id"))
 
 
-class Entry(NamedTuple):
-    """A transaction of a history page, decrypted: its columns, in the order of columns.NAMES."""
-
-    id: UUID
-    user_id: int
-    full_name: str | None
-    transaction_date: datetime
-    transaction_amount: Decimal
-    transaction_type: str
-    currency: str
-    description: str | None
-    external_id: str | None
-    wallet: str | None
-    category: str | None
-    created_at: datetime
-    updated_at: datetime
+# A transaction of a history page, decrypted: what an answer shows of it.
+Entry: Any = namedtuple("Entry", columns.NAMES)  # type: ignore[misc]
 
 
-def entries(rows: TransactionQuerySet, order: Sequence[str], limit: int) -> list[Entry]:
-    """The first of these transactions in this order.
+def entries(rows: TransactionQuerySet, order: Sequence[str], limit: int) -> list[Any]:
+    """The first of these transactions in this order, as `Entry`.
 
     Without models, which would take three times as long. The ORM makes only the condition.
     """
@@ -90,7 +76,7 @@ def entries(rows: TransactionQuerySet, order: Sequence[str], limit: int) -> list
     except EmptyResultSet:
         return []
     terms = (f"{name.lstrip('-')} {'DESC' if name.startswith('-') else 'ASC'}" for name in order)
-    sql = ENTRIES.format(condition=condition, order=", ".join(terms), limit=limit)
+    sql = ENTRIES.format(condition=condition, order=", ".join(terms), limit=limit, columns=ROW)
     found = rows_of(sql, parameters)
     inside = [row for row in found if row[_WALLET] is not None]
     names = wallets.names((row[_USER] for row in inside), (row[_WALLET] for row in inside))
@@ -98,18 +84,18 @@ def entries(rows: TransactionQuerySet, order: Sequence[str], limit: int) -> list
 
 
 ENTRIES = """
-SELECT id, user_id, full_name, transaction_date, transaction_amount, transaction_type, currency,
-       description, external_id, wallet_id, category, created_at, updated_at
+SELECT {columns}
 FROM transactions_transaction
 WHERE {condition}
 ORDER BY {order}
 LIMIT {limit}
 """
-_USER, _WALLET = Entry._fields.index("user_id"), Entry._fields.index("wallet")
-_SECRET = {Entry._fields.index(name): encrypted(Transaction, name) for name in columns.SECRET}
+ROW = ", ".join(columns.ATTRIBUTES)
+_USER, _WALLET = columns.NAMES.index("user_id"), columns.NAMES.index("wallet")
+_SECRET = {columns.NAMES.index(name): encrypted(Transaction, name) for name in columns.SECRET}
 
 
-def _entry(row: tuple[Any, ...], names: Mapping[UUID, str]) -> Entry:
+def _entry(row: tuple[Any, ...], names: Mapping[UUID, str]) -> Any:
     values = list(row)
     for place, field in _SECRET.items():
         values[place] = field.from_db_value(row[place])

@@ -26,8 +26,6 @@ from transactions.files import columns, formats
 from transactions.files.formats import FORMATS
 from transactions.models import Transaction
 
-# The model attribute that each value of an answer comes from.
-READ = ["wallet_id" if name == "wallet" else name for name in columns.NAMES]
 _WALLET = columns.NAMES.index("wallet")
 
 
@@ -159,6 +157,6 @@ def represent_masked_entry(row: formats.Row) -> Body:
 
 
 def _values(row: Transaction, wallets: Mapping[UUID, str]) -> list[Any]:
-    values = [getattr(row, name) for name in READ]
+    values = [getattr(row, name) for name in columns.ATTRIBUTES]
     values[_WALLET] = row.wallet_id and wallets[row.wallet_id]
     return values

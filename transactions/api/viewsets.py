@@ -14,7 +14,7 @@ from rest_framework.serializers import BaseSerializer
 from accounts.api.authentication import caller
 from accounts.operations import log_access
 from fido.lib.api.conditional import json_answer
-from fido.lib.api.idempotency import Write, idempotent
+from fido.lib.api.idempotency import MakeIf, Write, idempotent
 from fido.lib.api.parsing import BulkJSONParser
 from fido.lib.api.schema import etag_on
 from fido.lib.api.viewsets import CreateMixin, DestroyMixin, ListMixin, RetrieveMixin, UpdateMixin
@@ -38,7 +38,6 @@ from transactions.api.wallets import resolve, resolve_edit
 from transactions.files.columns import NULLABLE
 from transactions.models import Transaction, TransactionQuerySet
 from transactions.operations import Draft
-from transactions.queries import Entry
 
 NOT_FOR_OTHERS = OpenApiResponse(description="Only staff and services may record for others.")
 TAKEN = OpenApiResponse(
@@ -112,10 +111,10 @@ class TransactionViewSet(ListMixin, CreateMixin, RetrieveMixin, UpdateMixin, Des
         verb = VERBS.get(self.action, "view")
         return transaction_for(caller(self.request), self.kwargs["transaction_id"], verb)
 
-    def get_rows(self, queryset: Any, order: Sequence[str], limit: int) -> list[Entry]:
+    def get_rows(self, queryset: Any, order: Sequence[str], limit: int) -> list[Any]:
         return queries.entries(queryset, order, limit)
 
-    def represent_page(self, rows: list[Entry]) -> list[Body]:
+    def represent_page(self, rows: list[Any]) -> list[Body]:
         me = caller(self.request).pk
         return [
             represent_entry(row) if row.user_id == me else represent_masked_entry(row)
@@ -142,22 +141,20 @@ class TransactionViewSet(ListMixin, CreateMixin, RetrieveMixin, UpdateMixin, Des
         resolve(values, self.owner.pk)
         return [self.owner.pk]
 
-    def get_write(self) -> Write:
-        serializer = self.checked()
-        owners = self.get_owners(serializer)
-        draft = Draft.of(self.owner, serializer.validated_data)
+    def perform_create(self, serializer: Any) -> None:
+        serializer.instance = operations.record(owner=self.owner, draft=self._draft(serializer))
+
+    def get_make_if(self, serializer: Any) -> MakeIf | None:
+        draft = self._draft(serializer)
         # Nobody's names are opened for their owner, so the answer can be made before the write.
-        at_once = operations.is_one_step(draft) and self.owner == caller(self.request)
-        return Write(
-            partial(self._recorded, draft),
-            owners,
-            partial(self._recorded_if, draft) if at_once else None,
-        )
+        if self.owner == caller(self.request) and operations.is_one_step(draft):
+            return partial(self._created_if, draft)
+        return None
 
-    def _recorded(self, draft: Draft) -> HttpResponse:
-        return self.created(operations.record(owner=self.owner, draft=draft))
+    def _draft(self, serializer: Any) -> Draft:
+        return Draft.of(self.owner, serializer.validated_data)
 
-    def _recorded_if(
+    def _created_if(
         self, draft: Draft, condition: Callable[[HttpResponse], Condition]
     ) -> HttpResponse | None:
         answers = list[HttpResponse]()

@@ -66,6 +66,8 @@ OPTIONAL = tuple(name for name in IMPORTABLE if name not in REQUIRED)
 FREE_TEXT = tuple(column.name for column in COLUMNS if column.free_text)
 SECRET = tuple(column.name for column in COLUMNS if column.secret)
 NULLABLE = tuple(column.name for column in COLUMNS if column.null)
+# The model's attribute, and the table's column, that each value comes from.
+ATTRIBUTES = tuple("wallet_id" if name == "wallet" else name for name in NAMES)
 
 
 def max_length(name: str) -> int:

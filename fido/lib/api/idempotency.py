@@ -28,8 +28,9 @@ from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 
 from fido.lib.cache.versioned_cache import write_fence
-from fido.lib.process.inserts import Condition
+from fido.lib.process.inserts import Condition, execute_waiting
 from fido.lib.values import clock
+from fido.lib.values.crypto.fields import EncryptedTextField, encrypted
 from fido.lib.values.errors import DomainError, Kind
 from fido.lib.values.ids import new_id
 
@@ -41,13 +42,10 @@ PURGED_AT_ONCE = 1000
 WAIT_MILLISECONDS = 2000
 
 # Waits for a concurrent transaction that has claimed the key. If that commits, nothing is inserted;
-# if it rolls back, the key is ours. Sent as one, in one round trip.
+# if it rolls back, the key is ours.
 CLAIM = """\
-SET LOCAL lock_timeout = %s;
 INSERT INTO fido_idempotencykey (id, user_id, key_digest, created_at) VALUES (%s, %s, %s, %s)
-ON CONFLICT (user_id, key_digest) DO NOTHING;
-SET LOCAL lock_timeout TO DEFAULT
-"""
+ON CONFLICT (user_id, key_digest) DO NOTHING"""
 CLAIM_WITH_ANSWER = """\
 INSERT INTO fido_idempotencykey (id, user_id, key_digest, created_at, answer)
 VALUES (%s, %s, %s, %s, %s)
@@ -121,7 +119,7 @@ class Attempt:
             row = cursor.fetchone()
         if row is None:
             return None
-        first = self._first(_answers().from_db_value(row[0], None, connection))
+        first = self._first(_answers().from_db_value(row[0]))
         # This answer acknowledges the first one's write. The process that wrote may have died
         # before it renewed the versions, and may not have reached Redis when it began.
         with _fences(first["owners"]):
@@ -183,9 +181,8 @@ class Attempt:
     def _claim(self, user_id: int) -> bool:
         """Claim the key, and with it the right to do the work; False if it is taken."""
         with _bounded_wait(), connection.cursor() as cursor:
-            row = (WAIT_MILLISECONDS, new_id(), user_id, self._digest, clock.now())
-            cursor.execute(CLAIM, row)
-            cursor.nextset()  # from SET to INSERT
+            row = (new_id(), user_id, self._digest, clock.now())
+            execute_waiting(cursor, CLAIM, row, WAIT_MILLISECONDS)
             claimed: bool = cursor.rowcount == 1
         return claimed
 
@@ -282,9 +279,9 @@ def _keys() -> Any:
     return apps.get_model("fido", "IdempotencyKey")._default_manager
 
 
-def _answers() -> Any:
+def _answers() -> EncryptedTextField:
     """The field that encrypts the answers."""
-    return _keys().model._meta.get_field("answer")
+    return encrypted(_keys().model, "answer")
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from fido.lib.api import conditional
 from fido.lib.api.conditional import etag_of, json_answer, only_if_unchanged
-from fido.lib.api.idempotency import Write, caller_id, idempotent
+from fido.lib.api.idempotency import MakeIf, Write, caller_id, idempotent
 from fido.lib.api.kept import kept_answer
 from fido.lib.api.pagination import ListQuery
 from fido.lib.api.schema import IF_MATCH, IF_NONE_MATCH, etag_on
@@ -110,7 +110,8 @@ class CreateMixin(BaseViewSet):
 
     def get_write(self) -> Write:
         serializer = self.checked()
-        return Write(partial(self._created, serializer), self.get_owners(serializer))
+        owners = self.get_owners(serializer)
+        return Write(partial(self._created, serializer), owners, self.get_make_if(serializer))
 
     def get_owners(self, serializer: Any) -> Collection[int]:
         """The ids of the users whose data the write changes.
@@ -118,6 +119,10 @@ class CreateMixin(BaseViewSet):
         It also refuses what only the whole request shows to be wrong.
         """
         return [caller_id(self.request)]
+
+    def get_make_if(self, serializer: Any) -> MakeIf | None:
+        """The creation in one statement with an Idempotency-Key; None if it takes several."""
+        return None
 
     def perform_create(self, serializer: Any) -> None:
         raise NotImplementedError

@@ -73,15 +73,24 @@ def insert(row: Model, *others: Model, condition: Condition = ALWAYS) -> Outcome
     sql = _text(tuple(type(each) for each in rows), condition.sql)
     params = [*condition.params, *(value for each in rows for value in _values(each))]
     with connection.cursor() as cursor:
-        if condition.wait_milliseconds is None:
-            cursor.execute(sql, params)
-        else:
-            cursor.execute(WAITING.format(sql), [condition.wait_milliseconds, *params])
-            cursor.nextset()  # from SET to the statement
+        execute_waiting(cursor, sql, params, condition.wait_milliseconds)
         count, value = cursor.fetchone()
     if count:
         _mark_stored(rows)
     return Outcome(bool(count), value)
+
+
+def execute_waiting(cursor: Any, sql: str, params: Sequence[Any], milliseconds: int | None) -> None:
+    """Execute a statement that waits for no lock longer than that; None: there is no limit.
+
+    Raises:
+        OperationalError: it has waited too long.
+    """
+    if milliseconds is None:
+        cursor.execute(sql, params)
+    else:
+        cursor.execute(WAITING.format(sql), [milliseconds, *params])
+        cursor.nextset()  # from SET to the statement
 
 
 def insert_all(rows: Iterable[Model]) -> None:
