@@ -13,6 +13,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
 from fido.env import Environment
+from fido.lib.cache.connections import set_up
 from fido.lib.process.logs import configure_structlog, logging_config
 from fido.lib.values.money import CURRENCIES
 
@@ -58,7 +59,10 @@ CACHES = {
             # One immediate retry, for a connection that a restart has cut. redis-py's own default
             # waits for seconds between several retries, and the request waits with it. A timeout is
             # not retried.
-            "CONNECTION_POOL_KWARGS": {"retry": Retry(NoBackoff(), 1, (RedisConnectionError,))},
+            "CONNECTION_POOL_KWARGS": {
+                "retry": Retry(NoBackoff(), 1, (RedisConnectionError,)),
+                "redis_connect_func": set_up,
+            },
         },
     }
 }

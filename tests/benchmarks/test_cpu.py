@@ -22,4 +22,6 @@ def test_children_that_have_ended_count() -> None:
         used = cpu.seconds_of(parent.pid)
         parent.stdin.close()
 
-    assert used >= 0.2  # /proc counts in ticks and may have seen one too few; the parent alone uses 0.05 s
+    assert (
+        used >= 0.2
+    )  # /proc counts in ticks and may have seen one too few; the parent alone uses 0.05 s

@@ -61,38 +61,48 @@ Step = tuple[Script, list[str], Sequence[Any]]
 
 
 def run_all(client: Any, steps: list[Step]) -> list[Any]:
-    """Run the scripts one after another in one round trip.
+    """Run the scripts one after another in one round trip; return their answers."""
+    return run_all_on_one(client, steps)[1]
 
-    A server that does not know some of them yet is told these, and asked again for these alone. A
-    step may still run twice, if the connection breaks before its answer.
+
+def run_all_on_one(client: Any, steps: list[Step]) -> tuple[str, list[Any]]:
+    """Do so, and return also the `run_id` of the server that answered, the last if there were two.
+
+    A server that does not know some of the scripts yet is told these, and asked again for these
+    alone. A step may still run twice, if the connection breaks before its answer.
     """
     commands = [script.command(keys, *arguments) for script, keys, arguments in steps]
-    answers = _sent(client, commands)
+    run_id, answers = _sent(client, commands)
     if unknown := [n for n, answer in enumerate(answers) if isinstance(answer, NoScriptError)]:
         for n in unknown:
             steps[n][0].load(client)
-        for n, answer in zip(unknown, _sent(client, [commands[n] for n in unknown]), strict=True):
+        run_id, again = _sent(client, [commands[n] for n in unknown])
+        for n, answer in zip(unknown, again, strict=True):
             answers[n] = answer
     for answer in answers:
         if isinstance(answer, Exception):
             raise answer
-    return answers
+    return run_id, answers
 
 
-def _sent(client: Any, commands: list[tuple[Any, ...]]) -> list[Any]:
-    """The answers to the commands, of which some may be errors.
+def _sent(client: Any, commands: list[tuple[Any, ...]]) -> tuple[str, list[Any]]:
+    """The server's `run_id`, and the answers to the commands, of which some may be errors.
 
     By the client's connection itself: its pipelines take three times as long for the same bytes.
     """
     pool = client.connection_pool
     connection = pool.get_connection()
 
-    def attempt() -> list[Any]:
+    def attempt() -> tuple[str, list[Any]]:
         connection.send_packed_command(connection.pack_commands(commands))
-        return [_answer(connection) for _ in commands]
+        answers = [_answer(connection) for _ in commands]
+        return connection.run_id, answers
 
     try:
-        return list(connection.retry.call_with_retry(attempt, lambda _: connection.disconnect()))
+        sent: tuple[str, list[Any]] = connection.retry.call_with_retry(
+            attempt, lambda _: connection.disconnect()
+        )
+        return sent
     except BaseException:
         connection.disconnect()  # nobody else may read our answers
         raise

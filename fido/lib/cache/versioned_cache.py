@@ -32,6 +32,7 @@ from fido.lib.cache.redis_link import (
     link,
     random_token,
     run_all,
+    run_all_on_one,
 )
 from fido.lib.values.crypto.keys import fernet_ring
 
@@ -46,19 +47,11 @@ PATIENCE_SECONDS = LEASE_SECONDS + 0.25
 LIMIT_SECONDS = 2 * PATIENCE_SECONDS
 RETRY_SECONDS = 0.05
 
-# The current generation, created if there is none. A restarted server has another run_id. So nobody
-# asks for an answer that its disk had not yet deleted, or under a state that it had not yet saved.
+# A token that all users share, created if there is none: the generation, and the rates' version.
 OPEN = Script(f"""{ANEW}
-local run = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
-local generation = redis.call('GET', KEYS[1]) or anew(ARGV[1])
-redis.call('SET', KEYS[1], generation, 'PX', ARGV[2])
-return run .. generation
-""")
-# The rates' version, created if there is none, like a user's.
-RATES = Script(f"""{ANEW}
-local version = redis.call('GET', KEYS[1]) or anew(ARGV[1])
-redis.call('SET', KEYS[1], version, 'PX', ARGV[2])
-return version
+local token = redis.call('GET', KEYS[1]) or anew(ARGV[1])
+redis.call('SET', KEYS[1], token, 'PX', ARGV[2])
+return token
 """)
 # Version, login, and whether a writer is registered. Expired writers are removed.
 LOOK = Script(f"""{ANEW}
@@ -148,17 +141,20 @@ def look(user_id: int, question: str | None = None) -> View | None:
         rates_version(),
     ]
     try:
-        generation, (version, login, standing, kept), rates = link.ask(
-            lambda client: run_all(client, steps)
+        run_id, (token, (version, login, standing, kept), rates) = link.ask(
+            lambda client: run_all_on_one(client, steps)
         )
     except Away:
         return None
+    # A restarted server has another run_id. So nobody asks for an answer that its disk had not yet
+    # deleted, or under a state that it had not yet saved.
+    generation = run_id + token.decode()
     return View(
         user_id,
-        generation.decode(),
+        generation,
         version.decode(),
         rates.decode(),
-        _present_login((login or b"").decode(), generation.decode()),
+        _present_login((login or b"").decode(), generation),
         bool(standing),
         question,
         kept,
@@ -167,7 +163,7 @@ def look(user_id: int, question: str | None = None) -> View | None:
 
 def rates_version() -> Step:
     """The step that looks it up, for a caller that is about to read or renew the rates."""
-    return RATES, [RATES_KEY], [random_token(), _state_ms()]
+    return OPEN, [RATES_KEY], [random_token(), _state_ms()]
 
 
 def renewed_version() -> tuple[str, int]:
