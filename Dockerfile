@@ -68,4 +68,4 @@ EXPOSE 8000
 # Liveness only. /readyz tells whether it can serve; failing that is no reason to kill it.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --start-interval=1s --retries=3 \
     CMD ["python", "-m", "fido.containers.probe", "/livez"]
-CMD ["gunicorn", "--config=python:fido.containers.web", "--bind=0.0.0.0:8000", "fido.wsgi"]
+CMD ["gunicorn", "--config=python:fido.serving.config", "--bind=0.0.0.0:8000", "fido.wsgi"]

@@ -61,8 +61,8 @@ def serving(*more: str, **variables: str) -> Iterator[WebServer]:
     """Gunicorn on the test's database, or as `variables` say; `more` are its own options."""
     with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as bound:
         output = Path(folder) / "output"
-        options = [f"--bind=fd://{bound.fileno()}", "--worker-class=gthread", "--threads=1"]
-        options += ["--no-control-socket", "--log-level=warning"]
+        options = [f"--bind=fd://{bound.fileno()}", "--config=python:fido.serving.config"]
+        options += ["--workers=1", "--threads=1"]
         with output.open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "gunicorn", *options, *more, "fido.wsgi"],

@@ -240,25 +240,13 @@ def start_service(everyone: Family, port: int) -> None:
 
 
 def web_options(port: int) -> list[str]:
-    # Two workers per core with two threads each had the highest throughput in trials; with more
-    # threads the interpreter lock costs more than they gain. Each thread keeps a connection to
-    # PostgreSQL, which accepts 100.
-    workers = min(2 * (os.cpu_count() or 1), 16)
+    # Two per core. Each has up to five connections to PostgreSQL, which accepts 100.
+    workers = min(2 * (os.cpu_count() or 1), 12)
     return [
+        "--config=python:fido.serving.config",
         f"--bind=127.0.0.1:{port}",
-        "--worker-class=gthread",
         f"--workers={workers}",
-        "--threads=2",
-        "--keep-alive=5",
-        # Imports the service once instead of once per worker.
-        "--preload",
-        "--max-requests=20000",
-        "--max-requests-jitter=2000",
         f"--graceful-timeout={END_SECONDS - 2}",
-        # There is no proxy in front, so X-Forwarded-Proto is never trusted.
-        "--forwarded-allow-ips=",
-        "--no-control-socket",
-        "--log-level=warning",
     ]
 
 

@@ -42,7 +42,7 @@ class Web:
         options = [f"--bind=127.0.0.1:{self.port}", "--workers=1", "--threads=1"]
         self.process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "gunicorn", "--config=python:fido.containers.web"),
+                *(sys.executable, "-m", "gunicorn", "--config=python:fido.serving.config"),
                 *(*options, "fido.wsgi"),
             ],
             cwd=PROJECT,
@@ -115,6 +115,16 @@ def test_asked_to_end_it_answers_whom_the_system_has_accepted(web: Web) -> None:
 
     assert [_status(client) for client in waiting] == [b"HTTP/1.1 200 OK"] * 5
     assert web.process.wait(DEADLINE_SECONDS) == 0
+
+
+def test_workers_whose_master_was_killed_free_the_port(web: Web) -> None:
+    """Whatever they are at: the next master wants to listen there."""
+    (worker,) = descendants(web.process.pid)
+    with closing(web.sent(HALF)):
+        web.process.kill()
+
+        eventually(web.refuses)
+        os.kill(worker, signal.SIGKILL)
 
 
 def _has_stopped(pid: int) -> bool:

@@ -100,7 +100,7 @@ def counted(tmp_path: Path) -> dict[str, str]:
 
 
 class Web:
-    """Two gunicorn workers, and a user who sends requests."""
+    """gunicorn with its workers, and a user who sends requests."""
 
     def __init__(self, server: WebServer, client: ApiClient) -> None:
         self.server, self.token = server, f"Bearer {client.token}"
@@ -110,6 +110,10 @@ class Web:
 
     def workers(self) -> set[int]:
         return descendants(self.server.pid)
+
+    def both(self) -> set[int]:
+        wait_until(lambda: len(self.workers()) == 2)
+        return self.workers()
 
     @contextmanager
     def only(self, worker: int) -> Iterator[None]:
@@ -126,7 +130,7 @@ def test_the_sums_of_two_workers_are_exact(ada: ApiClient, counted: dict[str, st
     assert ada.user
     with serving("--workers=2", **counted) as server:
         web = Web(server, ada)
-        for number, worker in enumerate(web.workers()):
+        for number, worker in enumerate(web.both()):
             record(ada.user)
             with web.only(worker):
                 for source in ["miss", *["hit"] * (number + 3)]:
@@ -143,13 +147,13 @@ def test_the_sums_of_two_workers_are_exact(ada: ApiClient, counted: dict[str, st
     assert samples[seconds.format("none", 404)] == 2
 
 
-@pytest.mark.parametrize("loading", [[], ["--preload"]], ids=["each loads", "forked"])
 def test_workers_that_are_replaced_lose_no_count_and_leave_no_files(
-    ada: ApiClient, counted: dict[str, str], tmp_path: Path, loading: list[str]
+    ada: ApiClient, counted: dict[str, str], tmp_path: Path
 ) -> None:
-    with serving("--workers=2", "--max-requests=10", *loading, **counted) as server:
+    few = ("--max-requests=10", "--max-requests-jitter=0")
+    with serving("--workers=2", *few, **counted) as server:
         web = Web(server, ada)
-        first = web.workers()
+        first = web.both()
         for _ in range(40):
             assert web.get("/analytics").status == 200
         assert not web.workers() & first
@@ -163,7 +167,7 @@ def test_workers_that_are_replaced_lose_no_count_and_leave_no_files(
 def test_killed_workers_lose_no_count(ada: ApiClient, counted: dict[str, str]) -> None:
     with serving("--workers=2", **counted) as server:
         web = Web(server, ada)
-        first = web.workers()
+        first = web.both()
         for worker in first:
             with web.only(worker):
                 web.get("/analytics")

@@ -17,9 +17,10 @@ from gunicorn.http.errors import ParseException
 from structlog.contextvars import bound_contextvars
 
 from fido.lib.api.client_address import is_trusted_proxy
-from fido.lib.api.problems import body_too_large, unavailable
+from fido.lib.api.problems import body_too_large, overloaded, unavailable
 from fido.lib.cache.redis_link import link
 from fido.lib.process.database import is_database_away
+from fido.lib.process.signals import WAITED
 from fido.lib.values.ids import new_id
 from fido.lib.values.metrics import REQUEST_SECONDS
 
@@ -79,7 +80,7 @@ class RequestMiddleware:
         _drop_malformed_session(request)
         started = time.perf_counter()
         with bound_contextvars(request_id=request_id):
-            response = _too_large(request) or self.get_response(request)
+            response = _too_late(request) or _too_large(request) or self.get_response(request)
             seconds = time.perf_counter() - started
             route = request.resolver_match.route if request.resolver_match else "none"
             log_and_count(request.method, request.path, route, response.status_code, seconds)
@@ -104,6 +105,13 @@ def log_and_count(method: str | None, path: str, route: str, status: int, second
         status=status,
         milliseconds=round(seconds * 1000, 1),
     )
+
+
+def _too_late(request: HttpRequest) -> HttpResponse | None:
+    """Refuse what waited so long that its client may have left: others still wait."""
+    if request.META.get(WAITED, 0.0) <= settings.QUEUE_SECONDS or request.path in PROBES:
+        return None
+    return overloaded(request)
 
 
 def _too_large(request: HttpRequest) -> HttpResponse | None:

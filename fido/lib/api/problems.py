@@ -134,6 +134,14 @@ def unavailable(request: HttpRequest | Request) -> JsonResponse:
     return _answer(body, {"Retry-After": "2"})
 
 
+def overloaded(request: HttpRequest) -> HttpResponse:
+    """503, before any work was done for the request."""
+    detail = "It waited too long, and nothing was done; try again."
+    response = plain_problem(request, 503, "overloaded", detail)
+    response["Retry-After"] = "2"
+    return response
+
+
 def body_too_large(request: HttpRequest) -> HttpResponse:
     return plain_problem(request, 413, BodyTooLarge.default_code, BodyTooLarge.default_detail)
 

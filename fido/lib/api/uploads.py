@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import IO, Any, Protocol, TypeVar
 
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
@@ -21,8 +19,6 @@ FIELD = "file"
 # For everything in a body besides its file.
 ENVELOPE_BYTES = 64 * 1024
 PIECE_BYTES = 64 * 1024
-# How long a client may send nothing without closing the connection.
-STALLED_SECONDS = 30.0
 BROKEN_OFF = "The body is incomplete."
 
 AnyView = TypeVar("AnyView", bound=Callable[..., Any])
@@ -77,8 +73,7 @@ def received(stream: IO[Any], meta: dict[str, Any], receiver: Receiver) -> Query
         ParseError, BodyTooLarge, NoFile, ValidationError: the receiver has been abandoned.
     """
     try:
-        with _patience(meta):
-            return _received(stream, meta, receiver)
+        return _received(stream, meta, receiver)
     except BaseException:
         receiver.abandon()
         raise
@@ -185,23 +180,3 @@ class _Body:
             return data
         self.is_whole = True
         return data[: found + len(self._end) - len(self._tail)]
-
-
-@contextmanager
-def _patience(meta: dict[str, Any]) -> Iterator[None]:
-    """Make reads fail once the client has sent nothing for STALLED_SECONDS.
-
-    Otherwise a client that vanished without closing would hold a thread and a file for good.
-    Gunicorn sets no time-out on a connection while it is being read.
-    """
-    connection = meta.get("gunicorn.socket")
-    if connection is None:
-        yield
-        return
-    before = connection.gettimeout()
-    connection.settimeout(STALLED_SECONDS)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):
-            connection.settimeout(before)

@@ -1,4 +1,4 @@
-"""gunicorn's configuration: `gunicorn --config python:fido.containers.web fido.wsgi`.
+"""gunicorn's configuration: `gunicorn --config python:fido.serving.config fido.wsgi`.
 
 Values from the environment or the command line, such as WEB_CONCURRENCY, take precedence.
 """
@@ -13,7 +13,9 @@ MEMORY = "/dev/shm"  # noqa: S108 - of a container alone, and gunicorn makes nam
 # cores: a container sees all of its machine's, even if it may use only two.
 workers = int(os.environ.get("WEB_CONCURRENCY") or 4)
 threads = 2
-worker_class = "fido.containers.draining.DrainingWorker"
+worker_class = "fido.serving.worker.Worker"
+# Each takes a file descriptor, of which many systems give a process 1,024.
+worker_connections = 500
 keepalive = 5
 # Imports the service once instead of once per process.
 preload_app = True

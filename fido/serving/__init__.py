@@ -1,0 +1,1 @@
+"""How gunicorn serves Fido, in `make run` and in containers."""
