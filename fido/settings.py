@@ -272,6 +272,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["fido.lib.api.throttling.RequestsPerUser"],
     "DEFAULT_PAGINATION_CLASS": "fido.lib.api.pagination.KeysetPagination",
     "DEFAULT_SCHEMA_CLASS": "fido.lib.api.schema.ProblemAwareSchema",
+    "DEFAULT_METADATA_CLASS": "fido.lib.api.metadata.RouteMetadata",
     "EXCEPTION_HANDLER": "fido.lib.api.problems.exception_handler",
     "URL_FORMAT_OVERRIDE": None,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",

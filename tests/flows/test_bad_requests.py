@@ -11,7 +11,9 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from fido.lib.values.ids import new_id
 from tests.client import ApiClient
+from tests.factories import wallet
 from tests.flows.refusals import ROW, invalid, mine, nothing_is_written, refused
+from transactions.models import Transaction
 
 __all__ = ["mine", "nothing_is_written"]  # fixtures
 
@@ -127,6 +129,19 @@ def test_options_says_what_a_route_takes(ada: ApiClient, path: str) -> None:
 
     assert answer.status_code == 200
     assert "OPTIONS" in answer.headers["Allow"]
+
+
+@pytest.mark.parametrize("route", ["/transactions", "/wallets"])
+def test_options_tells_of_a_route_whether_or_not_the_record_exists(
+    ada: ApiClient, mine: Transaction, route: str
+) -> None:
+    wallet(mine.user, "main")
+    known, unknown = {"/transactions": (mine.pk, new_id()), "/wallets": ("main", "none")}[route]
+
+    answers = [ada.request("options", f"{route}/{name}") for name in (known, unknown)]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].json() == answers[1].json()
 
 
 @pytest.mark.parametrize(
