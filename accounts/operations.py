@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any, Literal
 
 from django.contrib.auth import password_validation
-from django.contrib.auth.hashers import check_password, make_password
+from django.contrib.auth.hashers import check_password, identify_hasher, make_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -48,24 +48,40 @@ class IdentityTaken(InvalidInput):
 
 
 def register(*, username: str, email: str, password: str, full_name: str | None = None) -> User:
-    """Create a user who can log in.
+    """Create a user who can log in. Raises as `applicant` and `admit` do."""
+    user = applicant(username=username, email=email, password=password, full_name=full_name)
+    admit(user)
+    return user
+
+
+def applicant(*, username: str, email: str, password: str, full_name: str | None = None) -> User:
+    """The user to be, with the password hashed: call it in no transaction, because that takes long.
 
     Raises:
         IdentityTaken: the user name or the e-mail address is.
         InvalidInput: the password is weak.
+        Overloaded
     """
     user = User(username=username, email=email, full_name=full_name)
     _require_free(username=username, email=email)
     _require_strong(password, user, field="password")
     user.set_password(password)
+    return user
+
+
+def admit(user: User) -> None:
+    """Create the user.
+
+    Raises:
+        IdentityTaken: the user name or the e-mail address is.
+    """
     try:
         with transaction.atomic():
             user.save(force_insert=True)
     except IntegrityError:
         # Another writer took it since we looked. If not, it is a bug and must surface.
-        _require_free(username=username, email=email)
+        _require_free(username=user.username, email=user.email)
         raise
-    return user
 
 
 def create_customer(*, full_name: str, currency: str) -> User:
@@ -87,12 +103,13 @@ def log_in(*, name: str, password: str) -> TokenPair:
     if user is None or not matches or not user.is_active:
         raise WrongCredentials()
     session = LoginSession(user=user, token_id=uuid.uuid4().hex, expires_at=tokens.refresh_expiry())
+    renewed = _renewed_hash(user.password, password)
     with transaction.atomic():
         # A conditional write. A concurrent password change or deactivation either waits, and then
         # ends this session too, or came first, and the password that we have checked is the old
         # one.
         present = User.objects.filter(pk=user.pk, session_epoch=user.session_epoch, is_active=True)
-        if not present.update(last_login=clock.now()):
+        if not present.update(last_login=clock.now(), password=renewed):
             raise WrongCredentials()
         session.save(force_insert=True)
     return tokens.pair_for(user, session)
@@ -261,6 +278,12 @@ def purge_sessions() -> int:
 def _with_indexes(changes: dict[str, Any]) -> list[str]:
     indexed = [name for name in ("email", "full_name") if name in changes]
     return [*changes, *(blind_index(User, name).attname for name in indexed)]
+
+
+def _renewed_hash(stored: str, password: str) -> str:
+    """A new hash, if the stored one was made with other parameters than today's."""
+    outdated = identify_hasher(stored).must_update(stored)
+    return make_password(password) if outdated else stored
 
 
 def _require_free(

@@ -2,10 +2,10 @@
 
 from typing import Any, ClassVar
 
-from django.contrib.auth.hashers import Argon2PasswordHasher
+from accounts.hashers import Argon2
 
 
-class QuickArgon2(Argon2PasswordHasher):
+class QuickArgon2(Argon2):
     """At half a second per user, hashing would take most of the suite's time."""
 
     time_cost, memory_cost, parallelism = 1, 8, 1

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from accounts import operations
 from accounts.api import login_throttle, serializers
+from accounts.models import User
 from accounts.queries import user_by_login
 from accounts.tokens import TokenPair
 from fido.lib.api.client_address import client_network
@@ -51,7 +52,7 @@ class AuthViewSet(BaseViewSet):
         values = self.checked().validated_data
         attempt = Attempt(request, content=_without_password(request.data))
         try:
-            return attempt.create(partial(_registered, values))
+            return attempt.create(partial(_admitted, operations.applicant(**values)))
         except operations.IdentityTaken:
             if first := _first_registration(request, attempt, values):
                 return first
@@ -87,8 +88,8 @@ class AuthViewSet(BaseViewSet):
         return str(self.checked().validated_data["refresh_token"])
 
 
-def _registered(values: dict[str, Any]) -> tuple[int, HttpResponse]:
-    user = operations.register(**values)
+def _admitted(user: User) -> tuple[int, HttpResponse]:
+    operations.admit(user)
     return user.pk, json_answer(serializers.RegistrationSerializer(user).data, 201)
 
 

@@ -122,6 +122,21 @@ def test_an_expired_refresh_token_is_refused(ada: ApiClient) -> None:
     assert refresh(first_refresh_token(ada)).status_code == 200
 
 
+@pytest.mark.parametrize(("seconds", "status"), [(-20, 200), (20, 200), (-40, 401), (40, 401)])
+def test_another_machines_clock_may_differ_by_half_a_minute(
+    ada: ApiClient, seconds: int, status: int
+) -> None:
+    """Issued so many seconds from now, or ended so many seconds ago."""
+    assert ada.tokens
+    token = claims(ada.tokens.access_token)
+    now = int(clock.now().timestamp())
+    token |= {"iat": now + seconds} if seconds > 0 else {"exp": now + seconds}
+    signed = jwt.encode(token, django_settings.JWT_SIGNING_KEY, "HS256")
+
+    for _ in range(2):  # also from the process's memory
+        assert ApiClient(token=signed).get("/users/me").status_code == status
+
+
 def test_an_access_token_does_not_refresh_and_a_refresh_token_opens_nothing(ada: ApiClient) -> None:
     assert ada.tokens
 

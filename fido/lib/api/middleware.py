@@ -21,6 +21,7 @@ from fido.lib.api.problems import body_too_large, overloaded, unavailable
 from fido.lib.cache.redis_link import link
 from fido.lib.process.database import is_database_away
 from fido.lib.process.signals import WAITED
+from fido.lib.values.errors import Overloaded
 from fido.lib.values.ids import new_id
 from fido.lib.values.metrics import REQUEST_SECONDS
 
@@ -88,7 +89,9 @@ class RequestMiddleware:
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """503 if the database is away, outside the API; inside it, DRF has already answered."""
+        """503 outside the API; inside it, DRF has already answered."""
+        if isinstance(error, Overloaded):
+            return overloaded(request)
         return unavailable(request) if is_database_away(error) else None
 
 

@@ -18,7 +18,7 @@ from rest_framework import exceptions, status
 from rest_framework.request import Request
 
 from fido.lib.process.database import is_database_away
-from fido.lib.values.errors import DomainError, Kind
+from fido.lib.values.errors import DomainError, Kind, Overloaded
 
 logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -77,8 +77,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> JsonResponse
     """DRF's EXCEPTION_HANDLER. None makes a bug a 500, with its traceback in the log."""
     path = context["request"].path
     if isinstance(error, DomainError):
-        body = problem(status_of(error), error.code, error.detail, path, title=error.title)
-        return _answer(body | error.extra, _headers(error))
+        return _answer_to(error, path)
     if is_database_away(error):
         return unavailable(context["request"])
     if isinstance(error, RequestDataTooBig):
@@ -88,6 +87,11 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> JsonResponse
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
     return _api_error(error, path) if isinstance(error, exceptions.APIException) else None
+
+
+def _answer_to(error: DomainError, path: str) -> JsonResponse:
+    body = problem(status_of(error), error.code, error.detail, path, title=error.title)
+    return _answer(body | error.extra, _headers(error))
 
 
 def status_of(error: DomainError) -> int:
@@ -134,12 +138,9 @@ def unavailable(request: HttpRequest | Request) -> JsonResponse:
     return _answer(body, {"Retry-After": "2"})
 
 
-def overloaded(request: HttpRequest) -> HttpResponse:
+def overloaded(request: HttpRequest) -> JsonResponse:
     """503, before any work was done for the request."""
-    detail = "It waited too long, and nothing was done; try again."
-    response = plain_problem(request, 503, "overloaded", detail)
-    response["Retry-After"] = "2"
-    return response
+    return _answer_to(Overloaded(), request.path)
 
 
 def body_too_large(request: HttpRequest) -> HttpResponse:

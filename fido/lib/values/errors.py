@@ -58,6 +58,16 @@ class InvalidInput(DomainError):
         super().__init__(errors=[{"pointer": f"#/{field}", "code": code, "detail": detail}])
 
 
+class Overloaded(DomainError):
+    """The service has too much to do at the moment, and has not begun with this."""
+
+    code, title, kind = "overloaded", "The service is busy.", Kind.UNAVAILABLE
+    wait = 2
+
+    def __init__(self) -> None:
+        super().__init__("It waited too long, and nothing was done; try again.")
+
+
 class TooManyRequests(DomainError):
     """Over a rate limit. `wait` is in seconds."""
 
