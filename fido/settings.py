@@ -81,6 +81,8 @@ WRITER_LAPSE_SECONDS = 2 * TRANSACTION_TIMEOUT_SECONDS
 
 # A request that has waited longer for a thread is refused.
 QUEUE_SECONDS = env.integer("QUEUE_SECONDS", default=5)
+# A bulk begins with no other user's rows after as long.
+BULK_SECONDS = env.integer("BULK_SECONDS", default=20, minimum=0)
 # An export only reads, so it may take longer; but it is bounded, and cannot occupy all threads.
 EXPORT_SECONDS = env.integer("EXPORT_SECONDS", default=600)
 EXPORT_STALL_SECONDS = env.integer("EXPORT_STALL_SECONDS", default=60)

@@ -240,7 +240,7 @@ def start_service(everyone: Family, port: int) -> None:
 
 
 def web_options(port: int) -> list[str]:
-    # Two per core. Each has up to five connections to PostgreSQL, which accepts 100.
+    # Two per core. Each has up to six connections to PostgreSQL, which accepts 100.
     workers = min(2 * (os.cpu_count() or 1), 12)
     return [
         "--config=python:fido.serving.config",

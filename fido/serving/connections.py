@@ -23,7 +23,7 @@ END_OF_HEAD = b"\r\n\r\n"
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*\r\n", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
 _EXPECT = re.compile(rb"\r\nexpect:", re.IGNORECASE)
-_TARGET = re.compile(rb"(?:GET|HEAD) (/livez|/readyz|/metrics|\S+/export)[? ]")
+_TARGET = re.compile(rb"(?:GET|HEAD|POST) (/livez|/readyz|/metrics|\S+/export|\S+/bulk)[? ]")
 
 
 class Kind(Enum):
@@ -31,11 +31,18 @@ class Kind(Enum):
 
     LIVENESS = "whether the process lives"
     CHECK = "readiness and metrics"
+    BULK = "many records at once"
     STREAM = "what lasts as long as the client's network: a large body, or a whole export"
     REQUEST = "everything else"
 
 
-KINDS = {b"/livez": Kind.LIVENESS, b"/readyz": Kind.CHECK, b"/metrics": Kind.CHECK}
+KINDS = {
+    b"livez": Kind.LIVENESS,
+    b"readyz": Kind.CHECK,
+    b"metrics": Kind.CHECK,
+    b"export": Kind.STREAM,
+    b"bulk": Kind.BULK,
+}
 
 
 class Connection(TConn):  # type: ignore[misc]
@@ -116,7 +123,7 @@ class Connection(TConn):  # type: ignore[misc]
     def _look_at(self, head: bytes) -> None:
         self.deadline = time.monotonic() + BODY_SECONDS
         target = _TARGET.match(head)
-        self.kind = KINDS.get(target[1], Kind.STREAM) if target else Kind.REQUEST
+        self.kind = KINDS[target[1].rpartition(b"/")[2]] if target else Kind.REQUEST
         length = _LENGTH.search(head)
         self._length = int(length[1]) if length else 0
         if _CHUNKED.search(head):

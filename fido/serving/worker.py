@@ -24,7 +24,8 @@ from fido.serving.connections import Connection, Kind
 MAX_HELD_BYTES = 32 * 1024 * 1024
 # How long a connection stays for the client to read the answer, and how much it may still send.
 LINGER_SECONDS, LINGER_BYTES = 2.0, 1024 * 1024
-STREAM_THREADS = 2
+# Threads beside gunicorn's own number, which serve everything else.
+THREADS = {Kind.LIVENESS: 1, Kind.CHECK: 1, Kind.BULK: 1, Kind.STREAM: 2}
 TIMED_OUT = (
     b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n"
     b"Content-Type: application/problem+json\r\nContent-Length: %d\r\n\r\n%b"
@@ -63,8 +64,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             raise ValueError("Fido's web server does no TLS: put a proxy in front.")
 
     def get_thread_pool(self) -> ThreadPoolExecutor:
-        threads = {Kind.LIVENESS: 1, Kind.CHECK: 1, Kind.STREAM: STREAM_THREADS}
-        threads[Kind.REQUEST] = self.cfg.threads
+        threads = THREADS | {Kind.REQUEST: self.cfg.threads}
         self._pools = {kind: ThreadPoolExecutor(number) for kind, number in threads.items()}
         return self._pools[Kind.REQUEST]
 

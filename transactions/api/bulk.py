@@ -7,6 +7,7 @@ from functools import partial
 from itertools import chain, islice
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiResponse
 from rest_framework.exceptions import APIException, ErrorDetail, PermissionDenied, ValidationError
@@ -15,6 +16,7 @@ from rest_framework.request import Request
 from accounts.api.authentication import caller
 from accounts.models import User
 from accounts.wallets import queries
+from fido.lib.api.budget import Budget
 from fido.lib.api.conditional import json_answer
 from fido.lib.api.idempotency import HEADER, Write
 from fido.lib.api.problems import MAX_ERRORS, Json, part
@@ -64,6 +66,13 @@ class SeveralUsers(DomainError):
     )
 
 
+class NotTried(DomainError):
+    """The rows of a user that the time did not suffice for. They may be sent again."""
+
+    code, kind = "not-tried", Kind.UNAVAILABLE
+    title = "The bulk took too long, and this row was not tried."
+
+
 class InvalidRows(DomainError):
     code, title, kind = "validation-error", "The request has errors.", Kind.INVALID
 
@@ -88,7 +97,8 @@ def write(request: Request) -> Write:
     owners = {row.owner.pk for row in rows if isinstance(row, Row)}
     if HEADER in request.headers and len(owners) > MAX_USERS_OF_A_KEY:
         raise TooManyUsers()
-    return Write(partial(_recorded, me, rows, atomic=atomic), owners)
+    budget = Budget(request, settings.BULK_SECONDS)
+    return Write(partial(_recorded, me, rows, budget, atomic=atomic), owners)
 
 
 def _listed(data: Any) -> list[Any]:
@@ -174,25 +184,33 @@ def _errors(rows: list[Row | Refusal]) -> Iterator[Json]:
     return chain.from_iterable(refusal["errors"] for refusal in refusals)
 
 
-def _recorded(me: User, rows: list[Row | Refusal], *, atomic: bool) -> HttpResponse:
+def _recorded(me: User, rows: list[Row | Refusal], budget: Budget, *, atomic: bool) -> HttpResponse:
     results = [_refused(n, row) for n, row in enumerate(rows) if not isinstance(row, Row)]
-    for indexes in _by_owner(rows).values():
-        mine = [row for n in indexes if isinstance(row := rows[n], Row)]
-        made = operations.record_many(
-            owner=mine[0].owner, drafts=[row.draft for row in mine], atomic=atomic
-        )
-        names = wallet_names([each for each in made if isinstance(each, Transaction)])
-        for n, row, outcome in zip(indexes, mine, made, strict=True):
-            if isinstance(outcome, Transaction):
-                clear = row.sent_name or row.owner.pk == me.pk
-                seen = (represent if clear else represent_masked)(outcome, names)
-                results.append({"index": n, "status": 201, "transaction": seen})
-            else:
-                results.append(_refused(n, outcome))
+    for step, indexes in enumerate(_by_owner(rows).values()):
+        if step and budget.is_spent():
+            results += [_refused(n, NotTried()) for n in indexes]
+        else:
+            mine = {n: row for n in indexes if isinstance(row := rows[n], Row)}
+            results += _recorded_of_one(me, mine, atomic)
     results.sort(key=lambda result: int(result["index"]))
     created = sum(result["status"] == 201 for result in results)
     answer = {"created": created, "refused": len(rows) - created, "results": results}
     return json_answer(answer, 201 if atomic else 200)
+
+
+def _recorded_of_one(me: User, mine: dict[int, Row], atomic: bool) -> Iterator[Json]:
+    """The results of one user's rows, given by index."""
+    owner = next(iter(mine.values())).owner
+    drafts = [row.draft for row in mine.values()]
+    made = operations.record_many(owner=owner, drafts=drafts, atomic=atomic)
+    names = wallet_names([each for each in made if isinstance(each, Transaction)])
+    for (n, row), outcome in zip(mine.items(), made, strict=True):
+        if isinstance(outcome, Transaction):
+            clear = row.sent_name or owner.pk == me.pk
+            seen = (represent if clear else represent_masked)(outcome, names)
+            yield {"index": n, "status": 201, "transaction": seen}
+        else:
+            yield _refused(n, outcome)
 
 
 def _by_owner(rows: list[Row | Refusal]) -> dict[int, list[int]]:

@@ -233,7 +233,8 @@ class TransactionViewSet(ListMixin, CreateMixin, RetrieveMixin, UpdateMixin, Des
         """Records up to 5,000 transactions, in at most 4 MiB: all or none, or each on its own.
 
         With `atomic=false`, each user's rows are recorded in one step. With an `Idempotency-Key`
-        as well, all rows are recorded in one step, for at most 1,000 users.
+        as well, all rows are recorded in one step, for at most 1,000 users. What the time does
+        not suffice for is not tried, and its rows have the code `not-tried`: send them again.
         """
         return bulk.write(request)
 

@@ -91,7 +91,7 @@ LARGE = b"Content-Length: %d\r\n\r\n" % (MAX_BODY_BYTES + 1)
         (b"GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n", Kind.CHECK, True),
         (b"GET /metrics HTTP/1.1\r\n\r\n", Kind.CHECK, True),
         (b"GET /livezz HTTP/1.1\r\n\r\n", Kind.REQUEST, True),
-        (b"POST /livez HTTP/1.1\r\n\r\n", Kind.REQUEST, True),
+        (b"POST /api/v1/transactions/bulk?atomic=false HTTP/1.1\r\n\r\n", Kind.BULK, True),
         (b"GET /api/v1/transactions/export?format=csv HTTP/1.1\r\n\r\n", Kind.STREAM, True),
         (HEAD + LARGE, Kind.STREAM, False),
         (HEAD + b"Content-Length: 3\r\nExpect: 100-continue\r\n\r\n", Kind.STREAM, False),
