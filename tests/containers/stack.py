@@ -74,9 +74,12 @@ class Stack:
         rows = self.compose("ps", "-a", "--format", "json").strip()
         return json.loads(rows) if rows.startswith("[") else list(map(json.loads, rows.split("\n")))
 
+    def ids(self, service: str) -> list[str]:
+        return [one["ID"] for one in self.containers() if one["Service"] == service]
+
     def container(self, service: str) -> Any:
         """The `docker inspect` output of a service's only container."""
-        (found,) = [one["ID"] for one in self.containers() if one["Service"] == service]
+        (found,) = self.ids(service)
         return json.loads(self.engine.docker("inspect", found))[0]
 
     def logged(self, service: str) -> list[str]:
