@@ -12,6 +12,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
+from fido import queues
 from fido.env import Environment
 from fido.lib.cache.connections import set_up
 from fido.lib.process.logs import configure_structlog, logging_config
@@ -101,7 +102,11 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_PUBLISH_RETRY = False
-CELERY_WORKER_PREFETCH_MULTIPLIER = 4
+# Not a message more than there are threads: in a worker, one would wait behind the jobs of others.
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# All of them, for a worker that is started without --queues.
+CELERY_TASK_QUEUES = {name: {"exchange": name, "routing_key": name} for name in queues.NAMES}
+CELERY_TASK_ROUTES = {job: {"queue": name} for name, jobs in queues.JOBS.items() for job in jobs}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 10}

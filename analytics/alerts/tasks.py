@@ -1,6 +1,5 @@
 """Celery jobs about alerts."""
 
-import threading
 import time
 from typing import Any
 
@@ -13,10 +12,9 @@ from fido.lib.cache import jobs
 CHECK_DELAY_SECONDS = 1
 # How long one job continues before it lets others take their turn.
 TURN_SECONDS = 20
-# Out of a pool of threads, so that other jobs do not wait for slow receivers.
-AT_ONCE = 2
-
-_sending = threading.BoundedSemaphore(AT_ONCE)
+CHECKS = jobs.Places(2)
+# Few, because receivers may be slow.
+SENDING = jobs.Places(2)
 
 
 @shared_task(name="alerts.check")
@@ -33,20 +31,18 @@ def sweep_checks(**kwargs: Any) -> None:
 
 
 def _check() -> None:
-    if turns.check_everybody(seconds=TURN_SECONDS):
-        request_check()
+    with CHECKS.one() as is_free:
+        if not is_free or turns.check_everybody(seconds=TURN_SECONDS):
+            request_check()
 
 
 @shared_task(name="alerts.deliver")
 def deliver(user_id: int, **kwargs: Any) -> None:
     """Attempt a user's due deliveries."""
     jobs.begun(deliver, user_id)
-    if not _sending.acquire(blocking=False):
-        return  # the sweep queues it again
-    try:
-        _deliver(user_id)
-    finally:
-        _sending.release()
+    with SENDING.one() as is_free:
+        if is_free:
+            _deliver(user_id)  # otherwise the sweep queues it again
 
 
 def _deliver(user_id: int) -> None:

@@ -24,6 +24,7 @@ from fido.embedded import Running, Server, StartRefused, State
 from fido.embedded.process import end, end_with_parent, spawn
 from fido.embedded.state import PROJECT
 from fido.env import Environment, is_given
+from fido.queues import WORKER
 
 LIVE_SECONDS = 60
 # Time for running requests and jobs to finish.
@@ -229,10 +230,7 @@ def start_service(everyone: Family, port: int) -> None:
     # Celery warns that it runs as root. This is expected and safe: the queue accepts only JSON.
     quietly = ("-W", "ignore::UserWarning:celery.platforms")
     celery = (*quietly, "-m", "celery", "--quiet", "-A", "fido")
-    # Threads, because jobs wait for the database rather than for the CPU, and a process pool
-    # sometimes takes half a minute to stop.
-    worker = ("worker", "--pool=threads", "--concurrency=4", "--without-mingle", "--without-gossip")
-    for name, role in (("The Celery worker", worker), ("Celery beat", ("beat",))):
+    for name, role in (("The Celery worker", WORKER), ("Celery beat", ("beat",))):
         # If the launcher is killed, the queue stops too, and a worker told to stop waits for it. So
         # the death signal is SIGKILL: any job may be interrupted and repeated.
         everyone.start(name, *celery, *role, "--loglevel=WARNING", death_signal=signal.SIGKILL)

@@ -15,15 +15,11 @@ from fido.celery import app
 from tests.alerts import add_default_rules
 from tests.client import ApiClient
 from tests.factories import UserFactory, record
+from tests.queue import waiting
 from tests.races import wait_until
 from tests.worker import running_worker
 
 CLOSED_PORT = "redis://127.0.0.1:1/0"
-
-
-def queued() -> int:
-    length: int = get_redis_connection().llen("celery")
-    return length
 
 
 @pytest.mark.django_db(transaction=True)
@@ -35,7 +31,7 @@ def test_many_writes_queue_one_job_of_a_kind_for_everybody() -> None:
             record(user)
 
     # The totals are folded, and the transactions checked for alerts.
-    assert queued() == 2
+    assert waiting() == 2
 
 
 @pytest.mark.django_db(transaction=True)
@@ -44,31 +40,31 @@ def test_writes_of_many_users_are_folded_and_checked_by_two_jobs() -> None:
     users = UserFactory.create_batch(64)
     for user in users:
         record(user, transaction_type="debit", transaction_amount=Decimal(101))
-    assert queued() == 2
+    assert waiting() == 2
 
     with running_worker():
         wait_until(lambda: not DailyTotals.objects.filter(pending=True).exists())
         wait_until(lambda: not PendingCheck.objects.exists())
 
     assert Alert.objects.count() == 64
-    assert queued() == 0
+    assert waiting() == 0
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_job_that_died_delays_others_by_seconds() -> None:
     user, redis = UserFactory.create(), get_redis_connection()
     record(user)
-    redis.delete("celery")  # the jobs are gone, their marks are not
+    redis.delete("totals", "alerts")  # the jobs are gone, their marks are not
     marks = redis.keys("fido:*-waiting")
 
     record(user)
 
-    assert queued() == 0
+    assert waiting() == 0
     assert len(marks) == 2
     assert all(0 < redis.ttl(mark) <= 30 for mark in marks)
     redis.delete(*marks)  # as when they have lapsed
     record(user)
-    assert queued() == 2
+    assert waiting() == 2
 
 
 @pytest.mark.django_db(transaction=True)
@@ -88,7 +84,7 @@ def test_deliveries_are_queued_for_each_user() -> None:
     for user_id in (1, 2, 1):
         request_delivery(user_id)
 
-    assert queued() == 2
+    assert waiting() == 2
 
 
 @pytest.mark.django_db(transaction=True)
@@ -96,7 +92,7 @@ def test_a_rolled_back_write_queues_nothing(ada: ApiClient) -> None:
     body = {"transaction_amount": "0.001", "transaction_type": "credit"}
     assert ada.post("/transactions", body | {"transaction_date": "2026-01-31"}).status_code == 400
 
-    assert queued() == 0
+    assert waiting() == 0
 
 
 @pytest.mark.django_db(transaction=True)
@@ -134,13 +130,13 @@ def test_a_write_is_served_and_counted_while_the_queue_is_away(ada: ApiClient) -
 
 @pytest.mark.django_db(transaction=True)
 def test_a_write_is_served_when_only_the_publishing_fails(ada: ApiClient) -> None:
-    get_redis_connection().set("celery", "no list, so that nothing can be pushed to it")
+    get_redis_connection().set("totals", "no list, so that nothing can be pushed to it")
     body = {"transaction_amount": "19.99", "transaction_type": "credit"}
 
     answer = ada.post("/transactions", body | {"transaction_date": "2026-01-31"})
 
     assert answer.status_code == 201
-    assert get_redis_connection().type("celery") == b"string"
+    assert get_redis_connection().type("totals") == b"string"
 
 
 def test_each_periodic_job_exists() -> None:

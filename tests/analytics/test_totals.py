@@ -25,6 +25,7 @@ from tests.movements import (
     in_threads,
     recomputed,
 )
+from tests.queue import waiting
 from tests.races import at_once
 from transactions import operations as writes
 from transactions.models import Transaction
@@ -174,7 +175,7 @@ def test_a_fold_does_not_wait_for_another_one_and_is_asked_for_again() -> None:
     with transaction.atomic():
         assert operations.fold([user.pk])
         at_once(tasks.fold_totals)
-    assert get_redis_connection().llen("celery") == 1
+    assert waiting("totals") == 1
     record(user)
     tasks.fold_totals()
 

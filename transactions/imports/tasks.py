@@ -10,17 +10,17 @@ from celery.signals import worker_shutting_down
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
+from fido.lib.cache import jobs
 from transactions.imports import operations, queries, running, spool
 
 logger = logging.getLogger(__name__)
 
-# Out of a pool of threads, so that the short jobs do not wait for hours.
-AT_ONCE = 2
+# Out of a pool of threads that may have other jobs too, which do not wait for hours.
+PLACES = jobs.Places(2)
 BUSY_RETRY_SECONDS = 5
 # An upload that nothing was added to for this long was interrupted.
 ABANDONED_SECONDS = 3600
 
-_turns = threading.BoundedSemaphore(AT_ONCE)
 _stopping = threading.Event()
 
 
@@ -31,15 +31,17 @@ def stop_between_batches(**kwargs: Any) -> None:
 
 @shared_task(name="imports.run_import")
 def run_import(user_id: int, import_id: str, **kwargs: Any) -> None:
-    if not _turns.acquire(blocking=False):
-        request_import(user_id, UUID(import_id), countdown=BUSY_RETRY_SECONDS)
-        return
-    try:
-        row = operations.claim(user_id=user_id, import_id=UUID(import_id))
-        if row is not None:
-            running.run(row, must_stop=_stopping.is_set)
-    finally:
-        _turns.release()
+    with PLACES.one() as is_free:
+        if is_free:
+            _run(user_id, UUID(import_id))
+        else:
+            request_import(user_id, UUID(import_id), countdown=BUSY_RETRY_SECONDS)
+
+
+def _run(user_id: int, import_id: UUID) -> None:
+    row = operations.claim(user_id=user_id, import_id=import_id)
+    if row is not None:
+        running.run(row, must_stop=_stopping.is_set)
 
 
 @shared_task(name="imports.resume_imports")

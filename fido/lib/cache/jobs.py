@@ -1,7 +1,9 @@
 """Celery jobs of which at most one is pending in the queue: for one user, or for everybody."""
 
 import logging
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from django_redis import get_redis_connection
@@ -25,6 +27,27 @@ MARK = Script("""
 return redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[2])
     or redis.call('GET', KEYS[1]) == ARGV[1]
 """)
+
+
+class Places:
+    """How many jobs of a kind may run at once in this process.
+
+    They share a pool of threads. Jobs that last long must not take all of them.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._free = threading.BoundedSemaphore(count)
+
+    @contextmanager
+    def one(self) -> Iterator[bool]:
+        """Take a place, if one is free; False: do not wait, and leave the thread to others."""
+        taken = self._free.acquire(blocking=False)
+        try:
+            yield taken
+        finally:
+            if taken:
+                self._free.release()
 
 
 def request(task: Any, user_id: int | None = None, *, countdown: int) -> None:

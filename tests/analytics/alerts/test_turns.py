@@ -17,6 +17,7 @@ from tests.alerts import alerts_of, naively, random_stream, recorded
 from tests.client import ApiClient
 from tests.factories import UserFactory, record
 from tests.imports import csv, imported
+from tests.queue import waiting
 from tests.races import at_once
 from transactions.models import Transaction
 
@@ -147,7 +148,7 @@ def test_a_user_whom_another_worker_is_at_is_skipped_and_asked_for_again() -> No
         transaction.set_rollback(True)
 
     assert (pending(taken), Alert.objects.get().user_id) == (1, free.pk)
-    assert get_redis_connection().llen("celery") == 1
+    assert waiting("alerts") == 1
     tasks.check()
     assert alerts_of(taken) == naively(taken)
 
@@ -193,7 +194,7 @@ def test_a_job_whose_time_is_over_asks_for_another_one(
     tasks.check()
 
     assert pending(big) == 1
-    assert get_redis_connection().llen("celery") == 1
+    assert waiting("alerts") == 1
 
 
 def test_a_user_whose_check_fails_delays_nobody(

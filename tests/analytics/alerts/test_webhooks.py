@@ -18,6 +18,7 @@ from fido.lib.outbound import calls
 from tests.alerts import check_all, recorded, stream
 from tests.client import ApiClient
 from tests.factories import StaffFactory, UserFactory
+from tests.queue import all_taken, waiting
 from tests.races import at_once, wait_until
 from tests.receiver import Receiver
 from tests.staff import Desk, clerk, stored
@@ -120,7 +121,7 @@ def test_alerts_checked_together_are_delivered_for_each_user(
 
     assert not turns.check_everybody(seconds=60)
 
-    assert get_redis_connection().llen("celery") == 3
+    assert waiting("webhooks") == 3
     assert [deliver(user) for user in users] == [1, 1, 1]
     alerts = Alert.objects.order_by("user_id").values_list("user_id", "id")
     assert sorted(Delivery.objects.values_list("user_id", "alert_id")) == list(alerts)
@@ -329,13 +330,10 @@ def test_slow_receivers_leave_threads_to_other_jobs(
     user: User, endpoint: WebhookEndpoint, receiver: Receiver
 ) -> None:
     raise_alerts(user)
-    for _ in range(tasks.AT_ONCE):
-        assert tasks._sending.acquire(blocking=False)
+    with all_taken(tasks.SENDING):
+        tasks.deliver(user.pk)
+        assert (receiver.received, statuses(user)) == ([], ["pending"])
 
-    tasks.deliver(user.pk)
-    assert (receiver.received, statuses(user)) == ([], ["pending"])
-
-    tasks._sending.release(tasks.AT_ONCE)
     tasks.deliver(user.pk)
     assert statuses(user) == ["delivered"]
 

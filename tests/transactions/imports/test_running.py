@@ -16,6 +16,7 @@ from tests.client import ApiClient
 from tests.factories import record
 from tests.imports import HEADER, claimed, csv, faults, imported, present, submitted, upload, work
 from tests.movements import assert_exact
+from tests.queue import all_taken, waiting
 from tests.races import and_disconnect, at_once, wait_until, waiting_for_locks
 from tests.worker import running_worker
 from transactions.imports import lanes, operations, running, spool, tasks
@@ -302,10 +303,10 @@ def test_an_import_whose_file_is_gone_fails_and_says_so(ada: ApiClient) -> None:
 
 
 def test_an_import_that_was_queued_while_the_queue_was_away_is_found(ada: ApiClient) -> None:
-    get_redis_connection().set("celery", "no list, so that nothing can be pushed to it")
+    get_redis_connection().set("imports", "no list, so that nothing can be pushed to it")
     row = submitted(ada, rows(3))
     assert row.status == "queued"
-    get_redis_connection().delete("celery")
+    get_redis_connection().delete("imports")
 
     with running_worker():
         tasks.resume_imports()
@@ -317,28 +318,23 @@ def test_an_import_that_was_queued_while_the_queue_was_away_is_found(ada: ApiCli
 
 def test_an_import_with_a_worker_is_left_alone(ada: ApiClient) -> None:
     row = claimed(submitted(ada, rows(3)))
-    get_redis_connection().delete("celery")
+    get_redis_connection().delete("imports")
 
     tasks.resume_imports()
     tasks.run_import(row.user_id, str(row.pk))
 
-    assert get_redis_connection().llen("celery") == 0
+    assert waiting("imports") == 0
     assert present(row.pk).lease == row.lease
 
 
 def test_an_import_waits_while_the_worker_has_enough_of_them(ada: ApiClient) -> None:
     row = submitted(ada, rows(3))
-    get_redis_connection().delete("celery")
-    for _ in range(tasks.AT_ONCE):
-        tasks._turns.acquire()
-    try:
+    get_redis_connection().delete("imports")
+    with all_taken(tasks.PLACES):
         tasks.run_import(row.user_id, str(row.pk))
-    finally:
-        for _ in range(tasks.AT_ONCE):
-            tasks._turns.release()
 
     assert present(row.pk).status == "queued"
-    assert get_redis_connection().llen("celery") == 1
+    assert waiting("imports") == 1
 
 
 def test_an_answer_that_was_kept_before_a_batch_is_not_given_after_it(ada: ApiClient) -> None:

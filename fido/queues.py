@@ -1,0 +1,28 @@
+"""Which job waits in which queue, and the worker. docs/adr/0023-queues.md says why."""
+
+JOBS = {
+    "totals": ("analytics.fold_totals", "analytics.sweep_totals"),
+    "alerts": ("alerts.check", "alerts.sweep_checks"),
+    "webhooks": ("alerts.deliver", "alerts.sweep_deliveries"),
+    "imports": ("imports.run_import", "imports.resume_imports"),
+    "periodic": (
+        "accounts.purge_sessions",
+        "analytics.warm_cache",
+        "fido.purge_idempotency_keys",
+        "imports.remove_abandoned_uploads",
+        "rates.sync",
+    ),
+}
+# Earlier releases put all jobs into this one. After an upgrade it may still hold some.
+FORMER = "celery"
+# Those of a worker that is not told its queues.
+NAMES = (*JOBS, FORMER)
+
+# More than jobs that last long may take together; a test adds them up.
+THREADS = 10
+# Of `celery -A fido`. Threads, because jobs wait for the database rather than for the CPU, and a
+# process pool sometimes takes half a minute to stop.
+WORKER = (
+    *("worker", "--pool=threads", f"--concurrency={THREADS}"),
+    *("--without-mingle", "--without-gossip"),
+)
