@@ -113,47 +113,23 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout"
 CELERY_BEAT_SCHEDULER = "fido.scheduler:Scheduler"
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
-    "fold totals that no job took": {
-        "task": "analytics.sweep_totals",
-        "schedule": timedelta(seconds=60),
-    },
-    "check transactions for alerts that no job took": {
-        "task": "alerts.sweep_checks",
-        "schedule": timedelta(seconds=60),
-    },
-    "send webhooks that are due": {
-        "task": "alerts.sweep_deliveries",
-        "schedule": timedelta(seconds=5),
-        "options": {"expire_seconds": 5},
-    },
-    "go on with imports that no worker is at": {
-        "task": "imports.resume_imports",
-        "schedule": timedelta(seconds=30),
-    },
-    "remove the files of uploads that broke off": {
-        "task": "imports.remove_abandoned_uploads",
-        "schedule": timedelta(hours=1),
-    },
-    "keep answers of active users ready": {
-        "task": "analytics.warm_cache",
-        "schedule": timedelta(seconds=WARM_SECONDS),
+    name: {
+        "task": task,
+        "schedule": timedelta(seconds=seconds),
         # If the workers have fallen behind, rounds do not pile up.
-        "options": {"expire_seconds": WARM_SECONDS},
-    },
-    "ask the bank for its rates": {
-        "task": "rates.sync",
-        "schedule": timedelta(seconds=RATES_SYNC_SECONDS),
-        # If the workers have fallen behind, they have one sync to catch up on, not many.
-        "options": {"expire_seconds": RATES_SYNC_SECONDS},
-    },
-    "forget ended login sessions": {
-        "task": "accounts.purge_sessions",
-        "schedule": timedelta(hours=1),
-    },
-    "forget idempotency keys of yesterday": {
-        "task": "fido.purge_idempotency_keys",
-        "schedule": timedelta(hours=1),
-    },
+        "options": {"expire_seconds": seconds},
+    }
+    for name, task, seconds in (
+        ("fold totals that no job took", "analytics.sweep_totals", 60),
+        ("check transactions for alerts that no job took", "alerts.sweep_checks", 10),
+        ("send webhooks that are due", "alerts.sweep_deliveries", 5),
+        ("go on with imports that no worker is at", "imports.resume_imports", 30),
+        ("remove the files of uploads that broke off", "imports.remove_abandoned_uploads", 3600),
+        ("keep answers of active users ready", "analytics.warm_cache", WARM_SECONDS),
+        ("ask the bank for its rates", "rates.sync", RATES_SYNC_SECONDS),
+        ("forget ended login sessions", "accounts.purge_sessions", 3600),
+        ("forget idempotency keys of yesterday", "fido.purge_idempotency_keys", 3600),
+    )
 }
 
 # --- HTTP -------------------------------------------------------------------------------------

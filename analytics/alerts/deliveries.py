@@ -23,6 +23,7 @@ from django.db.models.functions import Now
 
 from analytics.alerts import queries, signing
 from analytics.alerts.models import Alert, Delivery, DeliveryAttempt, WebhookEndpoint
+from analytics.alerts.queries import Lane
 from fido.lib.outbound import calls
 from fido.lib.values import clock
 
@@ -65,9 +66,9 @@ def enqueue(owners: dict[UUID, int], endpoint_ids: list[int]) -> None:
     Delivery.objects.bulk_create(rows, 1000)
 
 
-def deliver_one(user_id: int) -> bool:
-    """Attempt the user's delivery that has been due longest; return whether there was one."""
-    for delivery_id in queries.due_deliveries(user_id):
+def deliver_next(lane: Lane) -> bool:
+    """Attempt the lane's delivery that has been due longest; return whether there was one."""
+    for user_id, delivery_id in queries.due_deliveries(lane):
         if delivery := claim(user_id, delivery_id):
             conclude(delivery, attempt(delivery))
             return True

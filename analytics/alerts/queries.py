@@ -14,9 +14,9 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, IntegerField, Q, QuerySet
 from django.db.models.fields.tuple_lookups import TupleGreaterThan, TupleLessThan
-from django.db.models.functions import Now
+from django.db.models.functions import Mod, Now
 
 from accounts.models import User
 from accounts.queries import user_ids_of
@@ -46,6 +46,8 @@ PAGE = 200
 # rules all they need, then a page for each need of the others. Whoever needs more reads on alone.
 NEWEST, FIRST_PAGE = 6, 50
 PAGE_OF_STREAM = 5_000
+# How many deliveries to one endpoint are under way at once. One user's are in the same lane.
+LANES = 4
 DUE_AT_ONCE = 10
 
 
@@ -367,15 +369,28 @@ def is_due() -> Q:
     )
 
 
-def due_deliveries(user_id: int) -> list[UUID]:
-    """Some of the user's due deliveries, those that have been due longest first."""
-    rows = Delivery.objects.filter(is_due(), user_id=user_id).order_by("due_at")
-    return list(rows.values_list("id", flat=True)[:DUE_AT_ONCE])
+class Lane(NamedTuple):
+    """What is sent one after another: an endpoint's deliveries of a part of the users."""
+
+    endpoint_id: int
+    number: int
 
 
-def users_with_due_deliveries() -> list[int]:
-    rows = Delivery.objects.filter(is_due()).values_list("user_id", flat=True)
-    return list(rows.distinct())
+def due_lanes() -> list[Lane]:
+    """The lanes in which anything is due."""
+    rows = _due_by_lane().values_list("endpoint_id", "lane").distinct()
+    return [Lane(*row) for row in rows]
+
+
+def due_deliveries(lane: Lane) -> list[tuple[int, UUID]]:
+    """User and id of some of its due deliveries, those that have been due longest first."""
+    rows = _due_by_lane().filter(endpoint_id=lane.endpoint_id, lane=lane.number)
+    return list(rows.order_by("due_at", "id").values_list("user_id", "id")[:DUE_AT_ONCE])
+
+
+def _due_by_lane() -> Any:
+    lane = Mod("user_id", LANES, output_field=IntegerField())
+    return Delivery.objects.filter(is_due()).annotate(lane=lane)
 
 
 def attempts_of(delivery: Delivery) -> QuerySet[DeliveryAttempt]:

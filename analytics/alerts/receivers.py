@@ -1,7 +1,6 @@
 """Receives every new transaction, within the write that creates it."""
 
 from collections import Counter
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -49,8 +48,7 @@ def enqueue_deliveries(
 ) -> None:
     if endpoint_ids:
         deliveries.enqueue({alert.id: alert.user_id for alert in alerts}, endpoint_ids)
-        for user_id in sorted({alert.user_id for alert in alerts}):
-            transaction.on_commit(partial(tasks.request_delivery, user_id), robust=True)
+        transaction.on_commit(tasks.request_delivery, robust=True)
 
 
 def _check_after_commit() -> None:

@@ -1,20 +1,21 @@
 """Celery jobs about alerts."""
 
-import time
 from typing import Any
 
 from celery import shared_task
 
-from analytics.alerts import deliveries, queries, turns
+from analytics.alerts import sending, turns
 from fido.lib.cache import jobs
 
 # Writes within this time are checked together.
 CHECK_DELAY_SECONDS = 1
 # How long one job continues before it lets others take their turn.
 TURN_SECONDS = 20
+# When a job for webhooks that another one is sending looks again.
+SEND_DELAY_SECONDS = 1
 CHECKS = jobs.Places(2)
-# Few, because receivers may be slow.
-SENDING = jobs.Places(2)
+# It has threads of its own for each receiver.
+SENDING = jobs.Places(1)
 
 
 @shared_task(name="alerts.check")
@@ -37,27 +38,22 @@ def _check() -> None:
 
 
 @shared_task(name="alerts.deliver")
-def deliver(user_id: int, **kwargs: Any) -> None:
-    """Attempt a user's due deliveries."""
-    jobs.begun(deliver, user_id)
-    with SENDING.one() as is_free:
-        if is_free:
-            _deliver(user_id)  # otherwise the sweep queues it again
-
-
-def _deliver(user_id: int) -> None:
-    ends = time.monotonic() + TURN_SECONDS
-    while deliveries.deliver_one(user_id):
-        if time.monotonic() > ends:
-            request_delivery(user_id)
-            return
+def deliver(user_id: int | None = None, **kwargs: Any) -> None:
+    """Send what is due. `user_id` comes only from earlier releases, which queued it for one."""
+    jobs.begun(deliver)
+    _deliver()
 
 
 @shared_task(name="alerts.sweep_deliveries")
 def sweep_deliveries(**kwargs: Any) -> None:
-    """Queue the deliveries that are due: a retry, or no job took them."""
-    for user_id in queries.users_with_due_deliveries():
-        request_delivery(user_id)
+    """Send what no job took: a retry is due, the queue was away, or a worker died."""
+    _deliver()
+
+
+def _deliver() -> None:
+    with SENDING.one() as is_free:
+        if not is_free or sending.send_due(seconds=TURN_SECONDS):
+            request_delivery(countdown=SEND_DELAY_SECONDS)
 
 
 def request_check() -> None:
@@ -65,6 +61,6 @@ def request_check() -> None:
     jobs.request(check, countdown=CHECK_DELAY_SECONDS)
 
 
-def request_delivery(user_id: int) -> None:
+def request_delivery(*, countdown: int = 0) -> None:
     """Queue the job, unless one is pending. Never raises: the sweep catches up."""
-    jobs.request(deliver, user_id, countdown=0)
+    jobs.request(deliver, countdown=countdown)

@@ -8,8 +8,8 @@ from django.test import override_settings
 from django_redis import get_redis_connection
 
 from analytics import tasks
+from analytics.alerts import tasks as alerts
 from analytics.alerts.models import Alert, PendingCheck
-from analytics.alerts.tasks import request_delivery
 from analytics.models import DailyTotals
 from fido.celery import app
 from tests.alerts import add_default_rules
@@ -79,12 +79,35 @@ def test_a_job_that_an_earlier_release_queued_for_one_user_is_done() -> None:
         wait_until(lambda: not PendingCheck.objects.exists())
 
 
-@pytest.mark.django_db
-def test_deliveries_are_queued_for_each_user() -> None:
-    for user_id in (1, 2, 1):
-        request_delivery(user_id)
+@pytest.mark.django_db(transaction=True)
+def test_sweeps_do_the_work_of_lost_jobs_and_queue_nothing() -> None:
+    add_default_rules()
+    user, redis = UserFactory.create(), get_redis_connection()
+    record(user, transaction_type="debit", transaction_amount=Decimal(101))
+    redis.delete("totals", "alerts")  # the jobs are gone, their marks are not
 
-    assert waiting() == 2
+    for _ in range(3):
+        for sweep in (tasks.sweep_totals, alerts.sweep_checks, alerts.sweep_deliveries):
+            sweep()
+
+    assert not DailyTotals.objects.filter(pending=True).exists()
+    assert Alert.objects.filter(user=user).count() == 1
+    assert waiting() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("redis_away")
+def test_jobs_do_their_work_while_redis_is_away() -> None:
+    add_default_rules()
+    user = UserFactory.create()
+    record(user, transaction_type="debit", transaction_amount=Decimal(101))
+
+    tasks.fold_totals()
+    alerts.check()
+    alerts.deliver()
+
+    assert not DailyTotals.objects.filter(pending=True).exists()
+    assert Alert.objects.filter(user=user).count() == 1
 
 
 @pytest.mark.django_db(transaction=True)

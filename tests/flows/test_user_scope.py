@@ -13,7 +13,7 @@ from accounts.models import User
 from accounts.wallets.models import Wallet
 from analytics import operations
 from analytics.alerts import deliveries
-from analytics.alerts.models import WebhookEndpoint
+from analytics.alerts.models import Delivery, WebhookEndpoint
 from fido.lib.process import inserts
 from fido.lib.process.inserts import Condition
 from tests.alerts import add_default_rules, check_all
@@ -177,7 +177,10 @@ def raise_alerts(client: ApiClient) -> list[int]:
     check_all(User.objects.get(pk=client.user_id))
     event = {"type": "deposit", "amount": "201", "user_id": client.user_id, "time": 1_800_000_000}
     recorded = client.post("/events", event)
-    assert deliveries.deliver_one(client.user_id)
+    row = Delivery.objects.get(user_id=client.user_id)
+    delivery = deliveries.claim(client.user_id, row.pk)
+    assert delivery
+    assert deliveries.conclude(delivery, deliveries.attempt(delivery))
     listed = client.get("/alerts", code=123)
     return [recorded.status_code, listed.status_code, len(listed.json()["results"])]
 

@@ -1,12 +1,11 @@
-"""Celery jobs of which at most one is pending in the queue: for one user, or for everybody."""
+"""Celery jobs for everybody, of which at most one is pending in the queue."""
 
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
-from django_redis import get_redis_connection
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
@@ -17,10 +16,9 @@ from fido.lib.process.database import is_database_away
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
-# How long a job taken by a worker that died blocks new requests for it.
-WAITING_SECONDS = 300
-# The same for a job for everybody, whom it would delay.
-WAITING_FOR_ALL_SECONDS = 30
+# How long a job that was lost with its worker keeps others from being queued. Sweeps do not ask,
+# because they do the work themselves.
+WAITING_SECONDS = 30
 # Marks a job as pending, unless one is. If it runs twice, because an answer was lost, it says the
 # same again.
 MARK = Script("""
@@ -50,23 +48,22 @@ class Places:
                 self._free.release()
 
 
-def request(task: Any, user_id: int | None = None, *, countdown: int) -> None:
-    """Queue the job, for this user or for everybody, to run in `countdown` seconds.
+def request(task: Any, *, countdown: int) -> None:
+    """Queue the job, to run in `countdown` seconds.
 
     If one is pending, that one will do. Inside a write fence, the request travels with its last
     step. Never raises: a periodic sweep catches up.
     """
-    life = WAITING_FOR_ALL_SECONDS if user_id is None else WAITING_SECONDS
-    arguments = () if user_id is None else (user_id,)
-    step = (MARK, [_key(task, user_id)], [random_token(), life])
-    errand = Errand(step, lambda marked: _queue(task, arguments, countdown) if marked else None)
+    step = (MARK, [_key(task)], [random_token(), WAITING_SECONDS])
+    errand = Errand(step, lambda marked: _queue(task, countdown) if marked else None)
     if not taken_along(errand):
         _run(errand, task)
 
 
-def begun(task: Any, user_id: int | None = None) -> None:
+def begun(task: Any) -> None:
     """Call this first in the job: anything written from here on requests another job."""
-    get_redis_connection().delete(_key(task, user_id))
+    with suppress(Away):  # the job needs PostgreSQL alone, and the mark lapses
+        link.ask(lambda client: client.delete(_key(task)))
 
 
 def together(work: Callable[[list[int]], T], user_ids: list[int]) -> list[T]:
@@ -95,9 +92,9 @@ def _run(errand: Errand, task: Any) -> None:
         _not_queued(task, error)
 
 
-def _queue(task: Any, arguments: tuple[int, ...], countdown: int) -> None:
+def _queue(task: Any, countdown: int) -> None:
     try:
-        task.apply_async(arguments, countdown=countdown)
+        task.apply_async((), countdown=countdown)
     except (RedisError, KombuError, OSError) as error:
         _not_queued(task, error)
 
@@ -106,6 +103,5 @@ def _not_queued(task: Any, error: Exception) -> None:
     logger.warning("No %s queued, the queue is away: %s", task.name, type(error).__name__)
 
 
-def _key(task: Any, user_id: int | None) -> str:
-    whose = "" if user_id is None else f"{{{user_id}}}:"
-    return f"fido:{whose}{task.name}-waiting"
+def _key(task: Any) -> str:
+    return f"fido:{task.name}-waiting"

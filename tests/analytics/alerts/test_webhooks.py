@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from math import inf
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from django_redis import get_redis_connection
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from accounts.models import User
-from analytics.alerts import deliveries, operations, tasks, turns
+from analytics.alerts import deliveries, operations, queries, sending, tasks, turns
 from analytics.alerts.models import Alert, Delivery, DeliveryAttempt, WebhookEndpoint
 from analytics.alerts.signing import new_secret
 from fido.lib.outbound import calls
@@ -59,12 +60,9 @@ def raise_alerts(user: User, count: int = 1) -> list[Alert]:
     return list(Alert.objects.filter(user=user))
 
 
-def deliver(user: User) -> int:
-    """Do what the job does; return how many attempts it made."""
-    made = 0
-    while deliveries.deliver_one(user.pk):
-        made += 1
-    return made
+def deliver() -> int:
+    """Do what the job does, in this thread; return how many attempts it made."""
+    return sum(sending.send_lane(lane, inf) for lane in queries.due_lanes())
 
 
 def make_due(user: User, hours: float = 0) -> None:
@@ -83,7 +81,7 @@ def test_an_alert_is_sent_signed_and_names_nobody(
 ) -> None:
     (alert,) = raise_alerts(user)
 
-    assert deliver(user) == 1
+    assert deliver() == 1
 
     ((headers, body),) = receiver.received
     Webhook(endpoint.secret).verify(body, headers)
@@ -106,7 +104,7 @@ def test_an_alert_is_sent_signed_and_names_nobody(
         },
     }
     assert "Lovelace" not in body
-    assert (statuses(user), deliver(user)) == (["delivered"], 0)
+    assert (statuses(user), deliver()) == (["delivered"], 0)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -121,8 +119,8 @@ def test_alerts_checked_together_are_delivered_for_each_user(
 
     assert not turns.check_everybody(seconds=60)
 
-    assert waiting("webhooks") == 3
-    assert [deliver(user) for user in users] == [1, 1, 1]
+    assert waiting("webhooks") == 1
+    assert deliver() == 3
     alerts = Alert.objects.order_by("user_id").values_list("user_id", "id")
     assert sorted(Delivery.objects.values_list("user_id", "alert_id")) == list(alerts)
     assert {row.endpoint_id for row in Delivery.objects.all()} == {endpoint.pk}
@@ -132,7 +130,7 @@ def test_a_signature_of_another_secret_or_body_is_not_believed(
     user: User, endpoint: WebhookEndpoint, receiver: Receiver
 ) -> None:
     raise_alerts(user)
-    deliver(user)
+    deliver()
     ((headers, body),) = receiver.received
 
     with pytest.raises(WebhookVerificationError):
@@ -148,13 +146,13 @@ def test_during_a_rotation_either_secret_is_right_and_afterwards_the_new_one(
     deliveries.rotate(endpoint)
     new = WebhookEndpoint.objects.get().secret
     raise_alerts(user)
-    deliver(user)
+    deliver()
     for secret in (old, new):
         Webhook(secret).verify(receiver.received[0][1], receiver.received[0][0])
 
     deliveries.forget_previous(WebhookEndpoint.objects.get())
     deliveries.redeliver(Delivery.objects.all())
-    deliver(user)
+    deliver()
 
     headers, body = receiver.received[1]
     Webhook(new).verify(body, headers)
@@ -182,14 +180,14 @@ def test_a_receiver_that_fails_for_an_hour_gets_each_alert_in_the_end_under_one_
     with monkeypatch.context() as patch:
         patch.setattr(calls, "DEADLINE_SECONDS", 0.2)
         for _ in range(4):
-            assert deliver(user) == 3
-            assert deliver(user) == 0  # not retried at once
+            assert deliver() == 3
+            assert deliver() == 0  # not retried at once
             make_due(user, hours=0.25)
     before = len(receiver.received)
 
     WebhookEndpoint.objects.update(url=receiver.url)
     receiver.hangs, receiver.status = False, 204
-    assert deliver(user) == 3
+    assert deliver() == 3
 
     assert statuses(user) == ["delivered"] * 3
     sent: dict[str, set[str]] = {}
@@ -208,7 +206,7 @@ def test_pauses_grow_and_are_apart_and_end_after_three_days(
     receiver.status = 500
     raise_alerts(user)
     tries = 0
-    while deliver(user):
+    while deliver():
         tries += 1
         row = Delivery.objects.get()
         make_due(user, hours=(row.due_at - row.created_at).total_seconds() / 3600)
@@ -227,7 +225,7 @@ def test_what_failed_is_sent_again_by_hand(
     receiver.status = 500
     raise_alerts(user)
     make_due(user, hours=72)
-    deliver(user)
+    deliver()
     assert statuses(user) == ["failed"]
     receiver.status = 200
     root = Desk(StaffFactory.create())
@@ -238,7 +236,7 @@ def test_what_failed_is_sent_again_by_hand(
 
     assert "<td>500<td>" in page
     assert answer.status_code == 302
-    assert (deliver(user), statuses(user)) == (1, ["delivered"])
+    assert (deliver(), statuses(user)) == (1, ["delivered"])
     assert len({headers["webhook-id"] for headers, _ in receiver.received}) == 1
     seen = clerk("alerts.view_delivery").text(SENT)
     assert "Send these again" not in seen
@@ -249,12 +247,12 @@ def test_without_an_endpoint_that_is_on_nothing_is_sent(
 ) -> None:
     raise_alerts(user)
     WebhookEndpoint.objects.update(enabled=False)
-    assert deliver(user) == 0
+    assert deliver() == 0
     raise_alerts(UserFactory.create())
     assert Delivery.objects.count() == 1
 
     WebhookEndpoint.objects.update(enabled=True)
-    assert deliver(user) == 1
+    assert deliver() == 1
 
 
 def test_an_alert_that_is_rolled_back_is_not_sent(
@@ -282,10 +280,10 @@ def test_a_worker_that_died_while_it_sent_is_taken_over_from_when_its_lease_laps
     dead = deliveries.claim(user.pk, row.pk)
     assert dead
     deliveries.attempt(dead)  # it never records the result
-    assert deliver(user) == 0
+    assert deliver() == 0
 
     Delivery.objects.update(leased_until=F("created_at"))
-    assert deliver(user) == 1
+    assert deliver() == 1
 
     assert statuses(user) == ["delivered"]
     assert len({headers["webhook-id"] for headers, _ in receiver.received}) == 1
@@ -300,7 +298,7 @@ def test_of_workers_at_once_one_sends(
 ) -> None:
     raise_alerts(user, 5)
 
-    at_once(*[lambda: deliver(user)] * 4)
+    at_once(*[deliver] * 4)
 
     assert len(receiver.received) == 5
     assert statuses(user) == ["delivered"] * 5
@@ -326,23 +324,71 @@ def test_a_worker_that_is_killed_while_it_sends_loses_nothing(
     assert len(receiver.received) == 2
 
 
-def test_slow_receivers_leave_threads_to_other_jobs(
+@pytest.mark.django_db(transaction=True)
+def test_a_job_that_finds_another_one_sending_gives_its_thread_back(
     user: User, endpoint: WebhookEndpoint, receiver: Receiver
 ) -> None:
     raise_alerts(user)
-    with all_taken(tasks.SENDING):
-        tasks.deliver(user.pk)
-        assert (receiver.received, statuses(user)) == ([], ["pending"])
+    get_redis_connection().flushdb()
 
-    tasks.deliver(user.pk)
+    with all_taken(tasks.SENDING):
+        tasks.deliver()
+    assert (receiver.received, statuses(user), waiting("webhooks")) == ([], ["pending"], 1)
+
+    tasks.deliver()
     assert statuses(user) == ["delivered"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_that_was_lost_keeps_no_webhook_back(
+    user: User, endpoint: WebhookEndpoint, receiver: Receiver
+) -> None:
+    raise_alerts(user)
+    get_redis_connection().delete("webhooks")  # with its worker; its mark is still there
+    raise_alerts(user)
+    assert waiting("webhooks") == 0
+
+    with running_worker():
+        tasks.sweep_deliveries.delay()
+        wait_until(lambda: statuses(user) == ["delivered"] * 2)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_receiver_that_hangs_delays_no_other(
+    user: User, endpoint: WebhookEndpoint, receiver: Receiver
+) -> None:
+    with Receiver().open() as silent:
+        silent.hangs = True
+        WebhookEndpoint.objects.create(url=silent.url)
+        raise_alerts(user, 20)
+
+        with running_worker():
+            wait_until(lambda: len(receiver.received) == 20)
+            assert len(silent.received) <= 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_users_webhooks_come_in_the_order_of_their_alerts(
+    endpoint: WebhookEndpoint, receiver: Receiver
+) -> None:
+    users = UserFactory.create_batch(6)
+    for user in users:
+        raise_alerts(user, 8)
+
+    assert not sending.send_due(seconds=inf)
+
+    sent = [json.loads(body)["data"] for _, body in receiver.received]
+    for user in users:
+        raised = Alert.objects.filter(user=user).order_by("id").values_list("id", flat=True)
+        mine = [data["id"] for data in sent if data["user_id"] == user.pk]
+        assert mine == [str(id_) for id_ in raised]
 
 
 def test_a_name_that_leads_to_us_is_refused_and_the_attempt_says_so(user: User) -> None:
     WebhookEndpoint.objects.create(url="https://169.254.169.254/latest")
     raise_alerts(user)
 
-    deliver(user)
+    deliver()
 
     assert DeliveryAttempt.objects.get().error == "address-not-public"
     assert statuses(user) == ["pending"]

@@ -18,7 +18,7 @@ ADA = 1
 
 
 @shared_task(name="tests.count")
-def count(user_id: int | None = None) -> None:
+def count() -> None:
     pass
 
 
@@ -33,13 +33,28 @@ def queued(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
 def test_of_many_requests_one_is_queued_until_the_job_begins(queued: list[Any]) -> None:
     for _ in range(3):
         jobs.request(count, countdown=0)
-        jobs.request(count, ADA, countdown=0)
-    assert queued == [(), (ADA,)]
+    assert queued == [()]
 
     jobs.begun(count)
     jobs.request(count, countdown=0)
-    jobs.request(count, ADA, countdown=0)
-    assert queued == [(), (ADA,), ()]
+    assert queued == [(), ()]
+
+
+@pytest.mark.usefixtures("redis_away")
+def test_a_job_begins_without_redis(queued: list[Any]) -> None:
+    jobs.begun(count)
+    jobs.request(count, countdown=0)
+
+    assert queued == []
+
+
+def test_a_kind_of_job_has_no_more_than_its_places() -> None:
+    places = jobs.Places(2)
+
+    with places.one() as first, places.one() as second, places.one() as third:
+        assert (first, second, third) == (True, True, False)
+    with places.one() as again:
+        assert again
 
 
 def test_inside_a_fence_it_is_queued_after_the_commit(queued: list[Any]) -> None:
