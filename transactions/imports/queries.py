@@ -1,6 +1,7 @@
 """Queries about imports."""
 
 from collections.abc import Collection
+from datetime import timedelta
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -15,9 +16,10 @@ def nobodys() -> Q:
     return Q(leased_until__isnull=True) | Q(leased_until__lt=Now())
 
 
-def waiting() -> list[tuple[int, UUID]]:
-    """User and id of each import that needs a worker, the oldest first."""
-    rows = Import.objects.filter(nobodys(), status__in=Import.UNFINISHED)
+def waiting(longer_than_seconds: float) -> list[tuple[int, UUID]]:
+    """User and id of each import that has waited so long for a worker, the oldest first."""
+    before = Now() - timedelta(seconds=longer_than_seconds)
+    rows = Import.objects.filter(nobodys(), status__in=Import.UNFINISHED, created_at__lt=before)
     return list(rows.order_by("created_at").values_list("user_id", "id"))
 
 

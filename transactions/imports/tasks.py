@@ -11,6 +11,7 @@ from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
 from fido.lib.cache import jobs
+from fido.lib.process.database import is_database_away
 from transactions.imports import operations, queries, running, spool
 
 logger = logging.getLogger(__name__)
@@ -18,6 +19,9 @@ logger = logging.getLogger(__name__)
 # Out of a pool of threads that may have other jobs too, which do not wait for hours.
 PLACES = jobs.Places(2)
 BUSY_RETRY_SECONDS = 5
+# Jobs of a queue begin in its order, and `resume_imports` waits no longer than this. So the job of
+# an import that was submitted earlier has had its turn, found no place free, or is lost.
+LOST_SECONDS = 30
 # An upload that nothing was added to for this long was interrupted.
 ABANDONED_SECONDS = 3600
 
@@ -46,9 +50,23 @@ def _run(user_id: int, import_id: UUID) -> None:
 
 @shared_task(name="imports.resume_imports")
 def resume_imports(**kwargs: Any) -> None:
-    """Queue the imports without a worker: the queue was away, or the worker died."""
-    for user_id, import_id in queries.waiting():
-        request_import(user_id, import_id)
+    """Run the imports whose job was lost: the queue was away, or the worker died.
+
+    It queues none, so none is ever queued twice.
+    """
+    with PLACES.one() as is_free:
+        for user_id, import_id in queries.waiting(LOST_SECONDS) if is_free else ():
+            if not _stopping.is_set():
+                _resume(user_id, import_id)
+
+
+def _resume(user_id: int, import_id: UUID) -> None:
+    try:
+        _run(user_id, import_id)
+    except Exception as error:
+        if is_database_away(error):
+            raise
+        logger.exception("Import %s was interrupted.", import_id)  # the others go on
 
 
 @shared_task(name="imports.remove_abandoned_uploads")

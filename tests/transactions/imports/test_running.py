@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models.functions import Now
 from django_redis import get_redis_connection
@@ -19,7 +20,7 @@ from tests.movements import assert_exact
 from tests.queue import all_taken, waiting
 from tests.races import and_disconnect, at_once, wait_until, waiting_for_locks
 from tests.worker import running_worker
-from transactions.imports import lanes, operations, running, spool, tasks
+from transactions.imports import lanes, operations, queries, running, spool, tasks
 from transactions.imports.models import Import
 from transactions.models import Transaction
 from transactions.signals import transactions_loaded
@@ -48,6 +49,12 @@ def amounts(owner: ApiClient) -> list[int]:
 def lapse(row: Import) -> None:
     """As if its worker had been dead for a minute."""
     assert Import.objects.filter(id=row.pk).update(leased_until=Now() - timedelta(seconds=1))
+
+
+def age(*rows: Import) -> None:
+    """As if they had been submitted a minute ago."""
+    earlier = Now() - timedelta(seconds=60)
+    assert Import.objects.filter(id__in=[row.pk for row in rows]).update(created_at=earlier)
 
 
 @contextmanager
@@ -308,8 +315,10 @@ def test_an_import_that_was_queued_while_the_queue_was_away_is_found(ada: ApiCli
     assert row.status == "queued"
     get_redis_connection().delete("imports")
 
+    age(row)
+
     with running_worker():
-        tasks.resume_imports()
+        tasks.resume_imports.delay()
         wait_until(lambda: present(row.pk).status == "done")
 
     assert amounts(ada) == [1, 2, 3]
@@ -325,6 +334,47 @@ def test_an_import_with_a_worker_is_left_alone(ada: ApiClient) -> None:
 
     assert waiting("imports") == 0
     assert present(row.pk).lease == row.lease
+
+
+def test_imports_that_wait_are_queued_once_and_run_once(ada: ApiClient, ben: ApiClient) -> None:
+    waiting_for_jobs = [submitted(owner, rows(2)) for owner in (ada, ben) for _ in range(5)]
+    for _ in range(3):
+        tasks.resume_imports()
+    assert waiting("imports") == 10
+    assert not any(present(row.pk).starts for row in waiting_for_jobs)
+
+    get_redis_connection().flushdb()  # the jobs are lost
+    age(*waiting_for_jobs)
+    at_once(*[tasks.resume_imports] * 3)
+
+    assert (waiting("imports"), queries.unfinished()) == (0, set())
+    assert [amounts(owner) for owner in (ada, ben)] == [[*[1] * 5, *[2] * 5]] * 2
+
+
+def test_a_lost_import_that_fails_keeps_no_other_back(
+    ada: ApiClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken, good = submitted(ada, rows(1)), submitted(ada, rows(2))
+    age(broken, good)
+    run = running.run
+
+    def failing(row: Import, **options: Any) -> None:
+        if row.pk == broken.pk:
+            raise EOFError
+        run(row, **options)
+
+    monkeypatch.setattr(running, "run", failing)
+    tasks.resume_imports()
+
+    assert (present(broken.pk).status, present(good.pk).status) == ("running", "done")
+    assert f"Import {broken.pk} was interrupted." in caplog.text
+
+
+def test_a_sweep_of_imports_comes_after_all_jobs_that_are_older() -> None:
+    sweeps: Any = settings.CELERY_BEAT_SCHEDULE.values()
+    (sweep,) = [each for each in sweeps if each["task"] == tasks.resume_imports.name]
+
+    assert sweep["options"]["expire_seconds"] <= tasks.LOST_SECONDS
 
 
 def test_an_import_waits_while_the_worker_has_enough_of_them(ada: ApiClient) -> None:
