@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,7 +19,7 @@ from analytics.alerts import queries
 from analytics.alerts.models import Alert, PendingCheck
 from analytics.alerts.pasts import pasts
 from analytics.alerts.queries import Active, Mark, Past, Recorded, Rules
-from analytics.alerts.rules import Event
+from analytics.alerts.rules import Event, Watch
 from analytics.alerts.signals import alerts_raised
 from fido.lib.values import clock
 from fido.lib.values.ids import between, new_id, ranges
@@ -26,8 +27,12 @@ from transactions.models import Transaction
 from transactions.signals import Change, DayMoved
 
 # The bounds of one database transaction: marks; transactions few enough to look up the past of each
-# by index; otherwise rows of the history in order; and alerts raised.
-MARKS, FEW, STEP, ALERTS = 1_000, 100, 20_000, 5_000
+# by index; otherwise time, which is looked at after each so many rows of the history. It is far
+# below PostgreSQL's limit: on a slow machine the last rows take their time too, and so do the
+# statements before the first ones.
+MARKS, FEW, STEP_SECONDS, ROWS = 1_000, 100, 5.0, 1_000
+# How many marks of many are looked at, because few of their transactions may be left.
+PROBED = 10
 INSERTED_AT_ONCE = 1_000
 # Of many users in one database transaction: transactions in all, though of each at least one mark.
 OF_ALL = 1_000
@@ -129,11 +134,13 @@ def check_few(user_ids: list[int]) -> Left:
     return Left(frozenset(more), frozenset(user_ids) - frozenset(ours))
 
 
-def check_some(user_id: int) -> Left:
+def check_some(user_id: int, *, rows_at_once: int | None = None) -> Left:
     """Check some of a user's transactions, however many each mark stands for; what is left.
 
-    It keeps the same promises as `check_few`.
+    It keeps the same promises as `check_few`. It ends by the clock, or after `rows_at_once`, by
+    default ROWS, if these take longer.
     """
+    pace = Pace(rows_at_once or ROWS, time.monotonic() + STEP_SECONDS)
     with transaction.atomic():
         if not _take_turns([user_id]):
             return Left(busy=frozenset([user_id]))
@@ -145,7 +152,7 @@ def check_some(user_id: int) -> Left:
         if few:
             _check_each(few, rows, rules)
         else:
-            _check_step(user_id, marks, rules)
+            _check_step(user_id, marks, rules, pace)
     return Left(more=frozenset([user_id]))
 
 
@@ -206,9 +213,10 @@ def _few(
         return few, _recorded(few, currencies)
     # Of many ids few may have a transaction.
     rows_in_all = list[Recorded]()
-    for each in marks:
-        if each.after_currency or len(rows_in_all) > FEW:
-            continue  # it turned out to stand for many; or there is enough to do
+    # Those of a round turned out to stand for many.
+    for each in [mark for mark in marks if not mark.after_currency][:PROBED]:
+        if len(rows_in_all) > FEW:
+            break
         rows = queries.marked_rows(each, FEW + 1)
         if len(rows) <= FEW:
             few.append(each)
@@ -256,7 +264,19 @@ class Place:
     id: UUID | None = None
 
 
-def _check_step(user_id: int, marks: list[PendingCheck], rules: Rules) -> None:
+@dataclass(frozen=True)
+class Pace:
+    """How a step goes on: so many rows at once, until its time is over."""
+
+    rows: int
+    ends: float
+
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() >= self.ends
+
+
+def _check_step(user_id: int, marks: list[PendingCheck], rules: Rules, pace: Pace) -> None:
     """Continue a round over the history, in order, for all marks that have come equally far.
 
     Transactions marked meanwhile wait for the next round. So an import of any length takes only as
@@ -266,8 +286,10 @@ def _check_step(user_id: int, marks: list[PendingCheck], rules: Rules) -> None:
     # A mark that an earlier step did not load, because there were too many, continues by itself.
     marks = [each for each in marks if _come_to(each) == _come_to(first)]
     place = _place(marks[0], sorted(rules))
-    if place is not None:
-        place = _checked_step(user_id, marks, rules, place)
+    while place is not None:
+        place = _checked(user_id, marks, rules, place, pace)
+        if pace.is_over:
+            break
     if place is None:
         _delete(marks)
     else:
@@ -292,45 +314,44 @@ def _next_currency(currency: str, currencies: list[str]) -> Place | None:
     return Place(currencies[place]) if place < len(currencies) else None
 
 
-def _checked_step(
-    user_id: int, marks: list[PendingCheck], rules: Rules, place: Place
+def _checked(
+    user_id: int, marks: list[PendingCheck], rules: Rules, place: Place, pace: Pace
 ) -> Place | None:
-    """Store the alerts of up to STEP rows after the position; return the next position."""
+    """Store the alerts of the rows after the position, until time is over; the next position."""
+    marked, watches = Ranges(marks), None
+    while True:
+        page = _page(user_id, marks, place, pace.rows)
+        if page and watches is None:
+            past = Past(user_id, place.currency, page[0].at, page[0].id)
+            watches = queries.watches(past, rules[place.currency])
+        store(_raised(user_id, page, watches or [], marked))
+        if len(page) < pace.rows:
+            return _next_currency(place.currency, sorted(rules))
+        place = Place(place.currency, page[-1].at, page[-1].id)
+        if pace.is_over:
+            return place
+
+
+def _page(user_id: int, marks: list[PendingCheck], place: Place, most: int) -> list[Event]:
     rows = queries.stream(user_id, place.currency).filter(
         transaction_date__gte=min(each.since for each in marks),
         transaction_date__lte=max(each.until for each in marks),
     )
     if place.at and place.id:
         rows = queries.after(rows, place.at, place.id)
-    stream = list(queries.events(rows[:STEP]))
-    alerts, looked_at = _raised(user_id, place.currency, stream, rules[place.currency], marks)
-    store(alerts)
-    if looked_at < STEP and looked_at == len(stream):
-        return _next_currency(place.currency, sorted(rules))
-    last = stream[looked_at - 1]
-    return Place(place.currency, last.at, last.id)
+    return list(queries.events(rows[:most]))
 
 
 def _raised(
-    user_id: int,
-    currency: str,
-    stream: list[Event],
-    rules: list[Active],
-    marks: list[PendingCheck],
-) -> tuple[list[NewAlert], int]:
-    """The alerts of the marked events, and how many events were read to get enough."""
+    user_id: int, page: list[Event], watches: list[tuple[Active, Watch]], marked: Ranges
+) -> list[NewAlert]:
+    """The alerts of the marked events."""
     alerts: list[NewAlert] = []
-    if not stream:
-        return alerts, 0
-    watches = queries.watches(Past(user_id, currency, stream[0].at, stream[0].id), rules)
-    marked = Ranges(marks)
-    for looked_at, event in enumerate(stream, start=1):
+    for event in page:
         raised = [rule for rule, watch in watches if watch(event)]
         if raised and event.id in marked:
             alerts += (_alert(user_id, rule, event) for rule in raised)
-        if len(alerts) >= ALERTS:
-            return alerts, looked_at
-    return alerts, len(stream)
+    return alerts
 
 
 class Ranges:

@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from fido.lib.cache.redis_link import Away, Script, link, random_token
 from fido.lib.cache.versioned_cache import Errand, taken_along
 from fido.lib.process.database import is_database_away
+from fido.lib.process.too_long import took_too_long
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -69,18 +70,22 @@ def begun(task: Any) -> None:
 def together(work: Callable[[list[int]], T], user_ids: list[int]) -> list[T]:
     """Do the work for all these users at once; if that fails, for each of them alone.
 
-    So a user whose rows cause an error delays nobody else. The error is logged.
+    So a user whose rows cause an error delays nobody else. The error is logged. Work that took too
+    long is done for half of them, and then for the others.
     Raises only what says that the database is away.
     """
     try:
         return [work(user_ids)]
     except Exception as error:
-        if is_database_away(error):
+        is_large = took_too_long(error)
+        if is_database_away(error) and not is_large:
             raise
         logger.exception("A job for users %s to %s failed.", user_ids[0], user_ids[-1])
     if len(user_ids) == 1:
         return []
-    return [result for user_id in user_ids for result in together(work, [user_id])]
+    size = len(user_ids) // 2 if is_large else 1
+    parts = (user_ids[start : start + size] for start in range(0, len(user_ids), size))
+    return [result for part in parts for result in together(work, part)]
 
 
 def _run(errand: Errand, task: Any) -> None:

@@ -43,7 +43,8 @@ def user(db: None) -> User:
 
 @pytest.fixture
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(operations, "STEP", 7)
+    monkeypatch.setattr(operations, "ROWS", 7)
+    monkeypatch.setattr(operations, "STEP_SECONDS", 0)
     monkeypatch.setattr(operations, "FEW", 2)
 
 
@@ -157,18 +158,20 @@ def test_a_transaction_of_the_first_day_that_there_is_is_checked(user: User) -> 
     assert codes(user) == [123, 123]
 
 
-def test_a_step_ends_when_it_has_raised_enough(
+def test_a_step_ends_by_the_clock_and_not_before(
     ada: ApiClient, small_steps: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(operations, "ALERTS", 3)
     assert ada.user
-    imported(ada, csv(*["2026-01-31,101,debit"] * 12, "2026-02-01,1,credit"))
+    imported(ada, csv(*["2026-01-31,101,debit"] * 30, "2026-02-01,1,credit"))
     stored = []
-    while operations.check_some(ada.user_id).more:
+    for seconds in (0, 0, 300):
+        monkeypatch.setattr(operations, "STEP_SECONDS", seconds)
+        operations.check_some(ada.user_id)
         stored.append(Alert.objects.filter(user=ada.user).count())
 
     # Each of the first two raises 1100, and each later one 30 as well.
-    assert stored == [4, 8, 12, 16, 20, 22]
+    assert stored == [12, 26, 58]
+    assert not PendingCheck.objects.exists()
     assert alerts_of(ada.user) == naively(ada.user)
 
 

@@ -123,7 +123,8 @@ def test_live_and_background_and_backtest_agree(monkeypatch: pytest.MonkeyPatch,
         (queries, "NEWEST", 1),
         (queries, "FIRST_PAGE", 2),
         (queries, "PAGE_OF_STREAM", 3),
-        (operations, "STEP", 3),
+        (operations, "ROWS", 3),
+        (operations, "STEP_SECONDS", 0),
         (operations, "FEW", few),
     ]:
         monkeypatch.setattr(module, name, value)

@@ -43,7 +43,8 @@ def pending(user: User) -> int:
 
 @pytest.fixture
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(operations, "STEP", 7)
+    monkeypatch.setattr(operations, "ROWS", 7)
+    monkeypatch.setattr(operations, "STEP_SECONDS", 0)
     monkeypatch.setattr(operations, "FEW", 2)
 
 
@@ -105,9 +106,9 @@ def test_a_long_import_delays_the_others_by_one_step(
     big, other = importer(60), UserFactory.create()
     waiting, check_some = list[int](), operations.check_some
 
-    def step(user_id: int) -> Left:
+    def step(user_id: int, **options: Any) -> Left:
         waiting.append(pending(other))
-        left = check_some(user_id)
+        left = check_some(user_id, **options)
         withdraw(other)
         return left
 
@@ -124,9 +125,9 @@ def test_users_with_imports_take_turns(small_steps: None, monkeypatch: pytest.Mo
     big, bigger = importer(30), importer(40)
     stepped, check_some = list[int](), operations.check_some
 
-    def step(user_id: int) -> Left:
+    def step(user_id: int, **options: Any) -> Left:
         stepped.append(user_id)
-        return check_some(user_id)
+        return check_some(user_id, **options)
 
     monkeypatch.setattr(operations, "check_some", step)
     assert not turns.check_everybody(seconds=PATIENCE)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import redis
 from celery import shared_task
-from django.db import transaction
+from django.db import connection, transaction
 from django_redis import get_redis_connection
 
 from fido.lib.cache import jobs, redis_link, versioned_cache
@@ -55,6 +55,16 @@ def test_a_kind_of_job_has_no_more_than_its_places() -> None:
         assert (first, second, third) == (True, True, False)
     with places.one() as again:
         assert again
+
+
+def test_work_that_takes_too_long_is_done_by_halves() -> None:
+    def work(user_ids: list[int]) -> list[int]:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = '200ms'")
+            cursor.execute("SELECT pg_sleep(%s)", [60 if len(user_ids) > 2 else 0])
+        return user_ids
+
+    assert jobs.together(work, list(range(8))) == [[0, 1], [2, 3], [4, 5], [6, 7]]
 
 
 def test_inside_a_fence_it_is_queued_after_the_commit(queued: list[Any]) -> None:
