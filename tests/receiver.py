@@ -17,9 +17,14 @@ class Receiver(StubServer):
         self.status, self.headers = 204, dict[str, str]()
         self.hangs = False
         self.dripping = False
+        self.connections, self.body = 0, b""
         receiver = self
 
         class Handler(QuietHandler):
+            def setup(self) -> None:
+                super().setup()
+                receiver.connections += 1
+
             def do_POST(self) -> None:  # noqa: N802 - http.server's name
                 body = self.rfile.read(int(self.headers["Content-Length"])).decode()
                 receiver.received.append((dict(self.headers.items()), body))
@@ -35,7 +40,8 @@ class Receiver(StubServer):
                 self.send_response(receiver.status)
                 for name, value in receiver.headers.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", "0")
+                self.send_header("Content-Length", str(len(receiver.body)))
                 self.end_headers()
+                self.wfile.write(receiver.body)
 
         super().__init__(Handler)

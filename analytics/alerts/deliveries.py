@@ -10,26 +10,25 @@ import json
 import random
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.conf import settings
-from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from analytics.alerts import queries, signing
 from analytics.alerts.models import Alert, Delivery, DeliveryAttempt, WebhookEndpoint
-from analytics.alerts.queries import Lane
 from fido.lib.outbound import calls
+from fido.lib.outbound.calls import Caller
 from fido.lib.values import clock
 
 TRIED_FOR = timedelta(days=3)
 FIRST_DELAY, LONGEST_DELAY, FACTOR = timedelta(seconds=5), timedelta(hours=6), 3
-# Longer than an attempt takes: a name lookup, then a call with a deadline.
+# Longer than a batch takes: a turn of the job, and then the last attempt: a name lookup, and a call
+# with a deadline.
 LEASE = timedelta(seconds=60)
 
 
@@ -44,6 +43,27 @@ class Outcome:
     @property
     def is_delivered(self) -> bool:
         return self.status is not None and 200 <= self.status < 300
+
+
+@dataclass(frozen=True)
+class Message:
+    """A delivery, its body, and the secrets that sign it."""
+
+    delivery: Delivery
+    body: str
+    keys: Sequence[str]
+
+
+# The results of a batch. Whose lease has lapsed is not found.
+SETTLE = """\
+UPDATE alerts_delivery AS mine
+SET status = result.status, due_at = result.due_at, attempts = mine.attempts + 1,
+    lease = NULL, leased_until = NULL
+FROM unnest(%s::uuid[], %s::bigint[], %s::uuid[], %s::text[], %s::timestamptz[])
+    AS result (id, user_id, lease, status, due_at)
+WHERE mine.user_id = result.user_id AND mine.id = result.id AND mine.lease = result.lease
+RETURNING mine.id
+"""
 
 
 def enqueue(owners: dict[UUID, int], endpoint_ids: list[int]) -> None:
@@ -66,51 +86,74 @@ def enqueue(owners: dict[UUID, int], endpoint_ids: list[int]) -> None:
     Delivery.objects.bulk_create(rows, 1000)
 
 
-def deliver_next(lane: Lane) -> bool:
-    """Attempt the lane's delivery that has been due longest; return whether there was one."""
-    for user_id, delivery_id in queries.due_deliveries(lane):
-        if delivery := claim(user_id, delivery_id):
-            conclude(delivery, attempt(delivery))
-            return True
-    return False
-
-
-def claim(user_id: int, delivery_id: UUID) -> Delivery | None:
-    """The delivery, leased to the caller alone."""
+def claim(due: list[tuple[int, UUID]]) -> list[Delivery]:
+    """Those of the deliveries, given by user and id, that are free: leased to the caller alone."""
     lease = uuid.uuid4()
-    rows = Delivery.objects.filter(user_id=user_id, id=delivery_id)
+    user_ids, ids = {user_id for user_id, _ in due}, [id_ for _, id_ in due]
+    rows = Delivery.objects.filter(user_id__in=user_ids, id__in=ids)
     if not rows.filter(queries.is_due()).update(lease=lease, leased_until=Now() + LEASE):
-        return None
-    return rows.filter(lease=lease).select_related("endpoint").first()
+        return []
+    return list(rows.filter(lease=lease).order_by("due_at", "id"))
 
 
-def attempt(delivery: Delivery) -> Outcome:
+def messages(batch: list[Delivery], endpoint: WebhookEndpoint) -> list[Message]:
+    """What is to be sent for each of these deliveries to the endpoint."""
+    user_ids = {each.user_id for each in batch}
+    rows = Alert.objects.filter(user_id__in=user_ids, id__in=[each.alert_id for each in batch])
+    alerts = {row.pk: row for row in rows}
+    keys = [key for key in (endpoint.secret, endpoint.previous_secret) if key]
+    return [Message(each, payload(alerts[each.alert_id]), keys) for each in batch]
+
+
+def attempt(message: Message, caller: Caller) -> Outcome:
     """Send it, outside any database transaction, which would stay open meanwhile."""
     started = time.monotonic()
     status, error = None, ""
     try:
-        status = _sent(delivery)
+        status = _sent(message, caller)
     except calls.NotSent as refusal:
         error = refusal.code
     return Outcome(status, error, int((time.monotonic() - started) * 1000))
 
 
-def conclude(delivery: Delivery, outcome: Outcome) -> bool:
-    """Record the result and the time of the next attempt; False: another worker has claimed it."""
+def conclude(results: list[tuple[Delivery, Outcome]]) -> int:
+    """Record the results and the times of the next attempts; return how many.
+
+    One whose lease has lapsed is left out: another worker has claimed it.
+    """
     now = clock.now()
-    changes: dict[str, Any] = {"status": Delivery.Status.DELIVERED}
-    if not outcome.is_delivered:
-        due_at = now + delay(delivery.attempts)
-        gives_up = due_at > delivery.gives_up_at
-        changes = {"status": Delivery.Status.FAILED} if gives_up else {"due_at": due_at}
-    mine = Delivery.objects.filter(user_id=delivery.user_id, id=delivery.pk, lease=delivery.lease)
     with transaction.atomic():
-        settled = mine.update(**changes, attempts=F("attempts") + 1, lease=None, leased_until=None)
-        if settled:
-            DeliveryAttempt.objects.create(
-                user_id=delivery.user_id, delivery_id=delivery.pk, at=now, **vars(outcome)
-            )
-    return bool(settled)
+        settled = _settled(results, now)
+        DeliveryAttempt.objects.bulk_create(
+            DeliveryAttempt(user_id=row.user_id, delivery_id=row.pk, at=now, **vars(outcome))
+            for row, outcome in results
+            if row.pk in settled
+        )
+    return len(settled)
+
+
+def release(batch: list[Delivery]) -> None:
+    """Give up the leases of deliveries that were not attempted."""
+    rows = Delivery.objects.filter(user_id__in={each.user_id for each in batch})
+    mine = rows.filter(id__in=[each.pk for each in batch], lease__in={each.lease for each in batch})
+    mine.update(lease=None, leased_until=None)
+
+
+def _settled(results: list[tuple[Delivery, Outcome]], now: datetime) -> set[UUID]:
+    rows = [(row.pk, row.user_id, row.lease, *_next(row, outcome, now)) for row, outcome in results]
+    with connection.cursor() as cursor:
+        cursor.execute(SETTLE, [list(column) for column in zip(*rows, strict=True)])
+        return {id_ for (id_,) in cursor.fetchall()}
+
+
+def _next(row: Delivery, outcome: Outcome, now: datetime) -> tuple[str, datetime]:
+    """The delivery's status after this attempt, and when it is due."""
+    if outcome.is_delivered:
+        return Delivery.Status.DELIVERED, row.due_at
+    due_at = now + delay(row.attempts)
+    if due_at > row.gives_up_at:
+        return Delivery.Status.FAILED, row.due_at
+    return Delivery.Status.PENDING, due_at
 
 
 def redeliver(rows: Iterable[Delivery]) -> int:
@@ -155,14 +198,9 @@ def payload(alert: Alert) -> str:
     return json.dumps(message, separators=(",", ":"))
 
 
-def _sent(delivery: Delivery) -> int:
-    alert = Alert.objects.get(user_id=delivery.user_id, id=delivery.alert_id)
-    endpoint, body = delivery.endpoint, payload(alert)
-    keys = [key for key in (endpoint.secret, endpoint.previous_secret) if key]
-    if not keys:
+def _sent(message: Message, caller: Caller) -> int:
+    if not message.keys:
         raise calls.NotSent("secret-unreadable")
-    headers = signing.headers(str(delivery.pk), clock.now(), body, keys)
+    headers = signing.headers(str(message.delivery.pk), clock.now(), message.body, message.keys)
     headers |= {"Content-Type": "application/json", "User-Agent": "Fido"}
-    return calls.post(
-        endpoint.url, body.encode(), headers, allow_loopback=settings.WEBHOOK_ALLOW_LOOPBACK
-    )
+    return caller.post(message.body.encode(), headers)

@@ -48,7 +48,7 @@ NEWEST, FIRST_PAGE = 6, 50
 PAGE_OF_STREAM = 5_000
 # How many deliveries to one endpoint are under way at once. One user's are in the same lane.
 LANES = 4
-DUE_AT_ONCE = 10
+DUE_AT_ONCE = 20
 
 
 @dataclass(frozen=True)

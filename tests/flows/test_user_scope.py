@@ -14,6 +14,7 @@ from accounts.wallets.models import Wallet
 from analytics import operations
 from analytics.alerts import deliveries
 from analytics.alerts.models import Delivery, WebhookEndpoint
+from fido.lib.outbound.calls import Caller
 from fido.lib.process import inserts
 from fido.lib.process.inserts import Condition
 from tests.alerts import add_default_rules, check_all
@@ -173,14 +174,16 @@ def import_and_cancel(client: ApiClient) -> list[int]:
 
 def raise_alerts(client: ApiClient) -> list[int]:
     add_default_rules()
-    WebhookEndpoint.objects.create(url="https://127.0.0.1/")
+    endpoint = WebhookEndpoint.objects.create(url="https://127.0.0.1/")
     check_all(User.objects.get(pk=client.user_id))
     event = {"type": "deposit", "amount": "201", "user_id": client.user_id, "time": 1_800_000_000}
     recorded = client.post("/events", event)
     row = Delivery.objects.get(user_id=client.user_id)
-    delivery = deliveries.claim(client.user_id, row.pk)
-    assert delivery
-    assert deliveries.conclude(delivery, deliveries.attempt(delivery))
+    batch = deliveries.claim([(client.user_id, row.pk)])
+    (message,) = deliveries.messages(batch, endpoint)
+    with Caller(endpoint.url, allow_loopback=False) as caller:
+        assert deliveries.conclude([(batch[0], deliveries.attempt(message, caller))]) == 1
+    deliveries.release(batch)
     listed = client.get("/alerts", code=123)
     return [recorded.status_code, listed.status_code, len(listed.json()["results"])]
 

@@ -2,7 +2,7 @@
 
 The name is resolved once. All its addresses must be public, and the connection goes to the very
 address that was checked: a second lookup could resolve to another one. TLS still verifies the name.
-Redirects are not followed, and the response body is not read.
+Redirects are not followed, and nobody looks at the response body.
 """
 
 import ipaddress
@@ -10,7 +10,8 @@ import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import urllib3
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Timeout
@@ -22,6 +23,7 @@ CONNECT_SECONDS = 3.0
 READ_SECONDS = 5.0
 DEADLINE_SECONDS = 10.0
 MAX_URL_LENGTH = 500
+MAX_DRAINED_BYTES = 4096
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -69,20 +71,70 @@ def target(url: str, *, allow_loopback: bool) -> Target:
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str], *, allow_loopback: bool) -> int:
-    """Post, and return the response's status.
+    """Post once, and return the response's status.
 
     Raises:
         NotSent: no answer in time, or a forbidden address. The request may have arrived.
     """
-    to = target(url, allow_loopback=allow_loopback)
-    address = resolved(to, allow_loopback=allow_loopback)
-    try:
-        with cut_off(DEADLINE_SECONDS) as watch:
-            return _posted(to, address, body, headers, watch)
-    except DeadlinePassed:
-        raise NotSent("timed-out") from None
-    except (HTTPError, OSError, ValueError) as error:
-        raise NotSent(_kebab(type(error).__name__)) from None
+    with Caller(url, allow_loopback=allow_loopback) as caller:
+        return caller.post(body, headers)
+
+
+class Caller:
+    """Posts to one URL again and again, over one connection while the other side keeps it.
+
+    A new connection goes to the address that the first call has checked. So a caller must not live
+    for long: the name may move. One thread at a time may use it.
+    """
+
+    def __init__(self, url: str, *, allow_loopback: bool) -> None:
+        self.url, self._allow_loopback = url, allow_loopback
+        self._to: Target | None = None
+        self._pool: Any = None
+        self._socket: socket.socket | None = None
+        self._watch: Watch | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._pool is not None:
+            self._pool.close()
+
+    def post(self, body: bytes, headers: Mapping[str, str]) -> int:
+        """Post, and return the response's status.
+
+        Raises:
+            NotSent: no answer in time, or a forbidden address. The request may have arrived.
+        """
+        to = self._open()
+        try:
+            with cut_off(DEADLINE_SECONDS) as self._watch:
+                if self._socket:  # kept from an earlier call
+                    self._watch(self._socket)
+                return _posted(self._pool, to, body, headers)
+        except DeadlinePassed:
+            raise NotSent("timed-out") from None
+        except (HTTPError, OSError, ValueError) as error:
+            raise NotSent(_kebab(type(error).__name__)) from None
+
+    def _open(self) -> Target:
+        """Where to, with the pool of that address."""
+        if self._to is None:
+            to = target(self.url, allow_loopback=self._allow_loopback)
+            address = resolved(to, allow_loopback=self._allow_loopback)
+            self._pool, self._to = _pool(to, address, self._connected), to
+        return self._to
+
+    def _connected(self, new: socket.socket) -> None:
+        self._socket = new
+        if self._watch:
+            self._watch(new)
 
 
 def resolved(to: Target, *, allow_loopback: bool) -> Address:
@@ -126,21 +178,24 @@ def is_public(address: Address) -> bool:
     )
 
 
-def _posted(
-    to: Target, address: Address, body: bytes, headers: Mapping[str, str], watch: Watch
-) -> int:
-    with _pool(to, address, watch) as pool:
-        answer = pool.urlopen(
-            "POST",
-            to.path,
-            body=body,
-            headers={**headers, "Host": to.host_header},
-            retries=False,
-            redirect=False,
-            preload_content=False,
-        )
-        answer.close()  # the body is not read
-        return int(answer.status)
+def _posted(pool: Any, to: Target, body: bytes, headers: Mapping[str, str]) -> int:
+    answer = pool.urlopen(
+        "POST",
+        to.path,
+        body=body,
+        headers={**headers, "Host": to.host_header},
+        retries=False,
+        redirect=False,
+        preload_content=False,
+    )
+    # A connection can be kept only once the body is out of the way. Nobody looks at it. One that is
+    # long, or does not say how long it is, is not waited for.
+    if answer.length_remaining is not None and answer.length_remaining <= MAX_DRAINED_BYTES:
+        answer.drain_conn()
+        answer.release_conn()
+    else:
+        answer.close()
+    return int(answer.status)
 
 
 def _pool(to: Target, address: Address, watch: Watch) -> Any:

@@ -16,6 +16,7 @@ from analytics.alerts import deliveries, operations, queries, sending, tasks, tu
 from analytics.alerts.models import Alert, Delivery, DeliveryAttempt, WebhookEndpoint
 from analytics.alerts.signing import new_secret
 from fido.lib.outbound import calls
+from fido.lib.outbound.calls import Caller
 from tests.alerts import check_all, recorded, stream
 from tests.client import ApiClient
 from tests.factories import StaffFactory, UserFactory
@@ -62,7 +63,10 @@ def raise_alerts(user: User, count: int = 1) -> list[Alert]:
 
 def deliver() -> int:
     """Do what the job does, in this thread; return how many attempts it made."""
-    return sum(sending.send_lane(lane, inf) for lane in queries.due_lanes())
+    made = 0
+    while lanes := queries.due_lanes():
+        made += sum(sending.send_lane(lane, inf) for lane in lanes)
+    return made
 
 
 def make_due(user: User, hours: float = 0) -> None:
@@ -277,9 +281,10 @@ def test_a_worker_that_died_while_it_sent_is_taken_over_from_when_its_lease_laps
 ) -> None:
     raise_alerts(user)
     row = Delivery.objects.get()
-    dead = deliveries.claim(user.pk, row.pk)
-    assert dead
-    deliveries.attempt(dead)  # it never records the result
+    (dead,) = deliveries.claim([(user.pk, row.pk)])
+    (message,) = deliveries.messages([dead], endpoint)
+    with Caller(endpoint.url, allow_loopback=True) as caller:
+        deliveries.attempt(message, caller)  # it never records the result
     assert deliver() == 0
 
     Delivery.objects.update(leased_until=F("created_at"))
@@ -288,7 +293,7 @@ def test_a_worker_that_died_while_it_sent_is_taken_over_from_when_its_lease_laps
     assert statuses(user) == ["delivered"]
     assert len({headers["webhook-id"] for headers, _ in receiver.received}) == 1
     # If it was only slow, it can no longer record a result.
-    assert deliveries.conclude(dead, deliveries.Outcome(500, "", 1)) is False
+    assert deliveries.conclude([(dead, deliveries.Outcome(500, "", 1))]) == 0
     assert (statuses(user), DeliveryAttempt.objects.count()) == (["delivered"], 1)
 
 
@@ -353,18 +358,45 @@ def test_a_job_that_was_lost_keeps_no_webhook_back(
         wait_until(lambda: statuses(user) == ["delivered"] * 2)
 
 
+def test_what_was_not_sent_because_a_receiver_hangs_is_free_for_the_next_job(
+    user: User, endpoint: WebhookEndpoint, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receiver.hangs = True
+    monkeypatch.setattr(calls, "DEADLINE_SECONDS", 0.2)
+    monkeypatch.setattr(sending, "SILENT_MILLISECONDS", 100)
+    raise_alerts(user, 3)
+    (lane,) = queries.due_lanes()
+
+    assert sending.send_lane(lane, inf) == 1
+
+    assert len(queries.due_deliveries(lane)) == 2
+    assert not Delivery.objects.exclude(lease=None).exists()
+
+
+def test_many_webhooks_to_one_receiver_take_one_connection(
+    user: User, endpoint: WebhookEndpoint, receiver: Receiver
+) -> None:
+    raise_alerts(user, 50)
+
+    assert deliver() == 50
+
+    assert (len(receiver.received), receiver.connections) == (50, 1)
+    assert DeliveryAttempt.objects.filter(user=user, status=204).count() == 50
+
+
 @pytest.mark.django_db(transaction=True)
 def test_one_receiver_that_hangs_delays_no_other(
     user: User, endpoint: WebhookEndpoint, receiver: Receiver
 ) -> None:
-    with Receiver().open() as silent:
-        silent.hangs = True
-        WebhookEndpoint.objects.create(url=silent.url)
+    receiver.hangs = True
+    with Receiver().open() as other:
+        WebhookEndpoint.objects.create(url=other.url)
         raise_alerts(user, 20)
 
-        with running_worker():
-            wait_until(lambda: len(receiver.received) == 20)
-            assert len(silent.received) <= 1
+        with running_worker() as worker:
+            wait_until(lambda: len(other.received) == 20)
+            assert len(receiver.received) <= 1
+            worker.kill()  # it would wait for the other one
 
 
 @pytest.mark.django_db(transaction=True)

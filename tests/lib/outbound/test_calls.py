@@ -2,6 +2,7 @@
 
 import ipaddress
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from fido.lib.outbound import calls
-from fido.lib.outbound.calls import NotSent, is_public, post, target
+from fido.lib.outbound.calls import Caller, NotSent, is_public, post, target
 from tests.accounts.rates.test_bank import self_signed
 from tests.receiver import Receiver
 
@@ -163,3 +164,59 @@ def test_who_is_slow_is_cut_off(
 
 def test_nobody_there(receiver: Receiver) -> None:
     assert refusal("http://127.0.0.1:1/", allow_loopback=True) == "new-connection-error"
+
+
+@pytest.fixture
+def caller(receiver: Receiver) -> Iterator[Caller]:
+    with Caller(receiver.url, allow_loopback=True) as caller:
+        yield caller
+
+
+@pytest.mark.parametrize(("size", "connections"), [(0, 1), (100, 1), (1_000_000, 3)])
+def test_a_connection_is_kept_unless_the_answer_is_long(
+    receiver: Receiver, caller: Caller, size: int, connections: int
+) -> None:
+    receiver.status, receiver.body = 200, b"x" * size
+
+    assert [caller.post(b"{}", {}) for _ in range(3)] == [200] * 3
+    assert receiver.connections == connections
+
+
+def connected(address: tuple[str, int], *args: Any, **options: Any) -> socket.socket:
+    """A connection that is made without another lookup."""
+    made = socket.socket()
+    made.connect(address)
+    return made
+
+
+def test_a_name_is_looked_up_once_and_each_connection_goes_where_that_led(
+    receiver: Receiver, leads_to: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = leads_to(["127.0.0.1"], ["10.0.0.1"])
+    monkeypatch.setattr("urllib3.util.connection.create_connection", connected)
+    url = receiver.url.replace("127.0.0.1", "hook.example.org")
+    receiver.headers = {"Connection": "close"}
+
+    with Caller(url, allow_loopback=True) as caller:
+        assert [caller.post(b"{}", {}) for _ in range(2)] == [204] * 2
+
+    assert (asked, receiver.connections) == (["hook.example.org"], 2)
+
+
+def test_the_deadline_is_there_on_a_kept_connection_too(
+    receiver: Receiver, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert caller.post(b"{}", {}) == 204
+    monkeypatch.setattr(calls, "DEADLINE_SECONDS", 0.3)
+    receiver.dripping = True
+    # Otherwise a call that is not cut off would go on for ever.
+    patience = threading.Timer(30, setattr, (receiver, "dripping", False))
+    patience.start()
+
+    with pytest.raises(NotSent, match="timed-out"):
+        caller.post(b"{}", {})
+
+    assert (receiver.dripping, receiver.connections) == (True, 1)
+    patience.cancel()
+    receiver.dripping = False
+    assert caller.post(b"{}", {}) == 204
