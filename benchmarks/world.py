@@ -130,6 +130,7 @@ def unlimited() -> Iterator[Any]:
     """A cursor without the service's limits, which a slow machine would run into."""
     with connection.cursor() as cursor:
         cursor.execute(UNLIMITED)
+        connection.connection.wait_seconds = None
         yield cursor
     # The next one has the limits again.
     connection.close()

@@ -35,12 +35,19 @@ STATEMENT_TIMEOUT_SECONDS = env.integer("STATEMENT_TIMEOUT_SECONDS", default=30)
 DATABASES = {
     "default": dj_database_url.parse(
         env.text("DATABASE_URL", "where PostgreSQL is, such as postgres://user:secret@host/fido"),
+        engine="fido.lib.process.postgresql",
         conn_max_age=60,
         conn_health_checks=True,
     )
 }
 DATABASES["default"].setdefault("OPTIONS", {}).update(
     connect_timeout=3,
+    # The kernel notices within a minute that the server's machine has gone, also while nothing is
+    # sent and where no other limit applies, as in a migration.
+    keepalives_idle=30,
+    keepalives_interval=10,
+    keepalives_count=3,
+    tcp_user_timeout=60_000,
     application_name="fido",
     # Independent of the server's default: after a lost compare-and-set, the code reads again.
     isolation_level=IsolationLevel.READ_COMMITTED,

@@ -1,4 +1,7 @@
-"""A connection to PostgreSQL that breaks at a commit: before the server receives it, or after."""
+"""A proxy before PostgreSQL, whose connections break at a commit or become silent for good.
+
+It breaks them before the server has received the commit, or after.
+"""
 
 import contextlib
 import os
@@ -24,12 +27,13 @@ class Cut(Enum):
 
 
 class Line:
-    """Passes on everything, except for the one commit that it was told to hold."""
+    """Passes on everything, except for a commit that it was told to hold, and what it silences."""
 
     def __init__(self, listening: socket.socket) -> None:
         self._listening = listening
         self._next: Cut | None = None
         self._held, self._cut = threading.Event(), threading.Event()
+        self._laid: list[tuple[socket.socket, socket.socket, threading.Event]] = []
 
     @property
     def url(self) -> str:
@@ -50,15 +54,27 @@ class Line:
         """Break the connection whose commit is held."""
         self._cut.set()
 
+    def silence(self) -> None:
+        """Swallow all that is sent on the connections that there are, even that they are closed.
+
+        New ones work.
+        """
+        for _, _, silent in self._laid:
+            silent.set()
+
+    def close(self) -> None:
+        for client, server, _ in self._laid:
+            _close(client, server)
+
     def serve(self) -> None:
         target = urlsplit(os.environ["DATABASE_URL"])
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listening.accept()
                 server = socket.create_connection((target.hostname or "", target.port or 0))
-                silent = threading.Event()
+                arguments = (client, server, threading.Event())
+                self._laid.append(arguments)
                 for pump in (self._up, self._down):
-                    arguments = (client, server, silent)
                     threading.Thread(target=pump, args=arguments, daemon=True).start()
 
     def _up(self, client: socket.socket, server: socket.socket, silent: threading.Event) -> None:
@@ -67,8 +83,9 @@ class Line:
                 if self._next and any(commit in data for commit in COMMITS):
                     self._hold(data, server, silent)
                     break
-                server.sendall(data)
-        _close(client, server)
+                if not silent.is_set():
+                    server.sendall(data)
+        self._end(client, server, silent)
 
     def _hold(self, data: bytes, server: socket.socket, silent: threading.Event) -> None:
         where, self._next = self._next, None
@@ -86,7 +103,11 @@ class Line:
                     self._held.set()
                 else:
                     client.sendall(data)
-        _close(client, server)
+        self._end(client, server, silent)
+
+    def _end(self, client: socket.socket, server: socket.socket, silent: threading.Event) -> None:
+        if self._cut.is_set() or not silent.is_set():
+            _close(client, server)
 
 
 @contextmanager
@@ -98,6 +119,7 @@ def laid() -> Iterator[Line]:
             yield line
         finally:
             line.cut()
+            line.close()
             listening.shutdown(socket.SHUT_RDWR)
 
 

@@ -27,20 +27,21 @@ def url_of_test_database() -> str:
 class Worker:
     """`celery -A fido worker` in its own process group."""
 
-    def __init__(self, *, concurrency: int = 2, output: BinaryIO | None = None) -> None:
+    def __init__(
+        self, *, concurrency: int = 2, output: BinaryIO | None = None, **variables: str
+    ) -> None:
         self.concurrency, self.output = concurrency, output
+        self.variables = {"DATABASE_URL": url_of_test_database(), "LOG_LEVEL": "WARNING"}
+        self.variables |= variables
         self.start()
 
     def start(self) -> None:
         command = [sys.executable, "-m", "celery", "-A", "fido", "worker", "--loglevel=WARNING"]
         command += ["--pool", "threads", "--concurrency", str(self.concurrency)]
         command += ["--without-gossip", "--without-mingle"]
-        environment = operators_environment(
-            DATABASE_URL=url_of_test_database(), LOG_LEVEL="WARNING"
-        )
         self.process = subprocess.Popen(
             [*command, f"--hostname=test-{time.monotonic_ns()}@localhost"],
-            env=environment,
+            env=operators_environment(**self.variables),
             cwd=settings.BASE_DIR,
             start_new_session=True,
             stdout=self.output,
@@ -70,8 +71,11 @@ def _answers(*, within_seconds: float) -> bool:
 
 
 @contextmanager
-def running_worker(*, concurrency: int = 2, output: BinaryIO | None = None) -> Iterator[Worker]:
-    worker = Worker(concurrency=concurrency, output=output)
+def running_worker(
+    *, concurrency: int = 2, output: BinaryIO | None = None, **variables: str
+) -> Iterator[Worker]:
+    """A worker with these more environment variables."""
+    worker = Worker(concurrency=concurrency, output=output, **variables)
     try:
         yield worker
     finally:

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.core.management.base import CommandError
-from django.db import connection
 
 from accounts.queries import unknown_users
+from fido.lib.process.database import no_limits
 
 
 def each_of(user_ids: list[int]) -> Iterator[list[int]]:
@@ -24,9 +24,5 @@ def each_of(user_ids: list[int]) -> Iterator[list[int]]:
 @contextmanager
 def time_to_read() -> Iterator[None]:
     """Lift the statement timeout of requests: here one statement reads whole histories."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET statement_timeout = 0")
-        try:
-            yield
-        finally:
-            cursor.execute("RESET statement_timeout")
+    with no_limits():
+        yield

@@ -104,6 +104,17 @@ def bounded_read(*, seconds: int, idle_seconds: int) -> Iterator[None]:
         transaction.set_rollback(True)
 
 
+@contextmanager
+def no_limits() -> Iterator[None]:
+    """Meanwhile a statement may take as long as it needs, and is waited for. For commands only."""
+    with connection.cursor() as cursor, connection.connection.waiting(None):
+        cursor.execute("SET statement_timeout = 0")
+        try:
+            yield
+        finally:
+            cursor.execute("RESET statement_timeout")
+
+
 def is_database_away(error: Exception) -> bool:
     """Whether PostgreSQL did not answer, or is read-only, as during a failover."""
     sqlstate = getattr(error.__cause__, "sqlstate", None) or ""
