@@ -32,6 +32,7 @@ BLIND_INDEX_KEYS = env.index_keys("BLIND_INDEX_KEYS")
 
 # --- servers ----------------------------------------------------------------------------------
 STATEMENT_TIMEOUT_SECONDS = env.integer("STATEMENT_TIMEOUT_SECONDS", default=30)
+LOCK_TIMEOUT_SECONDS = env.integer("LOCK_TIMEOUT_SECONDS", default=3)
 DATABASES = {
     "default": dj_database_url.parse(
         env.text("DATABASE_URL", "where PostgreSQL is, such as postgres://user:secret@host/fido"),
@@ -51,7 +52,8 @@ DATABASES["default"].setdefault("OPTIONS", {}).update(
     application_name="fido",
     # Independent of the server's default: after a lost compare-and-set, the code reads again.
     isolation_level=IsolationLevel.READ_COMMITTED,
-    options=f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_SECONDS}s",
+    options=f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_SECONDS}s"
+    f" -c lock_timeout={LOCK_TIMEOUT_SECONDS}s",
 )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

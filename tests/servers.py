@@ -21,6 +21,8 @@ from fido.embedded.process import Account
 from fido.embedded.servers import Host
 from fido.embedded.state import VALKEY, State
 
+# A test may hold a lock for as long as the machine is slow. A statement's limit is as long.
+PATIENCE = {"LOCK_TIMEOUT_SECONDS": "30"}
 # Says to the other processes that they may start servers of their own too.
 EMBEDDED = "TESTS_ON_EMBEDDED_VALKEY"
 
@@ -33,7 +35,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
     early_config.add_cleanup(stack.close)
     folder = stack.enter_context(_folder())
     found = of_one_of_many(folder, int(worker[2:])) if worker else of_the_first(folder)
-    os.environ.update(stack.enter_context(found))
+    os.environ.update(stack.enter_context(found) | PATIENCE)
     return (yield)
 
 

@@ -10,7 +10,7 @@ from django.db import DatabaseError
 from analytics.alerts import operations, queries
 from analytics.alerts.operations import Left
 from fido.lib.cache import jobs
-from fido.lib.process.too_long import took_too_long
+from fido.lib.process.database import took_too_long
 
 logger = logging.getLogger(__name__)
 

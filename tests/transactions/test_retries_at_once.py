@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.conf import settings
 from django.db import connection, transaction
 
 from accounts.models import User
@@ -109,7 +110,7 @@ def test_only_the_claim_is_bounded_so_tightly(
     monkeypatch.setattr(operations, "record", watched)
 
     assert post(ada, IN_STEPS).status_code == 201
-    assert seen == ["0"]
+    assert seen == [f"{settings.LOCK_TIMEOUT_SECONDS}s"]
 
 
 def test_nor_is_anything_after_the_one_statement(
@@ -118,7 +119,7 @@ def test_nor_is_anything_after_the_one_statement(
     monkeypatch.setattr(idempotency, "WAIT_MILLISECONDS", 50)
     with key_being_used(ada), connection.cursor() as cursor:
         cursor.execute("SHOW lock_timeout")
-        assert cursor.fetchone() == ("0",)
+        assert cursor.fetchone() == (f"{settings.LOCK_TIMEOUT_SECONDS}s",)
 
 
 def test_the_fence_of_the_owner_is_around_the_commit(

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
-from django.db.models.functions import Now
+from django.db.models.functions import Greatest, Now
 from psycopg.errors import UniqueViolation
 
 from accounts.models import User
@@ -97,9 +97,14 @@ def claim(*, user_id: int, import_id: UUID) -> Import | None:
     return rows.filter(lease=lease).select_related("user").first() if claimed else None
 
 
-def release(row: Import) -> None:
-    """Give up the lease, so that the next worker can continue at once."""
-    _leased(row).update(lease=None, leased_until=None)
+def release(row: Import, *, was_busy: bool = False) -> None:
+    """Give up the lease, so that the next worker can continue at once.
+
+    `was_busy`: another transaction was in the way, which is no reason to fail it one day. This
+    start does not count.
+    """
+    starts = Greatest(F("starts") - 1, 0) if was_busy else F("starts")
+    _leased(row).update(lease=None, leased_until=None, starts=starts)
 
 
 def finish(row: Import, *, failure: str = "") -> None:

@@ -12,6 +12,7 @@ from django.conf import settings
 
 from accounts.models import User
 from accounts.wallets import queries as wallets
+from fido.lib.process.database import is_busy
 from fido.lib.values.crypto.fields import blind_index
 from transactions.imports import operations, spool
 from transactions.imports.encoding import Encoder, Recipe
@@ -44,8 +45,8 @@ def run(
             operations.finish(row, failure=failure)
     except operations.LeaseLost:
         logger.warning("Import %s was cancelled or taken over.", row.pk)
-    except BaseException:
-        operations.release(row)
+    except BaseException as error:
+        operations.release(row, was_busy=is_busy(error))
         raise
 
 

@@ -92,7 +92,7 @@ class RequestMiddleware:
         """503 outside the API; inside it, DRF has already answered."""
         if isinstance(error, Overloaded):
             return overloaded(request)
-        return unavailable(request) if is_database_away(error) else None
+        return unavailable(request, error) if is_database_away(error) else None
 
 
 def log_and_count(method: str | None, path: str, route: str, status: int, seconds: float) -> None:

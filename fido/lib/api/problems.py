@@ -17,7 +17,7 @@ from django.views import defaults
 from rest_framework import exceptions, status
 from rest_framework.request import Request
 
-from fido.lib.process.database import is_database_away
+from fido.lib.process.database import is_busy, is_database_away
 from fido.lib.values.errors import DomainError, Kind, Overloaded
 
 logger = logging.getLogger(__name__)
@@ -64,6 +64,8 @@ TITLES = {
     500: "Something went wrong on our side.",
     503: "The service is temporarily unavailable.",
 }
+AWAY = ("database-unavailable", "The database did not answer.")
+BUSY = ("busy", "Another transaction was in the way, and nothing was done.")
 # This API's names for DRF's codes.
 CODES = {
     "invalid": "validation-error",
@@ -79,7 +81,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> JsonResponse
     if isinstance(error, DomainError):
         return _answer_to(error, path)
     if is_database_away(error):
-        return unavailable(context["request"])
+        return unavailable(context["request"], error)
     if isinstance(error, RequestDataTooBig):
         error = BodyTooLarge()
     elif isinstance(error, Http404):
@@ -129,12 +131,12 @@ def _within(place: str, error: Json) -> str:
     return "#/" + place + str(error["pointer"]).removeprefix("#")
 
 
-def unavailable(request: HttpRequest | Request) -> JsonResponse:
+def unavailable(request: HttpRequest | Request, error: Exception) -> JsonResponse:
     """503, with the time to wait before a retry."""
-    logger.error("The database did not answer.")
+    code, detail = BUSY if is_busy(error) else AWAY
+    logger.error(detail)
     _drop_broken_connections()
-    detail = "The database did not answer; try again."
-    body = problem(503, "database-unavailable", detail, request.path)
+    body = problem(503, code, f"{detail} Try again.", request.path)
     return _answer(body, {"Retry-After": "2"})
 
 

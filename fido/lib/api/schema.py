@@ -36,7 +36,7 @@ PROBLEM: dict[str, Any] = {
     },
 }
 MEDIA_TYPE = "application/problem+json"
-ANYWHERE = {"429": "Too many requests.", "503": "The database did not answer."}
+ANYWHERE = {"429": "Too many requests.", "503": "The database did not answer, or is busy."}
 WITH_BODY = {
     "400": "The body has errors.",
     "413": "The body is too large.",

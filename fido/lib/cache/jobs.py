@@ -11,8 +11,7 @@ from redis.exceptions import RedisError
 
 from fido.lib.cache.redis_link import Away, Script, link, random_token
 from fido.lib.cache.versioned_cache import Errand, taken_along
-from fido.lib.process.database import is_database_away
-from fido.lib.process.too_long import took_too_long
+from fido.lib.process.database import is_busy, is_database_away, took_too_long
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -20,6 +19,8 @@ logger = logging.getLogger(__name__)
 # How long a job that was lost with its worker keeps others from being queued. Sweeps do not ask,
 # because they do the work themselves.
 WAITING_SECONDS = 30
+# If rows of more users are locked, somebody has locked the table.
+LOCKED_USERS = 10
 # Marks a job as pending, unless one is. If it runs twice, because an answer was lost, it says the
 # same again.
 MARK = Script("""
@@ -70,22 +71,37 @@ def begun(task: Any) -> None:
 def together(work: Callable[[list[int]], T], user_ids: list[int]) -> list[T]:
     """Do the work for all these users at once; if that fails, for each of them alone.
 
-    So a user whose rows cause an error delays nobody else. The error is logged. Work that took too
-    long is done for half of them, and then for the others.
-    Raises only what says that the database is away.
+    So a user whose rows cause an error, or stay locked, delays nobody else. The error is logged.
+    Work that took too long is done for half of them, and then for the others.
+    Raises only what says that the database is away, or that LOCKED_USERS wait for a lock.
     """
     try:
         return [work(user_ids)]
     except Exception as error:
         is_large = took_too_long(error)
-        if is_database_away(error) and not is_large:
+        if is_database_away(error) and not (is_large or is_busy(error)):
             raise
         logger.exception("A job for users %s to %s failed.", user_ids[0], user_ids[-1])
     if len(user_ids) == 1:
         return []
-    size = len(user_ids) // 2 if is_large else 1
-    parts = (user_ids[start : start + size] for start in range(0, len(user_ids), size))
-    return [result for part in parts for result in together(work, part)]
+    if not is_large:
+        return _one_by_one(work, user_ids)
+    half = len(user_ids) // 2
+    return together(work, user_ids[:half]) + together(work, user_ids[half:])
+
+
+def _one_by_one(work: Callable[[list[int]], T], user_ids: list[int]) -> list[T]:
+    done, locked = list[T](), 0
+    for user_id in user_ids:
+        try:
+            done.append(work([user_id]))
+        except Exception as error:
+            locked += is_busy(error)
+            bears = took_too_long(error) or (is_busy(error) and locked < LOCKED_USERS)
+            if is_database_away(error) and not bears:
+                raise
+            logger.exception("A job for user %s failed.", user_id)
+    return done
 
 
 def _run(errand: Errand, task: Any) -> None:

@@ -34,6 +34,7 @@ from fido.lib.cache.redis_link import (
     run_all,
     run_all_on_one,
 )
+from fido.lib.process.database import is_busy
 from fido.lib.values.crypto.keys import fernet_ring
 
 logger = logging.getLogger(__name__)
@@ -296,8 +297,13 @@ def _fence(user_id: int, errands: list[Errand]) -> Iterator[None]:
         return
     try:
         yield
-    except (OperationalError, InterfaceError):
-        # The commit may have been sent, and may still happen after anything we do now.
+    except (OperationalError, InterfaceError) as error:
+        # The commit may have been sent, and may still happen after anything we do now. But if
+        # another transaction was in the way, PostgreSQL has said that it rolled this one back. It
+        # waits for locks before it writes a commit down, also where COMMIT is what waits (a
+        # deferred foreign key locks its row then), and nothing else is on its way.
+        if is_busy(error):
+            _leave(user_id, writer)
         raise
     except BaseException:
         _leave(user_id, writer)

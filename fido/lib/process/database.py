@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.signals import request_finished, request_started
 from django.db import InterfaceError, InternalError, OperationalError, connection, transaction
 from django.db.backends.signals import connection_created
+from psycopg.errors import DeadlockDetected, LockNotAvailable, SerializationFailure
 
 HAS_TRANSACTION_TIMEOUT = 170000
 INVALID_TRANSACTION_STATE = "25"  # the SQLSTATE class
@@ -108,15 +109,33 @@ def bounded_read(*, seconds: int, idle_seconds: int) -> Iterator[None]:
 def no_limits() -> Iterator[None]:
     """Meanwhile a statement may take as long as it needs, and is waited for. For commands only."""
     with connection.cursor() as cursor, connection.connection.waiting(None):
-        cursor.execute("SET statement_timeout = 0")
+        cursor.execute("SET statement_timeout = 0; SET lock_timeout = 0")
         try:
             yield
         finally:
-            cursor.execute("RESET statement_timeout")
+            cursor.execute("RESET statement_timeout; RESET lock_timeout")
+
+
+# Another transaction was in the way.
+BUSY = (LockNotAvailable, DeadlockDetected, SerializationFailure)
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether the transaction was rolled back because of another one; trying again may help."""
+    return isinstance(error.__cause__, BUSY)
+
+
+# A statement was cancelled, and a transaction or a pause in it was ended, by PostgreSQL's limits.
+TIME_OUTS = {"57014", "25P03", "25P04"}
+
+
+def took_too_long(error: BaseException) -> bool:
+    """Whether PostgreSQL ended the statement or the transaction by one of its time limits."""
+    return getattr(error.__cause__, "sqlstate", None) in TIME_OUTS
 
 
 def is_database_away(error: Exception) -> bool:
-    """Whether PostgreSQL did not answer, or is read-only, as during a failover."""
+    """Whether PostgreSQL did not answer, is busy, or is read-only, as during a failover."""
     sqlstate = getattr(error.__cause__, "sqlstate", None) or ""
     read_only = isinstance(error, InternalError) and sqlstate.startswith(INVALID_TRANSACTION_STATE)
     return read_only or isinstance(error, OperationalError | InterfaceError)

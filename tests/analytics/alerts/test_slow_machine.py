@@ -12,8 +12,7 @@ from accounts.models import User
 from analytics.alerts import operations, turns
 from analytics.alerts.models import Alert, PendingCheck, Rule
 from analytics.alerts.operations import Left
-from fido.lib.process.database import HAS_TRANSACTION_TIMEOUT
-from fido.lib.process.too_long import took_too_long
+from fido.lib.process.database import HAS_TRANSACTION_TIMEOUT, took_too_long
 from tests.client import ApiClient
 from tests.imports import csv, imported
 

@@ -2,10 +2,14 @@
 
 import json
 import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Barrier
 from typing import Any
 
 import pytest
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.http import JsonResponse
 from django.test import RequestFactory
 from rest_framework import exceptions
@@ -15,6 +19,8 @@ from fido.lib.api import problems
 from fido.lib.api.problems import QueryInvalid, exception_handler
 from fido.lib.values.errors import DomainError, InvalidInput, NotFound
 from tests.client import ApiClient
+from tests.factories import UserFactory
+from tests.races import DEADLINE_SECONDS, and_disconnect, at_once
 
 PATH = "/api/v1/transactions"
 
@@ -77,6 +83,42 @@ def test_a_missing_database_is_a_503_that_says_when_to_retry(db: None, error: Ex
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
     assert body_of(error)["code"] == "database-unavailable"
     assert b"secret" not in answer.content
+
+
+def deadlock() -> None:
+    """Two transactions wait for each other; of one of them PostgreSQL makes an error."""
+
+    def lock(first: int, second: int) -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [first])
+            both.wait(DEADLINE_SECONDS)
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [second])
+
+    both = Barrier(2)
+    at_once(partial(lock, 1, 2), partial(lock, 2, 1))
+
+
+def conflict() -> None:
+    """A snapshot shows a row as it was before another transaction changed it."""
+    user = UserFactory.create()
+    rows = User.objects.filter(pk=user.pk)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        rows.get()
+        with ThreadPoolExecutor(1) as pool:
+            edit = partial(rows.update, currency="JPY")
+            pool.submit(and_disconnect, edit).result()
+        rows.update(currency="KWD")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("collide", [deadlock, conflict])
+def test_a_transaction_that_was_in_the_way_is_a_503(collide: Callable[[], None]) -> None:
+    with pytest.raises(OperationalError) as error:
+        collide()
+
+    assert body_of(error.value)["code"] == "busy"
+    assert handled(error.value).headers["Retry-After"] == "2"
 
 
 def test_a_bug_is_not_handled_here() -> None:

@@ -1,16 +1,23 @@
 """Jobs are requested with a write's last step, and not by a write that did not happen."""
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
 from typing import Any
 
 import pytest
 import redis
 from celery import shared_task
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django_redis import get_redis_connection
 
+from accounts.models import User
 from fido.lib.cache import jobs, redis_link, versioned_cache
 from fido.lib.cache.versioned_cache import write_fence
+from tests.factories import UserFactory
 from tests.fences import writer_stands
+from tests.races import DEADLINE_SECONDS, and_disconnect
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -119,6 +126,55 @@ def test_an_answer_that_was_lost_costs_no_job(
 
     assert len(sent) == 2
     assert queued == [()]
+
+
+def lock(user_ids: list[int]) -> list[int]:
+    rows = User.objects.select_for_update(nowait=True).order_by("pk")
+    with transaction.atomic():
+        return list(rows.filter(pk__in=user_ids).values_list("pk", flat=True))
+
+
+@contextmanager
+def locked(user_ids: list[int]) -> Iterator[None]:
+    """Another connection has locked these users' rows."""
+    done = Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            list(User.objects.select_for_update().filter(pk__in=user_ids))
+            held.set()
+            done.wait(DEADLINE_SECONDS)
+
+    held = Event()
+    with ThreadPoolExecutor(1) as pool:
+        holding = pool.submit(and_disconnect, hold)
+        assert held.wait(DEADLINE_SECONDS)
+        try:
+            yield
+        finally:
+            done.set()
+            holding.result()
+
+
+def test_users_whose_rows_are_locked_delay_nobody_else() -> None:
+    users = [UserFactory.create().pk for _ in range(jobs.LOCKED_USERS + 1)]
+
+    with locked(users[: jobs.LOCKED_USERS - 1]):
+        assert jobs.together(lock, users) == [[pk] for pk in users[jobs.LOCKED_USERS - 1 :]]
+
+
+def test_where_everything_is_locked_the_job_does_not_try_each_user() -> None:
+    users = [UserFactory.create().pk for _ in range(jobs.LOCKED_USERS + 1)]
+    tried: list[list[int]] = []
+
+    def work(user_ids: list[int]) -> list[int]:
+        tried.append(user_ids)
+        return lock(user_ids)
+
+    with locked(users), pytest.raises(OperationalError, match="could not obtain lock"):
+        jobs.together(work, users)
+
+    assert tried == [users, *([pk] for pk in users[: jobs.LOCKED_USERS])]
 
 
 def test_a_queue_that_fails_in_any_way_leaves_the_write_as_it_is(

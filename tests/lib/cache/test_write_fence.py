@@ -1,11 +1,13 @@
 """Nested fences: one entry before all writes, and one exit after the commit."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
-from django.db import transaction
+from django.db import OperationalError, connection, transaction
 
 from fido.lib.cache.versioned_cache import write_fence
 from tests.fences import Step, steps, writer_stands
-from tests.races import at_once
+from tests.races import and_disconnect, at_once
 
 __all__ = ["steps"]  # a fixture
 
@@ -38,6 +40,40 @@ def test_a_rollback_inside_leaves_no_writer_standing(steps: list[Step]) -> None:
 
     assert steps == ONCE_AROUND
     assert not writer_stands(ADA)
+
+
+def run_in_a_fence(*statements: str) -> None:
+    with write_fence(ADA), transaction.atomic(), connection.cursor() as cursor:
+        for sql in statements:
+            cursor.execute(sql)
+
+
+def test_a_write_that_another_one_was_in_the_way_of_is_over() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(1)")
+
+    def wait() -> None:
+        run_in_a_fence("SET LOCAL lock_timeout = '50ms'", "SELECT pg_advisory_xact_lock(1)")
+
+    try:
+        with ThreadPoolExecutor(1) as pool, pytest.raises(OperationalError, match="lock timeout"):
+            pool.submit(and_disconnect, wait).result()
+    finally:
+        connection.close()
+
+    assert not writer_stands(ADA)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["SET LOCAL statement_timeout = '50ms'", "SELECT pg_terminate_backend(pg_backend_pid())"],
+)
+def test_any_other_error_of_the_database_leaves_the_writer(sql: str) -> None:
+    with pytest.raises(OperationalError, match=r"timeout|terminating"):
+        run_in_a_fence(sql, "SELECT pg_sleep(60)")
+    connection.close()
+
+    assert writer_stands(ADA)
 
 
 def test_another_users_is_its_own(steps: list[Step]) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models.functions import Now
 from django_redis import get_redis_connection
 
+from accounts.models import User
 from fido.lib.values.ids import new_id
 from tests.client import ApiClient
 from tests.factories import record
@@ -287,6 +288,24 @@ def test_an_import_interrupted_again_and_again_fails(ada: ApiClient) -> None:
     assert (done.status, done.failure) == ("failed", "interrupted-too-often")
     assert not spool.path_of(row.pk).exists()
     assert amounts(ada) == []
+
+
+def test_an_import_that_met_a_lock_again_and_again_is_done_later(ada: ApiClient) -> None:
+    row = submitted(ada, rows(1))
+
+    def impatient() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '50ms'")
+        work(row.pk)
+
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        list(User.objects.select_for_update().filter(pk=ada.user_id))
+        for _ in range(operations.MAX_STARTS + 1):
+            with pytest.raises(OperationalError, match="lock timeout"):
+                pool.submit(and_disconnect, impatient).result()
+
+    assert work(row.pk).status == "done"
+    assert amounts(ada) == [1]
 
 
 def test_a_batch_that_was_done_forgives_the_starts_before_it(ada: ApiClient) -> None:
