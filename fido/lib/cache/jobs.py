@@ -100,7 +100,7 @@ def _one_by_one(work: Callable[[list[int]], T], user_ids: list[int]) -> list[T]:
             bears = took_too_long(error) or (is_busy(error) and locked < LOCKED_USERS)
             if is_database_away(error) and not bears:
                 raise
-            logger.exception("A job for user %s failed.", user_id)
+            logger.exception("A job for users %s to %s failed.", user_id, user_id)
     return done
 
 
