@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import events, exports, imports, outage, results, world
+from benchmarks import events, exports, imports, outage, probes, results, world
 from benchmarks.measure import Cost, in_turns
 from benchmarks.paths import LONG, SHORT, Contenders, contenders
 from benchmarks.paths import Path as Measured
@@ -51,6 +51,7 @@ def run(options: Options) -> None:
         figures.append(_importing(importing))
         promises = {"an import reaches half of the bare script": imports.kept_promise(importing)}
         if not options.quick:
+            promises |= _probes(database, options.folder)
             promises |= _in_this_process(bare, options.rounds)
         console.print(imports.table(importing))
         _report(figures, promises, options)
@@ -76,6 +77,13 @@ def _caption(document: dict[str, Any]) -> str:
 def _importing(timings: imports.Timings) -> Figure:
     ratio = Spread.of(timings.shares)
     return Figure("import", "bare script", ratio=ratio, target=IMPORT_TARGET, at_least=True)
+
+
+def _probes(database: str, folder: Path) -> dict[str, bool]:
+    answered = probes.measured(database, folder)
+    console.print(probes.table(answered))
+    console.print(probes.NOTES)
+    return {"the probes answer whatever clients do": probes.kept_promise(answered)}
 
 
 def _in_this_process(bare: Bare, rounds: int) -> dict[str, bool]:

@@ -22,7 +22,7 @@ PROCESSES = 4
 LIVE_SECONDS = 60
 WORKER = (
     *("-W", "ignore::UserWarning:celery.platforms"),
-    *("-m", "celery", "--quiet", "-A", "fido", "worker", "--pool=threads", "--concurrency=4"),
+    *("-m", "celery", "--quiet", "-A", "fido", "worker", "--pool=threads", "--concurrency=10"),
     *("--without-mingle", "--without-gossip", "--loglevel=WARNING"),
 )
 
