@@ -61,7 +61,7 @@ class Connection(TConn):  # type: ignore[misc]
         self.kind, self.is_whole = Kind.REQUEST, False
         self.deadline = time.monotonic() + HEAD_SECONDS
         self.ready_at = 0.0
-        self._body_at = self._searched = 0
+        self._body_at = self._chunk_at = self._searched = 0
         self._length: int | None = None
 
     def read(self) -> bool:
@@ -83,16 +83,32 @@ class Connection(TConn):  # type: ignore[misc]
         gunicorn's parser has the last word on what the head means.
         """
         if not self._body_at and not self._end_head():
-            return len(self.received) > MAX_HEAD_BYTES
-        self.is_whole = self._has_whole_body()
-        if not self.is_whole and len(self.received) - self._body_at > MAX_BODY_BYTES:
-            self.kind = Kind.STREAM
+            if len(self.received) > MAX_HEAD_BYTES:
+                self.kind = Kind.STREAM
+        else:
+            self.is_whole = self._has_whole_body()
+            if not self.is_whole and len(self.received) - self._body_at > MAX_BODY_BYTES:
+                self.kind = Kind.STREAM
         return self.is_whole or self.kind is Kind.STREAM
 
     def _has_whole_body(self) -> bool:
-        if self._length is None:  # in chunks, of which the last one is empty
-            return len(self.received) > self._body_at and self.received.endswith(END_OF_HEAD)
+        if self._length is None:
+            return self._has_last_chunk()
         return len(self.received) - self._body_at >= self._length
+
+    def _has_last_chunk(self) -> bool:
+        while (end := self.received.find(b"\r\n", self._chunk_at)) >= 0:
+            try:
+                size = int(self.received[self._chunk_at : end].partition(b";")[0], 16)
+            except ValueError:
+                return True  # which the parser refuses
+            if size <= 0:
+                return self.received.find(END_OF_HEAD, end) >= 0  # after any trailers
+            following = end + size + 2 * len(b"\r\n")
+            if following > len(self.received):
+                break
+            self._chunk_at = following
+        return False
 
     def begin_next(self) -> None:
         """Wait for the next request on the same connection."""
@@ -100,7 +116,7 @@ class Connection(TConn):  # type: ignore[misc]
         now = time.monotonic()
         self.deadline = now + (HEAD_SECONDS if self.received else self.cfg.keepalive)
         self.kind, self.is_whole = Kind.REQUEST, False
-        self._body_at = self._searched = 0
+        self._body_at = self._chunk_at = self._searched = 0
         self._length = None
 
     def init(self) -> None:
@@ -108,7 +124,7 @@ class Connection(TConn):  # type: ignore[misc]
         if not self.initialized:
             super().init()
             self.parser.unreader = PacedUnreader(self.sock)
-        self.parser.unreader.begin(bytes(self.received))
+        self.parser.unreader.begin(bytes(self.received), may_read=self.kind is Kind.STREAM)
         self.received.clear()
 
     def _end_head(self) -> bool:
@@ -116,7 +132,7 @@ class Connection(TConn):  # type: ignore[misc]
         self._searched = len(self.received)
         if end < 0:
             return False
-        self._body_at = end + len(END_OF_HEAD)
+        self._body_at = self._chunk_at = end + len(END_OF_HEAD)
         self._look_at(bytes(self.received[: end + 2]))
         return True
 
@@ -134,14 +150,20 @@ class Connection(TConn):  # type: ignore[misc]
 
 
 class PacedUnreader(SocketUnreader):  # type: ignore[misc]
-    """Reads, in a thread, what the main loop has not. A client that is too slow is given up."""
+    """Reads, in a thread for streams, what the main loop has not. No other thread ever reads.
 
-    def begin(self, received: bytes) -> None:
+    A client that is too slow is given up.
+    """
+
+    def begin(self, received: bytes, *, may_read: bool) -> None:
         self.unread(received)
+        self._may_read = may_read
         self._waited, self._taken = 0.0, 0
 
     def chunk(self, size_hint: int | None = None) -> bytes:
         """Raise TimeoutError if too little has come in the time spent waiting for it."""
+        if not self._may_read:
+            return b""
         left = SILENT_SECONDS + self._taken / BYTES_PER_SECOND - self._waited
         if left <= 0:
             raise TimeoutError("The client sends too slowly.")

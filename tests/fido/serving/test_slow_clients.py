@@ -28,6 +28,12 @@ STOPS = {
     "half a head": HEAD,
     "half a body": TYPED + b'Content-Length: 100\r\n\r\n{"username"',
     "half a chunk": TYPED + b"Transfer-Encoding: chunked\r\n\r\n64\r\n{",
+    "a chunk that ends like the last one": TYPED
+    + b"Transfer-Encoding: chunked\r\n\r\n64\r\n{\r\n\r\n",
+    "two empty lines": b"\r\n\r\n",
+    "a length in two lines": TYPED + b"Content-Length:\r\n 100\r\n\r\n{",
+    "a length that is none": TYPED + b"Content-Length: +100\r\n\r\n{",
+    "an endless head": HEAD + b"X: x\r\n" * 20_000,
     "half of a large body": TYPED + b"Content-Length: 5000000\r\n\r\n{",
     "a head that waits to go on": TYPED + b"Content-Length: 100\r\nExpect: 100-continue\r\n\r\n",
 }
