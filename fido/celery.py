@@ -8,6 +8,7 @@ from celery import Celery
 from celery.signals import (
     heartbeat_sent,
     setup_logging,
+    task_failure,
     task_postrun,
     task_prerun,
     worker_init,
@@ -52,6 +53,15 @@ def show_that_it_works(**kwargs: Any) -> None:
 @worker_init.connect
 def bound_its_transactions(**kwargs: Any) -> None:
     bound_transactions()
+
+
+@task_failure.connect
+def report_database_errors(exception: Exception, **kwargs: Any) -> None:
+    from fido.lib.process.database import is_database_away  # noqa: PLC0415
+    from fido.lib.process.database_errors import report  # noqa: PLC0415
+
+    if is_database_away(exception):
+        report(exception)
 
 
 @task_prerun.connect

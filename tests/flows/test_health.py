@@ -1,12 +1,16 @@
 """Liveness and readiness, with all servers available and without."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
+from fido import health
 from tests.client import ApiClient
+from tests.cut_line import laid
 from tests.webserver import WebServer, serving
 
 # Nothing listens on port 1.
@@ -88,6 +92,59 @@ def test_with_redis_away_requests_are_served(without_redis: WebServer) -> None:
 
     assert answer.status == 401
     assert b'"code": "invalid-credentials"' in answer.content
+
+
+@pytest.mark.django_db(transaction=True)
+def test_with_a_server_that_only_reads_it_is_not_ready() -> None:
+    name = f'"{connection.settings_dict["NAME"]}"'
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+        try:
+            with serving() as server:
+                answer = server.request("GET", "/readyz")
+        finally:
+            cursor.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+
+    assert answer.status == 503
+    assert b'"database": "read-only", "redis": "ok"' in answer.content
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_server_that_becomes_silent_does_not_keep_probes_waiting() -> None:
+    with laid() as line, serving(DATABASE_URL=line.url, STATEMENT_TIMEOUT_SECONDS="3600") as server:
+        assert server.request("GET", "/readyz").status == 200
+        line.silence()
+
+        # The thread trusts its connection if it was busy just now. Otherwise it replaces it first.
+        assert server.request("GET", "/readyz").status in {200, 503}
+        assert server.request("GET", "/readyz").status == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_probes_wait_for_nobodys_lock() -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        tables = ", ".join(connection.introspection.table_names(cursor))
+        cursor.execute(f"LOCK TABLE {tables} IN EXCLUSIVE MODE")
+        with serving("--threads=4") as server, ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(lambda _: server.request("GET", "/readyz"), range(4)))
+
+    assert [answer.status for answer in answers] == [200] * 4
+
+
+def test_it_writes_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    def has_written() -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_current_xact_id_if_assigned() IS NOT NULL")
+            return bool(cursor.fetchone() == (True,))
+
+    monkeypatch.setattr(health._Written, "at", float("-inf"))
+    with transaction.atomic():
+        assert not has_written()
+        with CaptureQueriesContext(connection) as done:
+            assert [Client().get("/readyz").status_code for _ in range(3)] == [200] * 3
+        assert has_written()
+
+    assert sum("pg_logical_emit_message" in query["sql"] for query in done) == 1
 
 
 def test_a_connection_that_was_cut_is_replaced(db: None) -> None:

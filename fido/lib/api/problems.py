@@ -5,7 +5,6 @@ The domain raises a DomainError of some kind; only this module knows its status.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -18,9 +17,9 @@ from rest_framework import exceptions, status
 from rest_framework.request import Request
 
 from fido.lib.process.database import is_busy, is_database_away
+from fido.lib.process.database_errors import report
 from fido.lib.values.errors import DomainError, Kind, Overloaded
 
-logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 
 Json = dict[str, Any]
@@ -65,7 +64,7 @@ TITLES = {
     503: "The service is temporarily unavailable.",
 }
 AWAY = ("database-unavailable", "The database did not answer.")
-BUSY = ("busy", "Another transaction was in the way, and nothing was done.")
+BUSY = ("busy", "Another transaction was in the way, and this one was rolled back.")
 # This API's names for DRF's codes.
 CODES = {
     "invalid": "validation-error",
@@ -134,7 +133,7 @@ def _within(place: str, error: Json) -> str:
 def unavailable(request: HttpRequest | Request, error: Exception) -> JsonResponse:
     """503, with the time to wait before a retry."""
     code, detail = BUSY if is_busy(error) else AWAY
-    logger.error(detail)
+    report(error)
     _drop_broken_connections()
     body = problem(503, code, f"{detail} Try again.", request.path)
     return _answer(body, {"Retry-After": "2"})

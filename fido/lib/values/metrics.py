@@ -90,5 +90,8 @@ REDIS_OUTAGES = Counter(
 REDIS_AWAY_SECONDS = Counter(
     "fido_redis_away_seconds", "For how long processes had no Redis, added up over all of them."
 )
+DATABASE_ERRORS = Counter(
+    "fido_database_errors", "Errors of the database that ended a request or a job.", ["kind"]
+)
 # There are few codes: staff choose them, and the database limits them.
 ALERTS = Counter("fido_alerts", "Alerts that were stored, by the code of their rule.", ["code"])
