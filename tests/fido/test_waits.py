@@ -29,6 +29,7 @@ NO_WAITS = {
     "fido.lib.cache.versioned_cache.RETRY_SECONDS": "how often a write retries its last step",
     "fido.lib.process.database.TRUSTED_SECONDS": "how long a used connection is trusted",
     "fido.lib.process.postgresql.base.POLL_SECONDS": "how often psycopg looks for signals",
+    "fido.health.WRITE_SECONDS": "how often /readyz tries a write",
     "fido.lib.values.metrics.REQUEST_SECONDS": "a metric",
     "fido.lib.values.metrics.REDIS_AWAY_SECONDS": "a metric",
     "fido.lib.values.crypto.reencryption.LOCK_TIMEOUT": "a command's, which then retries",
