@@ -100,7 +100,7 @@ def fold_everybody() -> bool:
     return all(all(jobs.together(fold, user_ids)) for user_ids in batches)
 
 
-def repair(*, first_user_id: int, last_user_id: int) -> list[queries.Difference]:
+def repair(user_ids: list[int]) -> list[queries.Difference]:
     """Append what these users' totals lack; return those differences.
 
     They are appended like any write's, so this is correct while others write: in one snapshot a
@@ -109,7 +109,7 @@ def repair(*, first_user_id: int, last_user_id: int) -> list[queries.Difference]
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [REPAIR_LOCK])
-        differences = queries.differences(first_user_id, last_user_id)
+        differences = queries.differences(user_ids)
         DailyTotals.objects.bulk_create(
             DailyTotals(**vars(difference)) for difference in differences
         )

@@ -79,6 +79,12 @@ class Difference:
     credit: Decimal
     debit: Decimal
 
+    def __str__(self) -> str:
+        """Amounts as stored, to the last decimal: rounded ones might look equal."""
+        credit, debit = (f"{each:.{money.MAX_DECIMALS}f}" for each in (self.credit, self.debit))
+        lacking = f"{self.count} transactions, credit {credit}, debit {debit}"
+        return f"{self.day}, {self.currency}: the totals lack {lacking}"
+
 
 @dataclass(frozen=True)
 class Split:
@@ -209,14 +215,13 @@ def users_with_pending_totals(at_once: int) -> Iterator[list[int]]:
     return user_ids_of(DailyTotals.objects.filter(pending=True), at_once)
 
 
-def differences(first_user_id: int, last_user_id: int) -> list[Difference]:
-    """What the totals of users `first..last` (both included) lack, compared with the transactions.
+def differences(user_ids: list[int]) -> list[Difference]:
+    """What these users' totals lack, compared with the transactions.
 
     One statement adds up the transactions and subtracts the totals, so no write can come between.
     """
-    bounds = {"first": first_user_id, "last": last_user_id}
     with connection.cursor() as cursor:
-        cursor.execute(DIFFERENCES, bounds)
+        cursor.execute(DIFFERENCES, {"user_ids": user_ids})
         return [Difference(*row) for row in cursor.fetchall()]
 
 
@@ -228,11 +233,11 @@ FROM (
            CASE transaction_type WHEN 'credit' THEN transaction_amount ELSE 0 END AS credit,
            CASE transaction_type WHEN 'debit' THEN transaction_amount ELSE 0 END AS debit
     FROM transactions_transaction
-    WHERE user_id BETWEEN %(first)s AND %(last)s
+    WHERE user_id = ANY(%(user_ids)s)
   UNION ALL
     SELECT user_id, day, currency, -count, -credit, -debit
     FROM analytics_dailytotals
-    WHERE user_id BETWEEN %(first)s AND %(last)s
+    WHERE user_id = ANY(%(user_ids)s)
 ) AS both_sides
 GROUP BY user_id, day, currency
 HAVING sum(count) <> 0 OR sum(credit) <> 0 OR sum(debit) <> 0

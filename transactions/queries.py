@@ -15,6 +15,7 @@ from accounts.models import User
 from accounts.wallets import queries as wallets
 from accounts.wallets.models import Wallet
 from fido.lib.process.statements import condition_of, rows_of
+from fido.lib.values import money
 from fido.lib.values.crypto.fields import encrypted
 from transactions.files import columns
 from transactions.models import Transaction, TransactionQuerySet
@@ -151,14 +152,20 @@ class BalanceDifference:
     amount: Decimal | None
     due: Decimal
 
+    def __str__(self) -> str:
+        """Amounts as stored, to the last decimal: rounded ones might look equal."""
+        there = "no balance" if self.amount is None else f"{self.amount:.{money.MAX_DECIMALS}f}"
+        due = f"{self.due:.{money.MAX_DECIMALS}f}"
+        return f"wallet {self.wallet_id}, {self.currency}: {there} instead of {due}"
 
-def balance_differences(first_user_id: int, last_user_id: int) -> list[BalanceDifference]:
-    """The wrong balances of users `first..last` (both included).
+
+def balance_differences(user_ids: list[int]) -> list[BalanceDifference]:
+    """The wrong balances of these users.
 
     One statement reads balances and transactions, so no write can come between.
     """
     with connection.cursor() as cursor:
-        cursor.execute(BALANCE_DIFFERENCES, {"first": first_user_id, "last": last_user_id})
+        cursor.execute(BALANCE_DIFFERENCES, {"user_ids": user_ids})
         return [BalanceDifference(*row) for row in cursor.fetchall()]
 
 
@@ -167,13 +174,13 @@ SELECT user_id, wallet_id, currency, sum(amount) AS amount, sum(due) AS due
 FROM (
     SELECT user_id, wallet_id, currency, amount, opening AS due
     FROM wallets_balance
-    WHERE user_id BETWEEN %(first)s AND %(last)s
+    WHERE user_id = ANY(%(user_ids)s)
   UNION ALL
     SELECT user_id, wallet_id, currency, NULL,
            sum(CASE transaction_type WHEN 'credit' THEN transaction_amount
                ELSE -transaction_amount END)
     FROM transactions_transaction
-    WHERE user_id BETWEEN %(first)s AND %(last)s AND wallet_id IS NOT NULL
+    WHERE user_id = ANY(%(user_ids)s) AND wallet_id IS NOT NULL
     GROUP BY user_id, wallet_id, currency
 ) AS both_sides
 GROUP BY user_id, wallet_id, currency

@@ -8,9 +8,7 @@ from accounts.management.users import each_of, time_to_read
 from accounts.models import User
 from accounts.queries import user_ids_in_batches
 from analytics import operations, queries
-from analytics.queries import Difference
 from fido.lib.commands.progress import progress
-from fido.lib.values import money
 
 
 class Command(BaseCommand):
@@ -27,12 +25,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, repair: bool, user: list[int] | None, **options: Any) -> None:
         groups = each_of(user) if user else user_ids_in_batches()
-        find = operations.repair if repair else _differences
+        find = operations.repair if repair else queries.differences
         users, found = 0, 0
         with time_to_read(), progress("Users", None if user else User.objects.count()) as advance:
             for ids in groups:
-                for difference in find(first_user_id=ids[0], last_user_id=ids[-1]):
-                    self.stdout.write(_line(difference))
+                for difference in find(ids):
+                    self.stdout.write(f"user {difference.user_id}, {difference}")
                     found += 1
                 users += len(ids)
                 advance(len(ids))
@@ -47,14 +45,3 @@ class Command(BaseCommand):
             raise CommandError(
                 f"{users:,} users, {found:,} differences: repair them with `check_totals --repair`."
             )
-
-
-def _differences(*, first_user_id: int, last_user_id: int) -> list[Difference]:
-    return queries.differences(first_user_id, last_user_id)
-
-
-def _line(lacking: Difference) -> str:
-    """Amounts as stored, to the last decimal: rounded ones might look equal."""
-    credit, debit = (f"{each:.{money.MAX_DECIMALS}f}" for each in (lacking.credit, lacking.debit))
-    where = f"user {lacking.user_id}, {lacking.day}, {lacking.currency}"
-    return f"{where}: the totals lack {lacking.count} transactions, credit {credit}, debit {debit}"

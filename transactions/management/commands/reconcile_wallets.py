@@ -8,9 +8,7 @@ from accounts.management.users import each_of, time_to_read
 from accounts.models import User
 from accounts.queries import user_ids_in_batches
 from fido.lib.commands.progress import progress
-from fido.lib.values import money
 from transactions import queries
-from transactions.queries import BalanceDifference
 
 
 class Command(BaseCommand):
@@ -30,18 +28,11 @@ class Command(BaseCommand):
         users, found = 0, 0
         with time_to_read(), progress("Users", None if user else User.objects.count()) as advance:
             for ids in groups:
-                for difference in queries.balance_differences(ids[0], ids[-1]):
-                    self.stdout.write(_line(difference))
+                for difference in queries.balance_differences(ids):
+                    self.stdout.write(f"user {difference.user_id}, {difference}")
                     found += 1
                 users += len(ids)
                 advance(len(ids))
         if found:
             raise CommandError(f"{users:,} users, {found:,} differences.")
         self.stdout.write(f"{users:,} users, no difference.")
-
-
-def _line(wrong: BalanceDifference) -> str:
-    """Amounts as stored, to the last decimal: rounded ones might look equal."""
-    there = "no balance" if wrong.amount is None else f"{wrong.amount:.{money.MAX_DECIMALS}f}"
-    where = f"user {wrong.user_id}, wallet {wrong.wallet_id}, {wrong.currency}"
-    return f"{where}: {there} instead of {wrong.due:.{money.MAX_DECIMALS}f}"
