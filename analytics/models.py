@@ -61,3 +61,17 @@ class DailyTotals(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day} {self.currency}"
+
+
+class RecentWriter(models.Model):
+    """A user whose totals have changed since their last standing check. The fold says so."""
+
+    # Grows with time: that of a pending row. So the latest writers have the greatest ones.
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.OneToOneField(User, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"user {self.user_id}"

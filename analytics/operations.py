@@ -24,6 +24,7 @@ USERS_AT_ONCE = 500
 # that it replaces. A DELETE locks rows in no order that could be named, so two folds of the same
 # users might each wait for the other: hence only one folds at a time. A second one does not wait,
 # which would keep a worker's thread. Ordered for the sake of older releases, which know no turn.
+# It marks the writers for standing checks, at most once between two checks of a user.
 FOLD = """
 WITH turn AS MATERIALIZED (SELECT pg_try_advisory_xact_lock(%(lock)s) AS is_ours),
 taken AS (
@@ -43,6 +44,11 @@ added AS (
     DO UPDATE SET count = folded.count + excluded.count,
                   credit = folded.credit + excluded.credit,
                   debit = folded.debit + excluded.debit
+),
+marked AS (
+    INSERT INTO analytics_recentwriter (id, user_id)
+    SELECT (array_agg(id))[1], user_id FROM taken GROUP BY user_id ORDER BY user_id
+    ON CONFLICT (user_id) DO NOTHING
 )
 SELECT is_ours FROM turn
 """

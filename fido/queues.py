@@ -8,6 +8,7 @@ JOBS = {
     "periodic": (
         "accounts.purge_sessions",
         "analytics.warm_cache",
+        "checks.run_round",
         "fido.purge_idempotency_keys",
         "imports.remove_abandoned_uploads",
         "rates.sync",
@@ -19,7 +20,7 @@ FORMER = "celery"
 NAMES = (*JOBS, FORMER)
 
 # More than jobs that last long may take together; a test adds them up.
-THREADS = 10
+THREADS = 11
 # Of `celery -A fido`. Threads, because jobs wait for the database rather than for the CPU, and a
 # process pool sometimes takes half a minute to stop.
 WORKER = (

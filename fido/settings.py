@@ -85,6 +85,8 @@ CACHE_SECONDS = env.integer("CACHE_SECONDS", default=300)
 # expires.
 WARM_USERS = env.integer("WARM_USERS", default=1000, minimum=0)
 WARM_SECONDS = max(CACHE_SECONDS // 2, 10)
+# How long each minute's round of standing checks lasts, about; 0: there is none.
+CHECK_SECONDS = env.integer("CHECK_SECONDS", default=10, minimum=0)
 # PostgreSQL ends a longer transaction of the service; a dead writer expires only after that.
 TRANSACTION_TIMEOUT_SECONDS = 30
 WRITER_LAPSE_SECONDS = 2 * TRANSACTION_TIMEOUT_SECONDS
@@ -135,6 +137,7 @@ CELERY_BEAT_SCHEDULE = {
         ("go on with imports that no worker is at", "imports.resume_imports", 30),
         ("remove the files of uploads that broke off", "imports.remove_abandoned_uploads", 3600),
         ("keep answers of active users ready", "analytics.warm_cache", WARM_SECONDS),
+        ("compare totals and balances with the transactions", "checks.run_round", 60),
         ("ask the bank for its rates", "rates.sync", RATES_SYNC_SECONDS),
         ("forget ended login sessions", "accounts.purge_sessions", 3600),
         ("forget idempotency keys of yesterday", "fido.purge_idempotency_keys", 3600),
@@ -185,6 +188,7 @@ INSTALLED_APPS = [
     "transactions.imports",
     "analytics",
     "analytics.alerts",
+    "analytics.checks",
     "fido.admin_config.StaffAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",

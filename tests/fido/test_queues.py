@@ -11,6 +11,7 @@ from django_redis import get_redis_connection
 from accounts.tasks import purge_sessions
 from analytics.alerts import tasks as alerts
 from analytics.alerts.models import Delivery, PendingCheck, WebhookEndpoint
+from analytics.checks import tasks as checks
 from analytics.models import DailyTotals
 from fido.celery import app
 from fido.queues import FORMER, JOBS, THREADS, WORKER
@@ -53,6 +54,7 @@ def test_the_worker_takes_all_queues_in_make_run_and_in_containers_and_by_hand()
 def test_jobs_that_last_long_leave_threads_to_the_short_ones() -> None:
     # Of warming there is one round at a time, and of the rates one sync.
     long = alerts.CHECKS.count + alerts.SENDING.count + imports.PLACES.count + 2
+    long += checks.ROUNDS.count
 
     assert THREADS - long >= 2
     assert settings.CELERY_WORKER_PREFETCH_MULTIPLIER == 1

@@ -14,6 +14,7 @@ from accounts.wallets.models import Wallet
 from analytics import operations
 from analytics.alerts import deliveries
 from analytics.alerts.models import Delivery, WebhookEndpoint
+from analytics.checks import operations as checks
 from fido.lib.outbound.calls import Caller
 from fido.lib.process import inserts
 from fido.lib.process.inserts import Condition
@@ -22,7 +23,7 @@ from tests.client import ApiClient
 from tests.factories import PASSWORD, UserFactory
 from tests.imports import HEADER, csv, imported, upload
 
-APPS = {"fido", "accounts", "wallets", "transactions", "imports", "analytics", "alerts"}
+APPS = {"fido", "accounts", "wallets", "transactions", "imports", "analytics", "alerts", "checks"}
 PER_USER_TABLES = {
     model._meta.db_table: model
     for model in apps.get_models()
@@ -77,6 +78,8 @@ def test_the_tables_that_grow_per_user_are_known() -> None:
         "alerts_eventclock",
         "alerts_pendingcheck",
         "analytics_dailytotals",
+        "analytics_recentwriter",
+        "checks_finding",
         "fido_idempotencykey",
         "imports_import",
         "transactions_transaction",
@@ -143,6 +146,7 @@ def test_a_customers_whole_life_names_the_user_in_every_statement(
         statuses += wallets_from_first_to_last(ada, body)
         statuses += raise_alerts(ada)
         operations.fold([ada.user_id])
+        checks.check(ada.user_id)
 
     alerted = [200, 200, 1]
     assert statuses == [

@@ -116,6 +116,17 @@ def no_limits() -> Iterator[None]:
             cursor.execute("RESET statement_timeout; RESET lock_timeout")
 
 
+@contextmanager
+def limited_to(*, seconds: int) -> Iterator[None]:
+    """Meanwhile PostgreSQL cancels a statement sooner than one of a request."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('statement_timeout', %s, false)", [f"{seconds}s"])
+        try:
+            yield
+        finally:
+            cursor.execute("RESET statement_timeout")
+
+
 # Another transaction was in the way.
 BUSY = (LockNotAvailable, DeadlockDetected, SerializationFailure)
 

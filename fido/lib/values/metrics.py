@@ -93,5 +93,8 @@ REDIS_AWAY_SECONDS = Counter(
 DATABASE_ERRORS = Counter(
     "fido_database_errors", "Errors of the database that ended a request or a job.", ["kind"]
 )
+CHECKED_USERS = Counter(
+    "fido_checked_users", "Users whose totals and balances a standing check has compared."
+)
 # There are few codes: staff choose them, and the database limits them.
 ALERTS = Counter("fido_alerts", "Alerts that were stored, by the code of their rule.", ["code"])
