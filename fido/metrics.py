@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from analytics.checks import gauges
 from fido.lib.api.problems import plain_problem
 from fido.lib.values.metrics import exposition
 
@@ -20,7 +21,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
         refusal = plain_problem(request, 401, "invalid-token", "Show the token for metrics.")
         refusal.headers["WWW-Authenticate"] = "Bearer"
         return refusal
-    return HttpResponse(exposition(), content_type=CONTENT_TYPE_LATEST)
+    return HttpResponse(exposition() + gauges.exposition(), content_type=CONTENT_TYPE_LATEST)
 
 
 def _shows(token: str, request: HttpRequest) -> bool:

@@ -8,14 +8,13 @@ from datetime import datetime
 
 from django.db import DatabaseError, transaction
 from django.db.models import Max, Q
-from fido.lib.process.too_long import took_too_long
 
 from accounts.models import User
 from analytics.checks import queries
 from analytics.checks.models import CheckedRange, Finding
 from analytics.checks.queries import Found, Turn
 from analytics.models import RecentWriter
-from fido.lib.process.database import is_database_away, limited_to
+from fido.lib.process.database import is_database_away, limited_to, took_too_long
 from fido.lib.values import clock
 from fido.lib.values.metrics import CHECKED_USERS
 

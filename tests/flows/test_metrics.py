@@ -210,3 +210,11 @@ def test_an_outage_of_redis_shows(ada: ApiClient, tmp_path: Path) -> None:
 
     assert samples["fido_redis_outages_total{}"] == 1
     assert answers(samples, "analytics") == {"miss": 1, "bypass": 1}
+
+
+def test_without_the_database_counts_are_still_there() -> None:
+    with serving(METRICS_TOKEN=TOKEN, DATABASE_URL="postgres://nobody@127.0.0.1:1/no") as server:
+        samples = scraped(server)
+
+    assert samples["fido_redis_outages_total{}"] == 0
+    assert not any(name.startswith("fido_differences") for name in samples)
