@@ -23,12 +23,7 @@ from fido.lib.api.problems import MAX_ERRORS, Json, part
 from fido.lib.values.errors import DomainError, Kind
 from transactions import operations
 from transactions.api.rights import may_record_for_others
-from transactions.api.serializers import (
-    BulkQuery,
-    TransactionSerializer,
-    represent,
-    represent_masked,
-)
+from transactions.api.serializers import BulkQuery, TransactionSerializer, represent
 from transactions.api.wallets import Wallets, resolve
 from transactions.models import Transaction
 from transactions.operations import Draft
@@ -207,7 +202,7 @@ def _recorded_of_one(me: User, mine: dict[int, Row], atomic: bool) -> Iterator[J
     for (n, row), outcome in zip(mine.items(), made, strict=True):
         if isinstance(outcome, Transaction):
             clear = row.sent_name or owner.pk == me.pk
-            seen = (represent if clear else represent_masked)(outcome, names)
+            seen = represent(outcome, names, clear=clear)
             yield {"index": n, "status": 201, "transaction": seen}
         else:
             yield _refused(n, outcome)

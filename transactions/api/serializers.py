@@ -132,31 +132,19 @@ class ExportSerializer(HistoryFilters):
     format = ChoiceField(choices=sorted(FORMATS), default="csv", required=False)
 
 
-def represent(row: Transaction, wallets: Mapping[UUID, str]) -> Body:
+def represent(row: Transaction, wallets: Mapping[UUID, str], *, clear: bool = True) -> Body:
     """The answer's fields, as declared by TransactionSerializer.
 
-    `wallets` has names by id. This does not use the serializer, whose field objects would take most
-    of the time.
+    `wallets` has names by id. `clear` is false for another user's transaction, as shown to staff
+    who may not open names. This does not use the serializer, whose field objects would take most of
+    the time.
     """
-    return represent_entry(_values(row, wallets))
-
-
-def represent_masked(row: Transaction, wallets: Mapping[UUID, str]) -> Body:
-    """Another user's transaction, as shown to staff who may not open names."""
-    return represent_masked_entry(_values(row, wallets))
-
-
-def represent_entry(row: formats.Row) -> Body:
-    """A row of a history page."""
-    return dict(zip(columns.NAMES, formats.in_clear(row), strict=True))
-
-
-def represent_masked_entry(row: formats.Row) -> Body:
-    """Another user's row of a history page."""
-    return dict(zip(columns.NAMES, formats.masked(row), strict=True))
-
-
-def _values(row: Transaction, wallets: Mapping[UUID, str]) -> list[Any]:
     values = [getattr(row, name) for name in columns.ATTRIBUTES]
     values[_WALLET] = row.wallet_id and wallets[row.wallet_id]
-    return values
+    return represent_entry(values, clear=clear)
+
+
+def represent_entry(row: formats.Row, *, clear: bool) -> Body:
+    """A row of a history page."""
+    values = formats.in_clear(row) if clear else formats.masked(row)
+    return dict(zip(columns.NAMES, values, strict=True))

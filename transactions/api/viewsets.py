@@ -31,8 +31,6 @@ from transactions.api.serializers import (
     TransactionSerializer,
     represent,
     represent_entry,
-    represent_masked,
-    represent_masked_entry,
 )
 from transactions.api.wallets import resolve, resolve_edit
 from transactions.files.columns import NULLABLE
@@ -116,14 +114,11 @@ class TransactionViewSet(ListMixin, CreateMixin, RetrieveMixin, UpdateMixin, Des
 
     def represent_page(self, rows: list[Any]) -> list[Body]:
         me = caller(self.request).pk
-        return [
-            represent_entry(row) if row.user_id == me else represent_masked_entry(row)
-            for row in rows
-        ]
+        return [represent_entry(row, clear=row.user_id == me) for row in rows]
 
     def represent(self, row: Transaction) -> Body:
         clear = reads_name(caller(self.request), row)
-        return (represent if clear else represent_masked)(row, queries.wallet_names([row]))
+        return represent(row, queries.wallet_names([row]), clear=clear)
 
     def open(self, row: Transaction) -> Body:
         """An access to another user's names is logged first."""
