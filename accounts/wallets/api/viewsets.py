@@ -23,7 +23,6 @@ from accounts.wallets.models import Balance, Wallet
 from fido.lib.api.conditional import json_answer
 from fido.lib.api.idempotency import Write
 from fido.lib.api.kept import kept_answer
-from fido.lib.api.pagination import ListQuery
 from fido.lib.api.schema import etag_on
 from fido.lib.api.viewsets import (
     BaseViewSet,
@@ -43,10 +42,7 @@ CONVERTED = {200: ConvertedAnswer, 503: NO_RATES}
 
 @extend_schema_view(
     list=extend_schema(
-        operation_id="list_wallets",
-        description="The caller's wallets, oldest first.",
-        parameters=[ListQuery],
-        responses=WalletSerializer(many=True),
+        operation_id="list_wallets", description="The caller's wallets, oldest first."
     ),
     create=extend_schema(
         operation_id="open_wallet", parameters=[etag_on(201)], responses={201: WalletSerializer}
@@ -101,10 +97,7 @@ class WalletViewSet(ListMixin, CreateMixin, RetrieveMixin, UpdateMixin, DestroyM
 
 @extend_schema_view(
     list=extend_schema(
-        operation_id="list_balances",
-        description="What the wallet holds, by currency.",
-        parameters=[ListQuery],
-        responses=BalanceSerializer(many=True),
+        operation_id="list_balances", description="What the wallet holds, by currency."
     ),
     create=extend_schema(
         operation_id="open_balance",

@@ -58,8 +58,6 @@ class EventViewSet(CreateMixin):
         operation_id="list_alerts",
         description="The caller's alerts; for staff, everybody's. Those of the latest transactions"
         " come first.",
-        parameters=[AlertsQuery],
-        responses=AlertSerializer(many=True),
     )
 )
 class AlertViewSet(ListMixin):

@@ -75,7 +75,9 @@ def etag_on(*statuses: int) -> OpenApiParameter:
 
 
 class ProblemAwareSchema(AutoSchema):
-    """Adds the problem answers, which follow from the route and not from each view."""
+    """Adds what follows from the route: the problem answers, and the query and rows of a list."""
+
+    view: Any
 
     def get_operation(self, *args: Any, **kwargs: Any) -> Any:
         operation = super().get_operation(*args, **kwargs)
@@ -105,11 +107,23 @@ class ProblemAwareSchema(AutoSchema):
         return "" if self._action.__module__.startswith("fido.lib.") else get_doc(self._action)
 
     def get_override_parameters(self) -> list[Any]:
+        if self._is_paged:
+            return [self.view.query_class]
         return [IDEMPOTENCY_KEY] if hasattr(self._action, "takes_key") else []
+
+    def get_response_serializers(self) -> Any:
+        if self._is_paged:
+            return self.view.serializer_class(many=True)
+        return super().get_response_serializers()
+
+    @property
+    def _is_paged(self) -> bool:
+        """Whether this is the `list` of a ListMixin."""
+        return self.view.action == "list" and hasattr(self.view, "query_class")
 
     @property
     def _action(self) -> Any:
-        return getattr(self.view, self.view.action)  # type: ignore[attr-defined]
+        return getattr(self.view, self.view.action)
 
     def _is_list_view(self, serializer: Any = None) -> bool:
         # Not every `list` returns a page: the rates are one record.
