@@ -163,25 +163,13 @@ class MoneySchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-c
     """A request may send a string or a number; an answer has a string."""
 
     target_class = "fido.lib.api.serializers.MoneyField"
+    match_subclasses = True
 
     def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
-        text = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$", "example": "100.00"}
+        field = self.target
+        text = {"type": "string", "pattern": field.pattern, "example": field.example}
         if direction == "response":
             return text
-        return {"oneOf": [text | {"maxLength": 64}, {"type": "number"}]}
-
-
-class HeldMoneySchema(MoneySchema):  # type: ignore[no-untyped-call]
-    target_class = "fido.lib.api.serializers.HeldMoneyField"
-
-
-class SignedMoneySchema(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
-    """In requests only."""
-
-    target_class = "fido.lib.api.serializers.SignedMoneyField"
-
-    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
-        text = {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$", "example": "-10.00"}
         return {"oneOf": [text | {"maxLength": 64}, {"type": "number"}]}
 
 

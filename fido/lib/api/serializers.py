@@ -92,15 +92,18 @@ class MoneyField(ParsedField[Decimal]):
     """A positive amount; the serializer checks the currency's decimals."""
 
     parse = staticmethod(money.parse)
+    # For the schema.
+    pattern, example = r"^[0-9]+(\.[0-9]+)?$", "100.00"
 
 
-class SignedMoneyField(ParsedField[Decimal]):
+class SignedMoneyField(MoneyField):
     """An amount to add, or a negative one to withdraw."""
 
     parse = staticmethod(money.parse_signed)
+    pattern, example = r"^-?[0-9]+(\.[0-9]+)?$", "-10.00"
 
 
-class HeldMoneyField(ParsedField[Decimal]):
+class HeldMoneyField(MoneyField):
     """The balance of a currency: zero or more."""
 
     parse = staticmethod(money.parse_held)
