@@ -2,8 +2,7 @@
 
 import random
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, suppress
 
 import urllib3
 from urllib3 import BaseHTTPResponse, HTTPConnectionPool, Timeout
@@ -70,10 +69,8 @@ def _attempt(pool: HTTPConnectionPool, path: str) -> bytes | None:
         answer = pool.urlopen(
             "GET", path, headers=HEADERS, retries=False, redirect=False, preload_content=False
         )
-        try:
+        with closing(answer):  # the rest of the body is not read
             return _body(answer)
-        finally:
-            answer.close()  # the rest of the body is not read
     except HTTPError as error:
         raise Away from error
 
@@ -93,11 +90,7 @@ def _body(answer: BaseHTTPResponse) -> bytes | None:
     return bytes(body)
 
 
-@contextmanager
-def _pool(url: str, watch: Watch) -> Iterator[HTTPConnectionPool]:
+def _pool(url: str, watch: Watch) -> HTTPConnectionPool:
     timeout = Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
     pool: HTTPConnectionPool = watched(urllib3.connection_from_url(url, timeout=timeout), watch)
-    try:
-        yield pool
-    finally:
-        pool.close()
+    return pool
