@@ -129,29 +129,24 @@ class Environment:
         return [word for word in re.split(r"[,\s]+", self._variables.get(name, default)) if word]
 
     def networks(self, name: str) -> list[Network]:
-        return self._each(
-            name, self.words(name), ipaddress.ip_network, "networks such as 10.0.0.0/8"
-        )
+        return self._each(name, ipaddress.ip_network, "networks such as 10.0.0.0/8")
 
     def fernet_keys(self, name: str) -> list[str]:
         meaning = (
             "Fernet keys, newest first, separated by commas; `manage.py generate_key` makes one"
         )
         self.text(name, meaning)
-        words = self.words(name)
-        self._each(name, words, Fernet, meaning)
-        return words
+        self._each(name, Fernet, meaning)
+        return self.words(name)
 
     def index_keys(self, name: str) -> list[bytes]:
         meaning = "32-byte keys in base64, newest first; `manage.py generate_key` makes one"
         self.text(name, meaning)
-        return self._each(name, self.words(name), _index_key, meaning)
+        return self._each(name, _index_key, meaning)
 
-    def _each(
-        self, name: str, words: list[str], convert: Callable[[str], T], meaning: str
-    ) -> list[T]:
+    def _each(self, name: str, convert: Callable[[str], T], meaning: str) -> list[T]:
         try:
-            return [convert(word) for word in words]
+            return [convert(word) for word in self.words(name)]
         except (ValueError, binascii.Error):
             # From None: the original message may quote the secret.
             raise ImproperlyConfigured(f"{name} must hold {meaning}.") from None
