@@ -1,4 +1,4 @@
-"""What the commands share that check each user's rows."""
+"""What the commands share that take users, or check each user's rows."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -9,15 +9,20 @@ from accounts.queries import unknown_users
 from fido.lib.process.database import no_limits
 
 
-def each_of(user_ids: list[int]) -> Iterator[list[int]]:
-    """These users, one at a time.
+def known(user_ids: list[int]) -> list[int]:
+    """These users in order, each once.
 
     Raises:
         CommandError: a user does not exist.
     """
     if unknown := unknown_users(user_ids):
         raise CommandError(f"There is no user {', '.join(map(str, unknown))}.")
-    for user_id in sorted(set(user_ids)):
+    return sorted(set(user_ids))
+
+
+def each_of(user_ids: list[int]) -> Iterator[list[int]]:
+    """These users, one at a time. Raises as `known` does."""
+    for user_id in known(user_ids):
         yield [user_id]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.queries import unknown_users
+from accounts.management.users import known
 from analytics import warming
 from analytics.queries import most_active_users
 from analytics.warming import Outcome
@@ -32,7 +32,7 @@ class Command(BaseCommand):
         who.add_argument("--user", type=positive, nargs="+", metavar="ID", help="these users")
 
     def handle(self, *args: Any, users: int | None, user: list[int] | None, **options: Any) -> None:
-        ids = _known(user) if user else most_active_users(_number(users))
+        ids = known(user) if user else most_active_users(_number(users))
         outcomes: Counter[Outcome] = Counter()
         with progress("Users", len(ids)) as advance:
             try:
@@ -46,12 +46,6 @@ def _warm(user_ids: list[int], outcomes: Counter[Outcome], advance: Advance) -> 
     for user_id in user_ids:
         outcomes[warming.warm(user_id)] += 1
         advance(1)
-
-
-def _known(user_ids: list[int]) -> list[int]:
-    if unknown := unknown_users(user_ids):
-        raise CommandError(f"There is no user {', '.join(map(str, unknown))}.")
-    return sorted(set(user_ids))
 
 
 def _number(asked_for: int | None) -> int:

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from accounts.management.users import known
 from accounts.models import User
-from accounts.queries import unknown_users
 from analytics.alerts import backtest
 from analytics.alerts.backtest import Question, Result
 from analytics.alerts.models import Rule
@@ -39,9 +39,7 @@ class Command(BaseCommand):
         question = _question(rule, options)
         users, total = backtest.everybody(), User.objects.count()
         if user is not None:
-            if unknown_users([user]):
-                raise CommandError(f"There is no user {user}.")
-            users, total = iter([user]), 1
+            users, total = iter(known([user])), 1
         with progress("Users", total) as advance:
             result = backtest.run(question, users, advance=advance)
         self._tell(question, result)
