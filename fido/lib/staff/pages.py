@@ -9,7 +9,7 @@ from django.contrib.admin.options import IncorrectLookupParameters, ShowFacets
 from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.db import DataError, ProgrammingError
-from django.db.models import BooleanField, ExpressionWrapper, Model, Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 from django.utils.html import format_html
@@ -104,12 +104,7 @@ class CurrencyFilter(admin.SimpleListFilter):
 
 def with_presence(rows: QuerySet[Any], *fields: str) -> QuerySet[Any]:
     """Annotate whether each encrypted field has a token, which `unreadable` needs."""
-    present: dict[str, Any] = {
-        f"has_{name}": ExpressionWrapper(
-            Q(**{f"{name}__isnull": False}), output_field=BooleanField()
-        )
-        for name in fields
-    }
+    present: dict[str, Any] = {f"has_{name}": Q(**{f"{name}__isnull": False}) for name in fields}
     annotated: QuerySet[Any] = rows.annotate(**present)
     return annotated
 
