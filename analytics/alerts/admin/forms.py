@@ -1,11 +1,11 @@
 """The form in which staff edit a rule; the rule's kind validates the parameters."""
 
 import json
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.serializers.json import DjangoJSONEncoder
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -31,17 +31,12 @@ class ExactDecoder(json.JSONDecoder):
             raise json.JSONDecodeError(str(error), s, 0) from None
 
 
-class ExactEncoder(json.JSONEncoder):
-    def default(self, o: Any) -> Any:
-        return str(o) if isinstance(o, Decimal) else super().default(o)
-
-
 class RuleForm(RuleModelForm):
     kind = forms.ChoiceField(choices=Rule.kinds)
     parameters = forms.JSONField(
         required=False,
         decoder=ExactDecoder,
-        encoder=ExactEncoder,
+        encoder=DjangoJSONEncoder,
         widget=forms.Textarea(attrs={"rows": 4, "cols": 60}),
     )
 
