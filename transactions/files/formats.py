@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from io import StringIO
 from typing import Any
 
 from fido.lib.values import clock, money
@@ -64,15 +65,9 @@ def _csv_lines(columns: Sequence[str], rows: list[list[Any]]) -> bytes:
 
 def _csv(rows: Sequence[Sequence[Any]]) -> bytes:
     """RFC 4180. Null is an empty cell; armoured text is never empty."""
-    sink = _Sink()
+    sink = StringIO(newline="")
     csv.writer(sink).writerows(rows)
-    return "".join(sink.written).encode()
-
-
-class _Sink:
-    def __init__(self) -> None:
-        self.written: list[str] = []
-        self.write = self.written.append
+    return sink.getvalue().encode()
 
 
 def _no_head(columns: Sequence[str]) -> bytes:
