@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
-from django.db import connection
 from django.db.models import Case, Exists, OuterRef, Subquery, When
 
 from accounts.models import User
@@ -164,9 +163,8 @@ def balance_differences(user_ids: list[int]) -> list[BalanceDifference]:
 
     One statement reads balances and transactions, so no write can come between.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(BALANCE_DIFFERENCES, {"user_ids": user_ids})
-        return [BalanceDifference(*row) for row in cursor.fetchall()]
+    found = rows_of(BALANCE_DIFFERENCES, {"user_ids": user_ids})
+    return [BalanceDifference(*row) for row in found]
 
 
 BALANCE_DIFFERENCES = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from accounts.wallets.models import Balance, Wallet
 from fido.lib.process.statements import rows_of
@@ -67,7 +67,9 @@ def open_balances(user_id: int, wallet_id: UUID | None = None) -> Balances:
 
 
 def balance(user_id: int, key: Key) -> Balance | None:
-    return Balance.objects.filter(_is(user_id, key)).first()
+    wallet_id, currency = key
+    rows = Balance.objects.filter(user_id=user_id, wallet_id=wallet_id, currency=currency)
+    return rows.first()
 
 
 def present(user_id: int, keys: Collection[Key]) -> set[Key]:
@@ -75,7 +77,3 @@ def present(user_id: int, keys: Collection[Key]) -> set[Key]:
     wallet_ids = {wallet_id for wallet_id, _ in keys}
     rows = Balance.objects.filter(user_id=user_id, wallet_id__in=wallet_ids)
     return {*keys} & {*rows.values_list("wallet_id", "currency")}
-
-
-def _is(user_id: int, key: Key) -> Q:
-    return Q(user_id=user_id, wallet_id=key[0], currency=key[1])

@@ -54,11 +54,8 @@ class TooManyUsers(DomainError):
 
 
 class SeveralUsers(DomainError):
-    code, title, kind = (
-        "several-users",
-        "Rows that are recorded as one must belong to one user.",
-        Kind.INVALID,
-    )
+    code, kind = "several-users", Kind.INVALID
+    title = "Rows that are recorded as one must belong to one user."
 
 
 class NotTried(DomainError):
