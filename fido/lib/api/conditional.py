@@ -1,17 +1,16 @@
 """Conditional requests (RFC 9110, section 13).
 
-A client does not read again what it already has, and does not overwrite what it has not seen.
+A client does not read again what it already has. That it does not overwrite what it has not seen is
+in `viewsets.BoundWrites`.
 """
 
 import hashlib
-from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpResponse
 from django.utils.http import parse_etags
 from rest_framework.request import Request
 
-from fido.lib.values.errors import PreconditionFailed
 from fido.lib.values.strict_json import json_bytes
 
 
@@ -45,21 +44,3 @@ def json_answer(data: Any, status: int = 200, **headers: str) -> HttpResponse:
     """An answer that is no DRF Response: its bytes are there already, to be kept or replayed."""
     body = json_bytes(data)
     return HttpResponse(body, status=status, headers=headers, content_type="application/json")
-
-
-def only_if_unchanged(request: Request, present_etag: Callable[[], str]) -> bool:
-    """Whether `If-Match` binds the write to the state that was just read.
-
-    It does if one of its tags is the current one; the write must then be a compare-and-set on that
-    state. Without the header, or with `*`, the write applies to any state. Call it last, when
-    nothing else can refuse the write.
-
-    Raises:
-        PreconditionFailed: the header has only other tags, weak tags, or malformed ones.
-    """
-    header = request.headers.get("If-Match")
-    if header is None or header.strip() == "*":
-        return False
-    if present_etag() not in parse_etags(header):
-        raise PreconditionFailed()
-    return True

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
+from django.utils.http import parse_etags
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -22,13 +23,14 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
 from fido.lib.api import conditional
-from fido.lib.api.conditional import etag_of, json_answer, only_if_unchanged
+from fido.lib.api.conditional import etag_of, json_answer
 from fido.lib.api.idempotency import MakeIf, Write, caller_id, idempotent
 from fido.lib.api.kept import kept_answer
 from fido.lib.api.pagination import ListQuery
 from fido.lib.api.schema import IF_MATCH, IF_NONE_MATCH, etag_on
 from fido.lib.api.serializers import QuerySerializer
 from fido.lib.cache.answers import Answer, Body
+from fido.lib.values.errors import PreconditionFailed
 from fido.lib.values.strict_json import json_bytes
 
 Rows = list[Any]
@@ -161,8 +163,18 @@ class BoundWrites(BaseViewSet):
     is_bound = False
 
     def bind(self, row: Any) -> None:
-        """Call it last, when nothing else can refuse the write."""
-        self.is_bound = only_if_unchanged(self.request, lambda: self.etag(row))
+        """Bind the write to the row as it was just read, if `If-Match` has the row's tag.
+
+        Without the header, or with `*`, the write applies to any state. Call it last, when nothing
+        else can refuse the write.
+
+        Raises:
+            PreconditionFailed: the header has only other tags, weak tags, or malformed ones.
+        """
+        header = self.request.headers.get("If-Match", "*")
+        self.is_bound = header.strip() != "*"
+        if self.is_bound and self.etag(row) not in parse_etags(header):
+            raise PreconditionFailed()
 
 
 class AmendMixin(BoundWrites):
