@@ -41,7 +41,8 @@ def find(stored: Stored) -> RateTable | None:
     except Away:
         return stored()
     if kept is not None:
-        return _decoded(kept)
+        data = json.loads(kept)
+        return data and RateTable.from_json(data)
     table = stored()
     _put(version, table)
     return table
@@ -71,28 +72,16 @@ def _look() -> tuple[str, bytes | None]:
 
 def _put(version: str, table: RateTable | None) -> bool:
     """Whether to stop: the table was stored, or Redis is away."""
-    text = _encoded(table)
+    text = json.dumps(table and table.as_json())
     renewed = versioned_cache.renewed_version()
     keys = [KEY, versioned_cache.RATES_KEY]
-    arguments = (version, _digest(table), text, *renewed, _ms())
+    # Outlasts a late sync. If a sync reaches PostgreSQL but not Redis, this expiry corrects it.
+    lasts_ms = 3 * settings.RATES_SYNC_SECONDS * 1000
+    arguments = (version, _digest(table), text, *renewed, lasts_ms)
     try:
         return bool(link.ask(lambda client: PUT.run(client, keys, *arguments)))
     except Away:
         return True
-
-
-def _ms() -> int:
-    # Outlasts a late sync. If a sync reaches PostgreSQL but not Redis, this expiry corrects it.
-    return 3 * settings.RATES_SYNC_SECONDS * 1000
-
-
-def _encoded(table: RateTable | None) -> str:
-    return json.dumps(table and table.as_json())
-
-
-def _decoded(kept: bytes) -> RateTable | None:
-    data = json.loads(kept)
-    return data and RateTable.from_json(data)
 
 
 def _digest(table: RateTable | None) -> str:
