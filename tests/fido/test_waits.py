@@ -30,6 +30,7 @@ NO_WAITS = {
     "fido.lib.process.database.TRUSTED_SECONDS": "how long a used connection is trusted",
     "fido.lib.process.postgresql.base.POLL_SECONDS": "how often psycopg looks for signals",
     "fido.health.WRITE_SECONDS": "how often /readyz tries a write",
+    "fido.management.commands.migrate.PAUSE_SECONDS": "between two tries",
     "fido.lib.values.metrics.REQUEST_SECONDS": "a metric",
     "fido.lib.values.metrics.REDIS_AWAY_SECONDS": "a metric",
     "fido.lib.values.crypto.reencryption.LOCK_TIMEOUT": "a command's, which then retries",

@@ -78,7 +78,7 @@ def _moved(request: Request, wallet: Wallet, currency: str, values: dict[str, An
     answer = {
         "currency": currency,
         "amount": money.text(left, currency),
-        "transaction": represent(row, {wallet.pk: wallet.name}),
+        "transaction": represent(row, {wallet.pk: wallet.name}, clear=True),
     }
     path = request.build_absolute_uri(f"/api/v1/transactions/{row.pk}")
     return json_answer(answer, 201, Location=path)

@@ -132,7 +132,7 @@ class ExportSerializer(HistoryFilters):
     format = ChoiceField(choices=sorted(FORMATS), default="csv", required=False)
 
 
-def represent(row: Transaction, wallets: Mapping[UUID, str], *, clear: bool = True) -> Body:
+def represent(row: Transaction, wallets: Mapping[UUID, str], *, clear: bool) -> Body:
     """The answer's fields, as declared by TransactionSerializer.
 
     `wallets` has names by id. `clear` is false for another user's transaction, as shown to staff

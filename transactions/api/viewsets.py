@@ -163,7 +163,7 @@ class TransactionViewSet(ListMixin, CreateMixin, RetrieveMixin, UpdateMixin, Des
         if row.user_id == caller(self.request).pk or "full_name" not in self.request.data:
             return super().created(row)
         # The caller may read back a name that they sent, but not one from another user's profile.
-        body = represent(row, queries.wallet_names([row]))
+        body = represent(row, queries.wallet_names([row]), clear=True)
         return json_answer(body, 201, Location=self.url_of(row), ETag=self.etag(row))
 
     def checked_update(self, row: Transaction, *, partial: bool) -> BaseSerializer[Any]:

@@ -106,10 +106,13 @@ def bounded_read(*, seconds: int, idle_seconds: int) -> Iterator[None]:
 
 
 @contextmanager
-def no_limits() -> Iterator[None]:
-    """Meanwhile a statement may take as long as it needs, and is waited for. For commands only."""
+def no_limits(*, lock_seconds: int = 0) -> Iterator[None]:
+    """Meanwhile a statement may take as long as it needs, and is waited for. For commands only.
+
+    It waits for locks no longer than `lock_seconds`, unless that is 0.
+    """
     with connection.cursor() as cursor, connection.connection.waiting(None):
-        cursor.execute("SET statement_timeout = 0; SET lock_timeout = 0")
+        cursor.execute(f"SET statement_timeout = 0; SET lock_timeout = '{lock_seconds}s'")
         try:
             yield
         finally:
