@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib.auth.hashers import Argon2PasswordHasher
 
 from fido.lib.values.errors import Overloaded
+from fido.lib.values.metrics import OVERLOADED
 
 # Of a process: a hash occupies a core, and other requests want the other threads.
 AT_ONCE = 1
@@ -39,6 +40,7 @@ class Argon2(Argon2PasswordHasher):
 @contextmanager
 def _turn() -> Iterator[None]:
     if not _free.acquire(timeout=PATIENCE_SECONDS):
+        OVERLOADED.labels("password").inc()
         raise Overloaded()
     try:
         yield

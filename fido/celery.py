@@ -2,21 +2,25 @@
 
 import os
 import sys
+import time
 from typing import Any
 
 from celery import Celery
 from celery.signals import (
+    before_task_publish,
     heartbeat_sent,
     setup_logging,
     task_failure,
     task_postrun,
     task_prerun,
+    task_success,
     worker_init,
     worker_ready,
 )
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
 from fido.lib.process.database import bound_transactions
+from fido.queues import PERIODIC, SENT_AT
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fido.settings")
 
@@ -45,9 +49,25 @@ def keep_what_was_warmed(**kwargs: Any) -> None:
 @heartbeat_sent.connect
 def show_that_it_works(**kwargs: Any) -> None:
     # Sent every two seconds while the worker is connected to its queue.
+    from fido.lib.cache import progress  # noqa: PLC0415
     from fido.lib.process.alive import show  # noqa: PLC0415
 
     show()
+    progress.note("worker")
+
+
+@before_task_publish.connect
+def say_when_it_was_sent(headers: dict[str, Any], **kwargs: Any) -> None:
+    # Celery's own messages do not tell how long they have waited.
+    headers[SENT_AT] = time.time()
+
+
+@task_success.connect
+def note_success(sender: Any, **kwargs: Any) -> None:
+    from fido.lib.cache import progress  # noqa: PLC0415
+
+    if sender.name in PERIODIC:
+        progress.note(sender.name)
 
 
 @worker_init.connect

@@ -7,21 +7,23 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from analytics.checks import gauges
+from fido.gauges import collector
 from fido.lib.api.problems import plain_problem
 from fido.lib.values.metrics import exposition
 
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """All counts, for callers with METRICS_TOKEN; if none is set, this page does not exist."""
+    """All counts and gauges, for callers with METRICS_TOKEN; without one there is no page."""
     if not settings.METRICS_TOKEN:
         raise Http404
     if not _shows(settings.METRICS_TOKEN, request):
         refusal = plain_problem(request, 401, "invalid-token", "Show the token for metrics.")
         refusal.headers["WWW-Authenticate"] = "Bearer"
         return refusal
-    return HttpResponse(exposition() + gauges.exposition(), content_type=CONTENT_TYPE_LATEST)
+    # Read first: an outage that they meet is among the counts.
+    gauges = collector.exposition()
+    return HttpResponse(exposition() + gauges, content_type=CONTENT_TYPE_LATEST)
 
 
 def _shows(token: str, request: HttpRequest) -> bool:

@@ -14,6 +14,18 @@ JOBS = {
         "rates.sync",
     ),
 }
+# Those that beat asks for. A test compares them with its schedule.
+PERIODIC = (
+    *JOBS["periodic"],
+    "alerts.sweep_checks",
+    "alerts.sweep_deliveries",
+    "analytics.sweep_totals",
+    "imports.resume_imports",
+)
+# Those that have no port to be asked at, and note their progress in Redis.
+PROCESSES = ("worker", "beat")
+# The header that says when a message was sent, as a Unix time.
+SENT_AT = "fido_sent_at"
 # Earlier releases put all jobs into this one. After an upgrade it may still hold some.
 FORMER = "celery"
 # Those of a worker that is not told its queues.

@@ -1,9 +1,10 @@
-"""Beat's schedule in the database, and a liveness file that it touches."""
+"""Beat's schedule in the database, and the signs of life that it gives."""
 
 from typing import Any
 
 from django_celery_beat.schedulers import DatabaseScheduler
 
+from fido.lib.cache import progress
 from fido.lib.process.alive import show
 
 
@@ -12,4 +13,5 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         # Every few seconds, even if nothing is due.
         pause: float = super().tick(*args, **kwargs)
         show()
+        progress.note("beat")
         return pause

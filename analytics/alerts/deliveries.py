@@ -10,6 +10,7 @@ import json
 import random
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,6 +25,7 @@ from analytics.alerts.models import Alert, Delivery, DeliveryAttempt, WebhookEnd
 from fido.lib.outbound import calls
 from fido.lib.outbound.calls import Caller
 from fido.lib.values import clock
+from fido.lib.values.metrics import WEBHOOK_ATTEMPTS
 
 TRIED_FOR = timedelta(days=3)
 FIRST_DELAY, LONGEST_DELAY, FACTOR = timedelta(seconds=5), timedelta(hours=6), 3
@@ -62,7 +64,7 @@ SET status = result.status, due_at = result.due_at, attempts = mine.attempts + 1
 FROM unnest(%s::uuid[], %s::bigint[], %s::uuid[], %s::text[], %s::timestamptz[])
     AS result (id, user_id, lease, status, due_at)
 WHERE mine.user_id = result.user_id AND mine.id = result.id AND mine.lease = result.lease
-RETURNING mine.id
+RETURNING mine.id, mine.status
 """
 
 
@@ -129,6 +131,7 @@ def conclude(results: list[tuple[Delivery, Outcome]]) -> int:
             for row, outcome in results
             if row.pk in settled
         )
+    _count((row.endpoint_id, settled[row.pk]) for row, _ in results if row.pk in settled)
     return len(settled)
 
 
@@ -139,11 +142,21 @@ def release(batch: list[Delivery]) -> None:
     mine.update(lease=None, leased_until=None)
 
 
-def _settled(results: list[tuple[Delivery, Outcome]], now: datetime) -> set[UUID]:
+def _settled(results: list[tuple[Delivery, Outcome]], now: datetime) -> dict[UUID, str]:
+    """The statuses that were recorded."""
     rows = [(row.pk, row.user_id, row.lease, *_next(row, outcome, now)) for row, outcome in results]
     with connection.cursor() as cursor:
         cursor.execute(SETTLE, [list(column) for column in zip(*rows, strict=True)])
-        return {id_ for (id_,) in cursor.fetchall()}
+        return dict(cursor.fetchall())
+
+
+def _count(ends: Iterable[tuple[int, str]]) -> None:
+    counts = Counter(ends)
+    for endpoint_id in {endpoint_id for endpoint_id, _ in counts}:
+        for status in Delivery.Status:
+            # Also by zero: where a count begins with one, Prometheus sees no increase.
+            counter = WEBHOOK_ATTEMPTS.labels(endpoint_id, status)
+            counter.inc(counts[endpoint_id, status])
 
 
 def _next(row: Delivery, outcome: Outcome, now: datetime) -> tuple[str, datetime]:

@@ -12,6 +12,7 @@ from accounts import hashers
 from accounts.models import User
 from tests.client import ApiClient
 from tests.factories import PASSWORD
+from tests.gauges import counted
 from tests.passwords import QuickArgon2
 
 JANE = {"username": "jane", "email": "jane@example.org", "password": PASSWORD}
@@ -48,9 +49,12 @@ def test_beyond_so_many_at_once_the_answer_is_503(anybody: ApiClient, path: str)
 @pytest.mark.django_db
 @pytest.mark.usefixtures("_all_taken")
 def test_the_admins_login_is_a_503_too(client: Client) -> None:
+    before = counted("overloaded", wait="password") or 0
+
     answer = client.post("/admin/login/", {"username": "jane", "password": PASSWORD})
 
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+    assert counted("overloaded", wait="password") == before + 1
 
 
 class WatchedArgon2(QuickArgon2):

@@ -12,10 +12,13 @@ import pytest
 from django.test import Client, override_settings
 
 from analytics import tasks
+from analytics.alerts.models import WebhookEndpoint
+from fido.gauges import collector
 from fido.lib.values import clock
 from tests.client import ApiClient
 from tests.factories import record
 from tests.fido.processes import descendants, eventually
+from tests.gauges import samples
 from tests.races import wait_until
 from tests.valkey import Valkey
 from tests.webserver import WebServer, serving
@@ -212,9 +215,62 @@ def test_an_outage_of_redis_shows(ada: ApiClient, tmp_path: Path) -> None:
     assert answers(samples, "analytics") == {"miss": 1, "bypass": 1}
 
 
-def test_without_the_database_counts_are_still_there() -> None:
-    with serving(METRICS_TOKEN=TOKEN, DATABASE_URL="postgres://nobody@127.0.0.1:1/no") as server:
-        samples = scraped(server)
+def test_gauges_are_there_once_and_outlive_no_process(
+    ada: ApiClient, counted: dict[str, str]
+) -> None:
+    assert ada.user
+    with serving("--workers=2", **counted) as server:
+        web = Web(server, ada)
+        first = web.both()
+        record(ada.user)
+        for worker in first:
+            with web.only(worker):
+                page = server.request("GET", "/metrics", **SHOWN).content.decode()
+                assert samples(page)["fido_pending_totals"] == 1
+        for worker in first:
+            os.kill(worker, signal.SIGKILL)
+        eventually(lambda: len(web.workers() - first) == 2)
+        record(ada.user)
 
-    assert samples["fido_redis_outages_total{}"] == 0
-    assert not any(name.startswith("fido_differences") for name in samples)
+        page = server.request("GET", "/metrics", **SHOWN).content.decode()
+
+    assert samples(page)["fido_pending_totals"] == 2
+    assert page.count("# TYPE fido_pending_totals gauge\n") == 1
+
+
+def test_without_postgresql_the_counts_and_the_queues_are_shown(counted: dict[str, str]) -> None:
+    nowhere = "postgres://nobody@127.0.0.1:1/nothing"
+    with serving(**counted, DATABASE_URL=nowhere) as server:
+        found = scraped(server)
+
+    assert found['fido_request_seconds_count{method="GET",route="livez",status="200"}'] >= 1
+    assert found['fido_queue_messages{queue="totals"}'] == 0
+    assert found['fido_gauges_read{gauges="checks",source="postgresql"}'] == 0
+    assert found['fido_gauges_read{gauges="queues",source="queue"}'] == 1
+    assert not [name for name in found if name.startswith("fido_pending")]
+
+
+def test_without_redis_the_counts_and_what_waits_in_the_database_are_shown(
+    counted: dict[str, str],
+) -> None:
+    nowhere = "redis://127.0.0.1:1/0"
+    with serving(**counted, REDIS_URL=nowhere, CELERY_BROKER_URL=nowhere) as server:
+        found = scraped(server)
+
+    assert found["fido_redis_outages_total{}"] == 1
+    assert found["fido_pending_totals{}"] == 0
+    assert found['fido_gauges_read{gauges="checks",source="postgresql"}'] == 1
+    assert found['fido_gauges_read{gauges="queues",source="queue"}'] == 0
+    assert found['fido_gauges_read{gauges="progress",source="redis"}'] == 0
+
+
+def test_no_gauge_tells_of_anybody(ada: ApiClient) -> None:
+    assert ada.user
+    record(ada.user, full_name="Planted", description="planted")
+    WebhookEndpoint.objects.create(url="https://planted.example.org", description="planted")
+
+    page = collector.exposition().decode()
+
+    assert "planted" not in page.lower()
+    labels = set(re.findall(r'[{,](\w+)="', page))
+    assert labels == {"endpoint", "gauges", "kind", "of", "queue", "source", "state"}

@@ -23,7 +23,7 @@ from fido.lib.process.database import is_database_away
 from fido.lib.process.signals import WAITED
 from fido.lib.values.errors import Overloaded
 from fido.lib.values.ids import new_id
-from fido.lib.values.metrics import REQUEST_SECONDS
+from fido.lib.values.metrics import OVERLOADED, REQUEST_SECONDS
 
 logger = structlog.get_logger("fido.request")
 # Requested every few seconds, and of no interest when they pass.
@@ -114,6 +114,7 @@ def _too_late(request: HttpRequest) -> HttpResponse | None:
     """Refuse what waited so long that its client may have left: others still wait."""
     if request.META.get(WAITED, 0.0) <= settings.QUEUE_SECONDS or request.path in PROBES:
         return None
+    OVERLOADED.labels("thread").inc()
     return overloaded(request)
 
 

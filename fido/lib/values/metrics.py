@@ -2,7 +2,8 @@
 
 With PROMETHEUS_MULTIPROC_DIR each process counts in files of that folder, and a scrape adds all of
 them up. There are only counters and histograms, which stay correct when a process ends; the gauge
-of a dead process would stay for ever. No label may hold a client-chosen value, an id or a name.
+of a dead process would stay for ever. (`fido.gauges` reads those anew at each scrape.) No label may
+hold a client-chosen value, a user's id or a name.
 """
 
 import fcntl
@@ -95,6 +96,20 @@ DATABASE_ERRORS = Counter(
 )
 CHECKED_USERS = Counter(
     "fido_checked_users", "Users whose totals and balances a standing check has compared."
+)
+OVERLOADED = Counter(
+    "fido_overloaded",
+    "Requests that were refused because too many waited: for a thread, or to check a password.",
+    ["wait"],
+)
+# From zero on: where a count begins with one, Prometheus sees no increase.
+for wait in ("thread", "password"):
+    OVERLOADED.labels(wait)
+# Endpoints are few, too: staff register them. Their id is a number of ours.
+WEBHOOK_ATTEMPTS = Counter(
+    "fido_webhook_attempts",
+    "Attempts to deliver a webhook: delivered, to be repeated (pending), or given up (failed).",
+    ["endpoint", "outcome"],
 )
 # There are few codes: staff choose them, and the database limits them.
 ALERTS = Counter("fido_alerts", "Alerts that were stored, by the code of their rule.", ["code"])

@@ -20,6 +20,7 @@ from fido.lib.outbound.calls import Caller
 from tests.alerts import check_all, recorded, stream
 from tests.client import ApiClient
 from tests.factories import StaffFactory, UserFactory
+from tests.gauges import counted
 from tests.queue import all_taken, waiting
 from tests.races import at_once, wait_until
 from tests.receiver import Receiver
@@ -257,6 +258,31 @@ def test_without_an_endpoint_that_is_on_nothing_is_sent(
 
     WebhookEndpoint.objects.update(enabled=True)
     assert deliver() == 1
+
+
+def test_attempts_are_counted_by_endpoint_and_outcome(
+    user: User, endpoint: WebhookEndpoint, receiver: Receiver
+) -> None:
+    def counts() -> dict[str, float | None]:
+        outcomes = ("delivered", "pending", "failed")
+        own = {"endpoint": str(endpoint.pk)}
+        return {each: counted("webhook_attempts", **own, outcome=each) for each in outcomes}
+
+    before = {outcome: value or 0 for outcome, value in counts().items()}
+    raise_alerts(user, 2)
+    receiver.status = 500
+    deliver()
+    assert counts() == before | {"pending": before["pending"] + 2}
+
+    make_due(user, hours=73)
+    deliver()
+    receiver.status = 204
+    raise_alerts(user)
+    deliver()
+
+    assert counts() == {outcome: value + 2 for outcome, value in before.items()} | {
+        "delivered": before["delivered"] + 1
+    }
 
 
 def test_an_alert_that_is_rolled_back_is_not_sent(

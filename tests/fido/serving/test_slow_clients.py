@@ -173,7 +173,8 @@ def test_what_waited_too_long_is_refused_without_any_work(ada: ApiClient) -> Non
     new |= {"transaction_date": "2026-01-31", "currency": "USD"}
     json_too = {"Authorization": token, "Content_Type": "application/json"}
     path = "/api/v1/transactions"
-    with serving(QUEUE_SECONDS="1") as server, ThreadPoolExecutor(2) as pool:
+    token_too = {"METRICS_TOKEN": "a-token-for-prometheus"}
+    with serving(QUEUE_SECONDS="1", **token_too) as server, ThreadPoolExecutor(2) as pool:
         with locked(row):
             edit = pool.submit(server.request, "PATCH", f"{path}/{row.pk}", body, **json_too)
             wait_until(waits_for_a_lock)
@@ -183,8 +184,10 @@ def test_what_waited_too_long_is_refused_without_any_work(ada: ApiClient) -> Non
                 assert server.request("GET", "/livez").status == 200
         refused = queued.result()
         assert edit.result().status == 200
+        page = server.request("GET", "/metrics", Authorization="Bearer a-token-for-prometheus")
 
     assert (refused.status, refused.headers["Retry-After"]) == (503, "2")
     assert json.loads(refused.content)["code"] == "overloaded"
+    assert b'\nfido_overloaded_total{wait="thread"} 1.0\n' in page.content
     assert refused.headers["X-Request-ID"]
     assert Transaction.objects.count() == 1
