@@ -12,7 +12,7 @@ from analytics.queries import most_active_users
 from analytics.warming import Outcome
 from fido.lib.cache.redis_link import Away
 from fido.lib.commands.arguments import positive
-from fido.lib.commands.progress import Advance, progress
+from fido.lib.commands.progress import progress
 
 
 class Command(BaseCommand):
@@ -36,16 +36,12 @@ class Command(BaseCommand):
         outcomes: Counter[Outcome] = Counter()
         with progress("Users", len(ids)) as advance:
             try:
-                _warm(ids, outcomes, advance)
+                for user_id in ids:
+                    outcomes[warming.warm(user_id)] += 1
+                    advance(1)
             except Away as away:
                 raise CommandError(f"Redis is away. {_summary(outcomes)}") from away
         self.stdout.write(_summary(outcomes))
-
-
-def _warm(user_ids: list[int], outcomes: Counter[Outcome], advance: Advance) -> None:
-    for user_id in user_ids:
-        outcomes[warming.warm(user_id)] += 1
-        advance(1)
 
 
 def _number(asked_for: int | None) -> int:
