@@ -22,6 +22,10 @@ KINDS = {
     "55P03": "lock-timeout",
     "57014": "statement-timeout",
 }
+OTHERS = {"lost", "silent", "other"}
+# From zero on: where a count begins with one, Prometheus sees no increase.
+for known in {*KINDS.values(), *OTHERS}:
+    DATABASE_ERRORS.labels(known)
 # Of the server that shuts down, and of a connection that broke.
 LOST = ("08", "57P")
 # libpq hands out no SQLSTATE of a refused connection. On a server that speaks another language,
