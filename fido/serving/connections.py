@@ -65,17 +65,21 @@ class Connection(TConn):  # type: ignore[misc]
         self._length: int | None = None
 
     def read(self) -> bool:
-        """Take what has arrived; False if the client sends no more."""
-        try:
-            data = self.sock.recv(PIECE_BYTES, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-        if not self.received:
+        """Take what has arrived of the request; False if the client sends no more."""
+        data = self.taken()
+        if data and not self.received:
             self.deadline = time.monotonic() + HEAD_SECONDS
-        self.received += data
-        return bool(data)
+        self.received += data or b""
+        return data != b""
+
+    def taken(self) -> bytes | None:
+        """What has arrived; None: nothing yet; nothing at all: the client sends no more."""
+        try:
+            return self.sock.recv(PIECE_BYTES, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return b""
 
     def is_ready(self) -> bool:
         """Whether to have it served: it is whole, or too large, or of a kind that may wait.

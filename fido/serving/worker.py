@@ -22,7 +22,7 @@ from fido.serving.connections import Connection, Kind
 
 # What all unfinished requests of a process may hold of its memory.
 MAX_HELD_BYTES = 32 * 1024 * 1024
-# How long a connection stays for the client to read the answer, and how much it may still send.
+# How long a connection stays for the client to read the answer, and how much is read meanwhile.
 LINGER_SECONDS, LINGER_BYTES = 2.0, 1024 * 1024
 # Threads beside gunicorn's own number, which serve everything else.
 THREADS = {Kind.LIVENESS: 1, Kind.CHECK: 1, Kind.BULK: 1, Kind.STREAM: 2}
@@ -149,15 +149,18 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.poller.register(conn.sock, EVENT_READ, partial(self._drain, conn))
 
     def _drain(self, conn: Connection, _sock: Any) -> None:
-        conn.received.clear()
-        goes_on = conn.read()
-        self._closing[conn] += len(conn.received)
-        if not goes_on or self._closing[conn] > LINGER_BYTES:
+        data = conn.taken()
+        if data == b"":
             self._stop_closing(conn)
+            return
+        self._closing[conn] += len(data or b"")
+        if self._closing[conn] > LINGER_BYTES:
+            # Not dropped yet: a reset could overtake the answer, on its way to a client that sends.
+            self.poller.unregister(conn.sock)
 
     def _stop_closing(self, conn: Connection) -> None:
-        del self._closing[conn]
-        self.poller.unregister(conn.sock)
+        if self._closing.pop(conn) <= LINGER_BYTES:
+            self.poller.unregister(conn.sock)
         self._drop(conn)
 
     def _drop(self, conn: Connection) -> None:

@@ -27,7 +27,7 @@ def bad_tokens(ada: ApiClient) -> dict[str, str]:
     access = ada.tokens.access_token
     claims = jwt.decode(access, options={"verify_signature": False})
     late = AccessToken(access)  # type: ignore[arg-type]
-    late.set_exp(lifetime=-timedelta(seconds=1))
+    late.set_exp(lifetime=-timedelta(seconds=31))
     head, body, signature = access.split(".")
     return {
         "alg none": signed(claims, "", "none"),

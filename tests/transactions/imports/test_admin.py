@@ -270,6 +270,7 @@ def test_the_index_lists_the_apps_as_before(root: Desk) -> None:
         "Alerts",
         "Analytics",
         "Authentication and Authorization",
+        "Checks",
         "Imports",
         "Periodic Tasks",
         "Rates",
