@@ -73,7 +73,8 @@ def test_no_name_is_in_redis(history: ApiClient) -> None:
 
     assert b"string" in {client.type(key) for key in keys}
     assert b"Ada Lovelace" in history.get("/analytics").content
-    for name in (b"Ada", b"ada", b"Lovelace", b"lovelace"):
+    # Not the first name, which random hexadecimal digits may contain.
+    for name in (b"Lovelace", b"lovelace"):
         assert not [value for value in kept if name in value]
 
 
