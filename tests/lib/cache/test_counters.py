@@ -85,10 +85,10 @@ def test_no_rate_is_no_count() -> None:
 
 
 def test_redis_learns_no_name_and_every_count_ends() -> None:
-    Counter("login-name", "ada@example.org", Rate(5, 60)).hit()
+    Counter("login-name", "lovelace@example.org", Rate(5, 60)).hit()
 
     (key,) = get_redis_connection().keys("*")
-    assert b"ada" not in key
+    assert b"lovelace" not in key
     assert 0 < get_redis_connection().ttl(key) <= 60
 
 
