@@ -36,7 +36,7 @@ def test_hadolint_has_nothing_to_say() -> None:
 def test_compose_takes_its_file(built: Stack) -> None:
     services = set(built.compose("--profile", "test", "config", "--services").split())
 
-    assert services == {"db", "redis", "migrate", "web", "worker", "beat"} | {
+    assert services == {"db", "redis", "migrate", "web", "proxy", "worker", "beat"} | {
         *("test", "test-db", "test-redis")
     }
 
