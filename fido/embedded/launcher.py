@@ -244,6 +244,7 @@ def web_options(port: int) -> list[str]:
         f"--bind=127.0.0.1:{port}",
         f"--workers={workers}",
         f"--graceful-timeout={END_SECONDS - 2}",
+        "--log-level=warning",
     ]
 
 
