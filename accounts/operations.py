@@ -103,13 +103,13 @@ def log_in(*, name: str, password: str) -> TokenPair:
     if user is None or not matches or not user.is_active:
         raise WrongCredentials()
     session = LoginSession(user=user, token_id=uuid.uuid4().hex, expires_at=tokens.refresh_expiry())
-    renewed = _renewed_hash(user.password, password)
+    changes = {"last_login": clock.now(), **_renewed_hash(user, password)}
     with transaction.atomic():
         # A conditional write. A concurrent password change or deactivation either waits, and then
         # ends this session too, or came first, and the password that we have checked is the old
         # one.
         present = User.objects.filter(pk=user.pk, session_epoch=user.session_epoch, is_active=True)
-        if not present.update(last_login=clock.now(), password=renewed):
+        if not present.update(**changes):
             raise WrongCredentials()
         session.save(force_insert=True)
     return tokens.pair_for(user, session)
@@ -280,10 +280,10 @@ def _with_indexes(changes: dict[str, Any]) -> list[str]:
     return [*changes, *(blind_index(User, name).attname for name in indexed)]
 
 
-def _renewed_hash(stored: str, password: str) -> str:
-    """A new hash, if the stored one was made with other parameters than today's."""
-    outdated = identify_hasher(stored).must_update(stored)
-    return make_password(password) if outdated else stored
+def _renewed_hash(user: User, password: str) -> dict[str, str]:
+    """What to change if the hash was made with other parameters than today's."""
+    outdated = identify_hasher(user.password).must_update(user.password)
+    return {"password": make_password(password)} if outdated else {}
 
 
 def _require_free(

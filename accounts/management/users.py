@@ -1,12 +1,10 @@
 """What the commands share that take users, or check each user's rows."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 
 from django.core.management.base import CommandError
 
 from accounts.queries import unknown_users
-from fido.lib.process.database import no_limits
 
 
 def known(user_ids: list[int]) -> list[int]:
@@ -24,8 +22,3 @@ def each_of(user_ids: list[int]) -> Iterator[list[int]]:
     """These users, one at a time. Raises as `known` does."""
     for user_id in known(user_ids):
         yield [user_id]
-
-
-def time_to_read() -> AbstractContextManager[None]:
-    """Lift the statement timeout of requests: here one statement reads whole histories."""
-    return no_limits()

@@ -28,6 +28,7 @@ forwarded_allow_ips = ""
 control_socket_disable = True
 # gunicorn's heartbeats are files, which must not wait for a disk.
 worker_tmp_dir = MEMORY if os.path.isdir(MEMORY) else None
-# gunicorn logs JSON on standard output, like everything else. The service logs requests itself.
+# gunicorn logs JSON on standard output, like everything else.
+logger_class = "fido.serving.log.WithoutAccess"
 logconfig_dict = logging_config("WARNING")
 logconfig_dict["loggers"]["gunicorn.error"] = {"handlers": ["stdout"], "propagate": False}

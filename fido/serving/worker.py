@@ -118,13 +118,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         had = len(conn.received)
         goes_on = conn.read()
         self._held_bytes += len(conn.received) - had
-        if not goes_on and not conn.received:
-            self._abandon(conn)
-        elif not goes_on or conn.is_ready():
-            self._stop_waiting(conn)
-            self.enqueue_req(conn)
-        elif self._held_bytes > MAX_HELD_BYTES:
-            conn.kind = Kind.STREAM
+        if not conn.received:
+            if not goes_on:
+                self._abandon(conn)
+            return
+        is_ready = conn.is_ready() or not goes_on
+        if not is_ready and self._held_bytes > MAX_HELD_BYTES:
+            conn.kind, is_ready = Kind.STREAM, True
+        if is_ready:
             self._stop_waiting(conn)
             self.enqueue_req(conn)
 

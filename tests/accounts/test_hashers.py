@@ -98,3 +98,22 @@ def test_a_login_replaces_a_hash_with_other_parameters(anybody: ApiClient) -> No
     wrong = anybody.post("/auth/login", {"username": "jane", "password": f"{PASSWORD}x"})
 
     assert wrong.status_code == 401
+
+
+class ChangedMeanwhile(QuickArgon2):
+    """Another command sets another hash while this one is checked."""
+
+    def verify(self, *args: Any, **kwargs: Any) -> bool:
+        matches = super().verify(*args, **kwargs)
+        User.objects.update(password="another hash")
+        return matches
+
+
+@pytest.mark.django_db
+def test_a_login_writes_no_hash_that_need_not_be_renewed(anybody: ApiClient, settings: Any) -> None:
+    User.objects.create_user("jane", "jane@example.org", PASSWORD)
+    settings.PASSWORD_HASHERS = ["tests.accounts.test_hashers.ChangedMeanwhile"]
+
+    anybody.post("/auth/login", {"username": "jane", "password": PASSWORD})
+
+    assert User.objects.get().password == "another hash"

@@ -4,11 +4,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.management.users import each_of, time_to_read
+from accounts.management.users import each_of
 from accounts.models import User
 from accounts.queries import user_ids_in_batches
 from analytics import operations, queries
 from fido.lib.commands.progress import progress
+from fido.lib.process.database import no_limits
 
 
 class Command(BaseCommand):
@@ -27,7 +28,7 @@ class Command(BaseCommand):
         groups = each_of(user) if user else user_ids_in_batches()
         find = operations.repair if repair else queries.differences
         users, found = 0, 0
-        with time_to_read(), progress("Users", None if user else User.objects.count()) as advance:
+        with no_limits(), progress("Users", None if user else User.objects.count()) as advance:
             for ids in groups:
                 for difference in find(ids):
                     self.stdout.write(f"user {difference.user_id}, {difference}")

@@ -4,10 +4,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.management.users import each_of, time_to_read
+from accounts.management.users import each_of
 from accounts.models import User
 from accounts.queries import user_ids_in_batches
 from fido.lib.commands.progress import progress
+from fido.lib.process.database import no_limits
 from transactions import queries
 
 
@@ -26,7 +27,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, user: list[int] | None, **options: Any) -> None:
         groups = each_of(user) if user else user_ids_in_batches()
         users, found = 0, 0
-        with time_to_read(), progress("Users", None if user else User.objects.count()) as advance:
+        with no_limits(), progress("Users", None if user else User.objects.count()) as advance:
             for ids in groups:
                 for difference in queries.balance_differences(ids):
                     self.stdout.write(f"user {difference.user_id}, {difference}")
