@@ -6,7 +6,6 @@ A probe that waits behind what it should report gets a service killed that was o
 import contextlib
 import http.client
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -29,7 +28,9 @@ from accounts.models import SERVICE_GROUP
 from benchmarks import world
 from benchmarks.service import stack
 from benchmarks.service.stack import Servers, Side
+from benchmarks.service.world import in_database
 from tests.client import session_of
+from tests.cut_line import Line, laid
 from tests.factories import record
 from transactions.models import Transaction
 
@@ -58,15 +59,15 @@ Trouble = Callable[[Side], AbstractContextManager[Any]]
 
 def measured(database: str, folder: Path) -> dict[str, Answered]:
     """Each trouble, and how the probes did during it."""
-    host = os.environ["DATABASE_URL"].rpartition("/")[0]
-    up = stack.fido(Servers.of(folder), f"{host}/{database}", folder / "probes.log", lambda: None)
-    with up as side:
-        for _ in range(50):  # each process answers its first
-            _ask(side, "/livez")
-        return {name: _during(side, trouble) for name, trouble in troubles().items()}
+    with laid(in_database(database)) as line:
+        log = folder / "probes.log"
+        with stack.fido(Servers.of(folder), line.url, log, lambda: None) as side:
+            for _ in range(50):  # each process answers its first
+                _ask(side, "/livez")
+            return {name: _during(side, trouble) for name, trouble in troubles(line).items()}
 
 
-def troubles() -> dict[str, Trouble]:
+def troubles(line: Line) -> dict[str, Trouble]:
     ada, service = world.user("probed"), world.user("probing")
     service.groups.add(Group.objects.get_or_create(name=SERVICE_GROUP)[0])
     row = record(ada)
@@ -78,6 +79,7 @@ def troubles() -> dict[str, Trouble]:
         "10 edits of a row that somebody keeps locked": lambda side: _locked(side, mine, row),
         f"4 bulks over {BULK_USERS:,} users": lambda side: _bulks(side, theirs, users),
         f"{CLIENTS} clients at once": lambda side: _crowd(side, mine),
+        "10 edits when PostgreSQL falls silent": lambda side: _silent(side, mine, row, line),
     }
 
 
@@ -121,6 +123,7 @@ def _slow(side: Side) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _locked(side: Side, token: str, row: Transaction) -> Iterator[None]:
+    """Ten edits wait for a lock."""
     other = connection.copy()
     other.set_autocommit(False)
     table = Transaction._meta.db_table
@@ -132,6 +135,15 @@ def _locked(side: Side, token: str, row: Transaction) -> Iterator[None]:
             pool.submit(_ask, side, path, "PATCH", token, body)
         yield
         other.rollback()
+
+
+@contextlib.contextmanager
+def _silent(side: Side, token: str, row: Transaction, line: Line) -> Iterator[None]:
+    """The connections become silent while ten edits wait for an answer on them; new ones work."""
+    with _locked(side, token, row):
+        time.sleep(0.5)
+        line.silence()
+        yield
 
 
 @contextlib.contextmanager

@@ -4,7 +4,6 @@ It breaks them before the server has received the commit, or after.
 """
 
 import contextlib
-import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -29,18 +28,18 @@ class Cut(Enum):
 class Line:
     """Passes on everything, except for a commit that it was told to hold, and what it silences."""
 
-    def __init__(self, listening: socket.socket) -> None:
-        self._listening = listening
+    def __init__(self, listening: socket.socket, target: str) -> None:
+        self._listening, self._target = listening, urlsplit(target)
         self._next: Cut | None = None
         self._held, self._cut = threading.Event(), threading.Event()
         self._laid: list[tuple[socket.socket, socket.socket, threading.Event]] = []
 
     @property
     def url(self) -> str:
-        """The test database's URL, through this proxy."""
-        url = urlsplit(url_of_test_database())
-        login = url.netloc.rpartition("@")[0]
-        return url._replace(netloc=f"{login}@127.0.0.1:{self._listening.getsockname()[1]}").geturl()
+        """The database's URL, through this proxy."""
+        login = self._target.netloc.rpartition("@")[0]
+        address = f"{login}@127.0.0.1:{self._listening.getsockname()[1]}"
+        return self._target._replace(netloc=address).geturl()
 
     def hold_next_commit(self, where: Cut) -> None:
         self._held.clear()
@@ -67,11 +66,11 @@ class Line:
             _close(client, server)
 
     def serve(self) -> None:
-        target = urlsplit(os.environ["DATABASE_URL"])
+        target = (self._target.hostname or "", self._target.port or 0)
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listening.accept()
-                server = socket.create_connection((target.hostname or "", target.port or 0))
+                server = socket.create_connection(target)
                 arguments = (client, server, threading.Event())
                 self._laid.append(arguments)
                 for pump in (self._up, self._down):
@@ -111,9 +110,10 @@ class Line:
 
 
 @contextmanager
-def laid() -> Iterator[Line]:
+def laid(target: str = "") -> Iterator[Line]:
+    """A line to the database of this URL; by default, to the test database."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        line = Line(listening)
+        line = Line(listening, target or url_of_test_database())
         threading.Thread(target=line.serve, daemon=True).start()
         try:
             yield line
