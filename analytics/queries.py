@@ -81,9 +81,14 @@ class Difference:
 
     def __str__(self) -> str:
         """Amounts as stored, to the last decimal: rounded ones might look equal."""
-        credit, debit = (f"{each:.{money.MAX_DECIMALS}f}" for each in (self.credit, self.debit))
-        lacking = f"{self.count} transactions, credit {credit}, debit {debit}"
-        return f"{self.day}, {self.currency}: the totals lack {lacking}"
+        decimals = {"count": 0, "credit": money.MAX_DECIMALS, "debit": money.MAX_DECIMALS}
+        lacking = ((name, getattr(self, name), places) for name, places in decimals.items())
+        parts = ", ".join(
+            f"{name} is {abs(value):.{places}f} too {'low' if value > 0 else 'high'}"
+            for name, value, places in lacking
+            if value
+        )
+        return f"{self.day}, {self.currency}: the totals' {parts}"
 
 
 @dataclass(frozen=True)

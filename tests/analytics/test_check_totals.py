@@ -75,32 +75,40 @@ FROM analytics_dailytotals
 REPEAT_ONE_AS_PENDING = REPEAT_AS_PENDING + "WHERE count <> 0 LIMIT 1"
 RECORD_PAST_THE_SERVICE = "DELETE FROM transactions_transaction WHERE transaction_type = 'debit'"
 LOSE_ALL_TRANSACTIONS = "DELETE FROM transactions_transaction"
+OFF = {
+    f"all_{off}": f"the totals' count is 2 too {off}, credit is 10.0000 too {off},"
+    f" debit is 4.0000 too {off}"
+    for off in ("low", "high")
+}
 
 
 @pytest.mark.parametrize(
     ("statement", "lines"),
     [
-        (DELETE_FOLDED, ["2026-01-31, USD: {lack} 2 transactions, credit 10.0000, debit 4.0000"]),
-        (ALTER_COUNT, ["2026-01-31, USD: {lack} -5 transactions, credit 0.0000, debit 0.0000"]),
-        (ALTER_AMOUNT, ["2026-01-31, USD: {lack} 0 transactions, credit 0.0001, debit 0.0000"]),
+        (
+            DELETE_FOLDED,
+            ["2026-01-31, USD: {all_low}"],
+        ),
+        (ALTER_COUNT, ["2026-01-31, USD: the totals' count is 5 too high"]),
+        (ALTER_AMOUNT, ["2026-01-31, USD: the totals' credit is 0.0001 too low"]),
         (
             MOVE_DAY,
             [
-                "2026-01-31, USD: {lack} 2 transactions, credit 10.0000, debit 4.0000",
-                "2026-02-01, USD: {lack} -2 transactions, credit -10.0000, debit -4.0000",
+                "2026-01-31, USD: {all_low}",
+                "2026-02-01, USD: {all_high}",
             ],
         ),
         (
             REPEAT_AS_PENDING,
-            ["2026-01-31, USD: {lack} -2 transactions, credit -10.0000, debit -4.0000"],
+            ["2026-01-31, USD: {all_high}"],
         ),
         (
             RECORD_PAST_THE_SERVICE,
-            ["2026-01-31, USD: {lack} -1 transactions, credit 0.0000, debit -4.0000"],
+            ["2026-01-31, USD: the totals' count is 1 too high, debit is 4.0000 too high"],
         ),
         (
             LOSE_ALL_TRANSACTIONS,
-            ["2026-01-31, USD: {lack} -2 transactions, credit -10.0000, debit -4.0000"],
+            ["2026-01-31, USD: {all_high}"],
         ),
     ],
     ids=["rows lost", "count", "amount", "day", "rows repeated", "debits lost", "all lost"],
@@ -108,7 +116,7 @@ LOSE_ALL_TRANSACTIONS = "DELETE FROM transactions_transaction"
 def test_each_damage_is_found_exactly_and_healed(
     user: User, statement: str, lines: list[str]
 ) -> None:
-    expected = [f"user {user.pk}, {line.format(lack='the totals lack')}" for line in lines]
+    expected = [f"user {user.pk}, {line.format(**OFF)}" for line in lines]
     damage(statement)
 
     found, sentence = failing_check()
@@ -141,7 +149,7 @@ def test_only_the_users_asked_for_are_looked_at(user: User) -> None:
     assert check("--user", str(user.pk)) == ["1 users, no difference."]
     assert lines == [
         f"user {damaged.pk}, 2026-01-31, USD: "
-        "the totals lack 1 transactions, credit 10.0000, debit 0.0000"
+        "the totals' count is 1 too low, credit is 10.0000 too low"
     ]
 
 

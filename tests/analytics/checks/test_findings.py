@@ -28,10 +28,10 @@ UPDATE transactions_transaction SET transaction_amount = transaction_amount + 1
 WHERE wallet_id IS NOT NULL
 """
 LOST = "DELETE FROM transactions_transaction"
-DAY = "2026-01-31, USD: the totals lack"
-TOTAL_LACKS = f"{DAY} 0 transactions, credit -1.0000, debit 0.0000"
-AMOUNT_LACKS = f"{DAY} 0 transactions, credit 1.0000, debit 0.0000"
-LOST_LACKS = f"{DAY} -2 transactions, credit -10.0000, debit -4.0000"
+DAY = "2026-01-31, USD: the totals'"
+TOTAL_LACKS = f"{DAY} credit is 1.0000 too high"
+AMOUNT_LACKS = f"{DAY} credit is 1.0000 too low"
+LOST_LACKS = f"{DAY} count is 2 too high, credit is 10.0000 too high, debit is 4.0000 too high"
 
 
 def damage(statement: str) -> None:
@@ -106,7 +106,7 @@ def test_a_finding_stays_as_long_as_the_difference(user: User) -> None:
     check(user.pk)
 
     row = Finding.objects.get(kind="totals")
-    assert (row.first, row.since) == (TOTAL_LACKS.replace("-1", "-2"), since)
+    assert (row.first, row.since) == (TOTAL_LACKS.replace("1.0000", "2.0000"), since)
     call_command("check_totals", "--repair")
     check(user.pk)
     assert [kind for _, kind, _, _ in findings()] == ["balances"]
