@@ -40,18 +40,19 @@ def livez(request: HttpRequest) -> JsonResponse:
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
     """Database, with a write now and then, Redis and migrations; 503 names what failed, and how."""
-    database = _database()
-    found = {
-        "database": database,
-        "redis": _redis(),
-        # Not asked again, which would take as long once more.
-        "migrations": database or _migrations(),
-    }
+    found = servers()
+    # A database that failed is not asked again, which would take as long once more.
+    found["migrations"] = found["database"] or _migrations()
     failed = any(found.values())
     checks = {name: error or "ok" for name, error in found.items()}
     body = {"status": "failed" if failed else "ok", "checks": checks}
     headers = {"Retry-After": "2"} if failed else None
     return JsonResponse(body, status=503 if failed else 200, headers=headers)
+
+
+def servers() -> dict[str, str | None]:
+    """What failed of each server; None if nothing did."""
+    return {"database": _database(), "redis": _redis()}
 
 
 def _database() -> str | None:

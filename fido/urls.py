@@ -4,10 +4,9 @@ from typing import Any
 
 from django.contrib import admin
 from django.urls import include, path
-from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from fido import health
+from fido import front, health
 from fido.lib.api import paths, problems
 from fido.metrics import metrics
 
@@ -21,7 +20,7 @@ handler500 = problems.server_error
 PUBLIC: dict[str, Any] = {"authentication_classes": [], "http_method_names": ["get", "head"]}
 
 urlpatterns = [
-    path("", RedirectView.as_view(url="/api/docs")),
+    path("", front.page),
     path("livez", health.livez),
     path("readyz", health.readyz),
     path("metrics", metrics),

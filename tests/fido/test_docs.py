@@ -17,7 +17,8 @@ CODE = ("fido", "accounts", "transactions", "analytics", "manage.py")
 README = (PROJECT / "README.md").read_text()
 ENV_EXAMPLE = (PROJECT / ".env.example").read_text()
 DOCUMENTS = [
-    *(PROJECT / name for name in ("README.md", "CHANGELOG.md", ".env.example")),
+    PROJECT / ".env.example",
+    *sorted(PROJECT.glob("*.md")),
     *sorted((PROJECT / "docs").rglob("*.md")),
 ]
 # Read from the environment, but not a setting of Fido.

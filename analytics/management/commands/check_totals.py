@@ -19,7 +19,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--repair", action="store_true", help="append what is missing in the totals")
+        parser.add_argument("--repair", action="store_true", help="append what is missing")
         parser.add_argument(
             "--user", type=int, nargs="+", metavar="ID", help="check only these users"
         )
