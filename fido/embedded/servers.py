@@ -75,7 +75,7 @@ def wheel(package: str) -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise StartRefused(
             "The embedded servers are not installed: set DATABASE_URL and REDIS_URL, "
-            "or install requirements-dev.txt."
+            "or install requirements-run.txt."
         )
     return Path(spec.submodule_search_locations[0])
 

@@ -400,5 +400,5 @@ def test_wheels_that_are_missing_are_named_with_the_way_out(
 ) -> None:
     monkeypatch.setattr(postgres, "WHEEL", "no_such_wheel")
 
-    with pytest.raises(embedded.StartRefused, match=r"install requirements-dev.txt"):
+    with pytest.raises(embedded.StartRefused, match=r"install requirements-run.txt"):
         embedded.running(folder).__enter__()
