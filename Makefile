@@ -8,13 +8,16 @@ IN_VENV = .venv/bin/python
 COMPILE = .uv/bin/uv pip compile --quiet --universal --generate-hashes \
 	--python-version 3.11 --no-emit-index-url
 
-.PHONY: help run test storms test-containers check check-django bench load lock
+.PHONY: help run password test storms test-containers check check-django bench load lock
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
 
 run: .venv/.with-run ## Start the service, with its own PostgreSQL and Valkey and a demonstration.
 	@exec $(IN_VENV) -m fido.embedded.launcher
+
+password: .venv/.with-run ## Show the password of the demonstration's logins, ada and admin.
+	@$(IN_VENV) -m fido.embedded.password
 
 test: .venv/.with-dev .venv/.with-load ## Run the tests on all cores, without storms and containers.
 	$(IN_VENV) -m pytest --numprocesses auto --dist worksteal $(ARGS)

@@ -5,7 +5,7 @@ import binascii
 import ipaddress
 import os
 import re
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Collection, Container, Mapping
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -88,6 +88,12 @@ class Environment:
         if value not in TRUE | FALSE:
             raise ImproperlyConfigured(f"{name} must be true or false.")
         return value in TRUE
+
+    def choice(self, name: str, choices: Collection[str], *, default: str) -> str:
+        value = self.text(name, "a choice", default).lower()
+        if value not in choices:
+            raise ImproperlyConfigured(f"{name} must be {' or '.join(choices)}.")
+        return value
 
     def integer(self, name: str, *, default: int, minimum: int = 1) -> int:
         value = self.text(name, "a whole number", str(default))

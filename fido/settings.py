@@ -15,7 +15,7 @@ from redis.retry import Retry
 from fido import queues
 from fido.env import Environment
 from fido.lib.cache.connections import set_up
-from fido.lib.process.logs import configure_structlog, logging_config
+from fido.lib.process.logs import FORMS, configure_structlog, logging_config
 from fido.lib.values.money import CURRENCIES
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -292,7 +292,10 @@ DEFAULT_CURRENCY = env.currency("DEFAULT_CURRENCY", default="USD", known=CURRENC
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
-LOGGING = logging_config(env.text("LOG_LEVEL", "a level such as INFO", "INFO").upper())
+LOGGING = logging_config(
+    env.text("LOG_LEVEL", "a level such as INFO", "INFO").upper(),
+    env.choice("LOG_FORMAT", FORMS, default="json"),
+)
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 configure_structlog()
 ALIVE_FILE = env.text("ALIVE_FILE", "a file", "") or None

@@ -29,6 +29,7 @@ LIVE_SECONDS = 60
 # Time for running requests and jobs to finish.
 END_SECONDS = 10
 POLL_SECONDS = 0.1
+PORTS = range(8000, 65536)
 
 
 class Stopped(Exception):
@@ -135,6 +136,7 @@ def main() -> int:
     try:
         launch()
     except Stopped:
+        say("Stopped.")
         return 0
     except (StartRefused, ChildDied) as reason:
         print(reason, file=sys.stderr)
@@ -159,19 +161,29 @@ def launch() -> NoReturn:
 
 
 def chosen_port() -> int:
-    """The port that PORT names, checked to be free."""
-    text = os.environ.get("PORT") or "8000"
+    """The port that PORT names, checked to be free; without PORT, the first one that is."""
+    text = os.environ.get("PORT")
+    if not text:
+        port = next(port for port in PORTS if why_not(port) is None)
+        if port != PORTS[0]:
+            say(f"Port {PORTS[0]} is taken, so this is on port {port}.")
+        return port
     if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
         raise StartRefused("PORT must be a number from 1 to 65535.")
+    if reason := why_not(int(text)):
+        raise StartRefused(f"Port {text} is not available ({reason}): set PORT to another one.")
+    return int(text)
+
+
+def why_not(port: int) -> str | None:
+    """Why this port cannot be listened on; None if it can."""
     try:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", int(text)))
+            probe.bind(("127.0.0.1", port))
     except OSError as error:
-        raise StartRefused(
-            f"Port {text} is not available ({error.strerror}): set PORT to another one."
-        ) from error
-    return int(text)
+        return error.strerror
+    return None
 
 
 @contextlib.contextmanager
@@ -193,9 +205,10 @@ def servers() -> Iterator[Running | None]:
 @contextlib.contextmanager
 def family(up: Running | None) -> Iterator[Family]:
     """A family whose members have all exited when the block is left."""
-    everyone = Family({**os.environ})
+    environment = {"LOG_FORMAT": "short" if sys.stdout.isatty() else "json"} | os.environ
+    everyone = Family(environment)
     if up:
-        everyone = Family(os.environ | up.environment | counting(up.state), up.servers)
+        everyone = Family(environment | up.environment | counting(up.state), up.servers)
     try:
         yield everyone
     finally:
@@ -274,7 +287,9 @@ def greet(port: int, password: str | None, seconds: float) -> None:
     say(f"\nFido is up after {seconds:.1f} s.  API: {address}/api/docs   Admin: {address}/admin/")
     if password is not None:
         say(f"Log in as ada (a customer) or admin (staff), with the password {password}")
-    say("Press Ctrl-C to stop.\n")
+        say("`make password` shows it again. Press Ctrl-C to stop.\n")
+    else:
+        say("Press Ctrl-C to stop.\n")
 
 
 def say(text: str) -> None:

@@ -28,7 +28,7 @@ forwarded_allow_ips = ""
 control_socket_disable = True
 # gunicorn's heartbeats are files, which must not wait for a disk.
 worker_tmp_dir = MEMORY if os.path.isdir(MEMORY) else None
-# gunicorn logs JSON on standard output, like everything else.
+# gunicorn logs on standard output, like everything else.
 logger_class = "fido.serving.log.WithoutAccess"
-logconfig_dict = logging_config("WARNING")
+logconfig_dict = logging_config("WARNING", (os.environ.get("LOG_FORMAT") or "json").lower())
 logconfig_dict["loggers"]["gunicorn.error"] = {"handlers": ["stdout"], "propagate": False}

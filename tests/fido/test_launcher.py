@@ -116,6 +116,7 @@ def test_it_serves_until_it_is_asked_to_end_and_leaves_no_process(service: Servi
     assert service.process.wait(DEADLINE_SECONDS) == 0
     assert alive(family) == set()
     assert not service.note.exists()
+    assert service.said().endswith("\nStopped.\n")
 
 
 def test_the_death_of_one_process_ends_all_and_is_named(service: Service) -> None:
@@ -147,7 +148,7 @@ def test_killing_what_started_the_launcher_ends_it(folder: Path) -> None:
     service.process.wait()
 
     eventually(lambda: not alive(family))
-    assert service.said().endswith("Stopping ...\n")
+    assert service.said().endswith("Stopped.\n")
 
 
 def test_ctrl_c_while_it_starts_is_a_clean_end(service: Service) -> None:
@@ -176,6 +177,32 @@ def test_a_used_port_is_refused_in_one_sentence_before_anything_starts(tmp_path:
     expected = f"Port {port} is not available (Address already in use): set PORT to another one.\n"
     assert said == expected
     assert not (tmp_path / "state").exists()
+
+
+def test_without_a_port_the_next_free_one_is_taken_and_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("PORT", raising=False)
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as used:
+        taken = used.getsockname()[1]
+        monkeypatch.setattr(launcher, "PORTS", range(taken, taken + 50))
+
+        port = launcher.chosen_port()
+
+    assert port > taken
+    assert capsys.readouterr().out == f"Port {taken} is taken, so this is on port {port}.\n"
+
+
+def test_the_password_is_shown_again_or_how_to_get_one(tmp_path: Path) -> None:
+    def asked() -> tuple[int, str]:
+        environment = strangers_environment(FIDO_STATE=str(tmp_path))
+        process = python("-m", "fido.embedded.password", env=environment)
+        said, _ = process.communicate(timeout=DEADLINE_SECONDS)
+        return process.returncode, said
+
+    assert asked() == (1, "There is no demonstration yet: `make run` loads one.\n")
+    embedded.State(tmp_path).keep_demo_password("a-password")
+    assert asked() == (0, "a-password\n")
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "http", "-1", "²"])

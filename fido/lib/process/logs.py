@@ -1,4 +1,4 @@
-"""JSON log lines on standard output."""
+"""Log lines on standard output: JSON for machines, or short ones for people at a terminal."""
 
 from typing import Any
 
@@ -13,6 +13,11 @@ SHARED: list[Any] = [
 ]
 
 
+RED, YELLOW, PLAIN = "\033[31m", "\033[33m", "\033[0m"
+# What a short line leaves out, as it says it otherwise or not at all.
+TOLD = {"event", "level", "logger", "time", "method", "path", "status", "milliseconds", "exception"}
+
+
 def configure_structlog() -> None:
     """Have structlog write through `logging`, whose handler formats all lines the same way."""
     structlog.configure(
@@ -23,13 +28,33 @@ def configure_structlog() -> None:
     )
 
 
-def logging_config(level: str) -> dict[str, Any]:
-    """`LOGGING` for Django and Celery: one JSON object per line, with the request id."""
+def short(logger: Any, method: str, event: dict[str, Any]) -> str:
+    """The time (UTC) and what happened; in colour what went wrong, and where to look further."""
+    line, colour = f"{event['time'][11:19]}  {event['event']}", COLOURS.get(event["level"], "")
+    if event["event"] == "request":
+        status = event["status"]
+        line = "{time}  {status}  {method} {path}  {milliseconds} ms".format(
+            **event | {"time": event["time"][11:19]}
+        )
+        colour = RED if status >= 500 else YELLOW if status >= 400 else ""
+    if colour:
+        more = {name: value for name, value in event.items() if name not in TOLD}
+        where = [f"{name}={value}" for name, value in (more | {"in": event["logger"]}).items()]
+        line = f"{colour}{line}{PLAIN}  {' '.join(where)}"
+    return "\n".join([line, *filter(None, [event.get("exception")])])
+
+
+COLOURS = {"warning": YELLOW, "error": RED, "critical": RED}
+FORMS = {"json": structlog.processors.JSONRenderer(ensure_ascii=True), "short": short}
+
+
+def logging_config(level: str, form: str = "json") -> dict[str, Any]:
+    """`LOGGING` for Django and Celery: one line for each event, with the request id."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {
-            "json": {
+            "line": {
                 "()": structlog.stdlib.ProcessorFormatter,
                 "foreign_pre_chain": [
                     *SHARED,
@@ -39,7 +64,7 @@ def logging_config(level: str) -> dict[str, Any]:
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                     structlog.processors.format_exc_info,
-                    structlog.processors.JSONRenderer(ensure_ascii=True),
+                    FORMS.get(form, FORMS["json"]),
                 ],
             }
         },
@@ -53,7 +78,7 @@ def logging_config(level: str) -> dict[str, Any]:
             "stdout": {
                 "class": "logging.StreamHandler",
                 "stream": "ext://sys.stdout",
-                "formatter": "json",
+                "formatter": "line",
             }
         },
         "root": {"handlers": ["stdout"], "level": level},
@@ -64,5 +89,7 @@ def logging_config(level: str) -> dict[str, Any]:
             "django_structlog.celery": {"level": "WARNING"},
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},
+            # A line for each periodic task, each time. The metrics say when each last succeeded.
+            "celery.beat": {"level": "WARNING"},
         },
     }
