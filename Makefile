@@ -38,6 +38,7 @@ check: .venv/.with-dev ## Run the linters, the type checker and Django's checks.
 
 check-django: .venv/.with-dev
 	$(IN_VENV) manage.py makemigrations --check --dry-run
+	$(IN_VENV) manage.py check_migrations
 	HTTPS_ONLY=true $(IN_VENV) manage.py check --deploy --fail-level WARNING
 	$(IN_VENV) manage.py spectacular --validate --fail-on-warn --file /dev/null
 

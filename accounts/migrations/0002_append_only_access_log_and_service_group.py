@@ -23,6 +23,9 @@ def make_service_group(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
+    accepted = {
+        "rows-and-schema-in-one-transaction": "It ran on an empty table, before the first release.",
+    }
     dependencies = [("accounts", "0001_initial"), ("auth", "0012_alter_user_first_name_max_length")]
 
     operations = [

@@ -11,6 +11,9 @@ FORGET = "ALTER TABLE transactions_transaction DROP CONSTRAINT transaction_in_ow
 
 
 class Migration(migrations.Migration):
+    accepted = {
+        "require-concurrent-index-creation": "It ran on an empty table, before the first release.",
+    }
     dependencies = [
         ("transactions", "0001_initial"),
         ("wallets", "0002_balance_of_the_users_own_wallet"),

@@ -5,6 +5,9 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+    accepted = {
+        "require-concurrent-index-creation": "It ran on an empty table, before the first release.",
+    }
     dependencies = [
         ("transactions", "0002_wallet"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),

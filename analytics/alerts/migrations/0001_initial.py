@@ -14,6 +14,10 @@ class Migration(migrations.Migration):
 
     initial = True
 
+    accepted = {
+        "adding-required-field": "The table is new.",
+        "adding-foreign-key-constraint": "The table is new.",
+    }
     dependencies = [
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
