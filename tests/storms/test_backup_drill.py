@@ -126,6 +126,10 @@ def test_a_backup_under_load_is_whole_exact_and_readable(tmp_path: Path) -> None
             begun = [dict(writer.acknowledged) for writer in writers]
             run("pg_dump", "--format=custom", f"--file={dump}", url_of_test_database())
     worker.stop()
+    programs = str(postgres.program("pg_restore").parent)
+    assert "Nothing is missing" in manage(
+        "backup_check", dump, DATABASE_URL=url_of_test_database(), PATH=programs
+    )
     folder = tmp_path / "valkey"
     folder.mkdir()
     valkey = Valkey(folder)
