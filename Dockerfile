@@ -5,12 +5,14 @@ ARG PYTHON_IMAGE=python:3.13-slim
 # --- production packages -----------------------------------------------------------------------
 FROM ${PYTHON_IMAGE} AS packages
 WORKDIR /build
-COPY requirements.txt .
+# More packages, such as requirements-traces.txt.
+ARG EXTRA=
+COPY requirements.txt requirements-traces.txt ./
 # Wheels only: nothing is compiled from source, here or later. The translations are removed, because
 # the admin is in English and a running service never reads them.
 RUN python -m venv --without-pip /opt/fido \
     && pip --python /opt/fido/bin/python install --no-cache-dir --disable-pip-version-check \
-        --only-binary=:all: --no-compile --require-hashes -r requirements.txt \
+        --only-binary=:all: --no-compile --require-hashes -r requirements.txt ${EXTRA:+-r "$EXTRA"} \
     && find /opt/fido -path '*/locale/*' \( -name '*.po' -o -name '*.mo' \) ! -path '*/en/*' -delete \
     && python -m compileall -q -j 0 /opt/fido/lib
 

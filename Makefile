@@ -19,10 +19,10 @@ run: .venv/.with-run ## Start the service, with its own PostgreSQL and Valkey an
 password: .venv/.with-run ## Show the password of the demonstration's logins, ada and admin.
 	@$(IN_VENV) -m fido.embedded.password
 
-test: .venv/.with-dev .venv/.with-load ## Run the tests on all cores, without storms and containers.
+test: .venv/.with-dev .venv/.with-load .venv/.with-traces ## Run the tests on all cores, without storms and containers.
 	$(IN_VENV) -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
-storms: .venv/.with-dev .venv/.with-load ## Run the long races and faults.
+storms: .venv/.with-dev .venv/.with-load .venv/.with-traces ## Run the long races and faults.
 	$(IN_VENV) -m pytest -m storm $(ARGS)
 
 test-containers: .venv/.with-dev ## Build the image, run it with the compose file, and try to break it.
@@ -54,7 +54,7 @@ lock: .venv/.with-dev ## Lock the newest versions that pyproject.toml allows.
 	for group in run dev; do \
 		$(COMPILE) --upgrade -c requirements.txt --group pyproject.toml:$$group pyproject.toml \
 			-o requirements-$$group.txt || exit; done
-	for group in bench load; do \
+	for group in bench load traces; do \
 		$(COMPILE) --upgrade -c requirements-dev.txt --group pyproject.toml:$$group \
 			-o requirements-$$group.txt || exit; done
 

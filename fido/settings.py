@@ -301,3 +301,5 @@ configure_structlog()
 ALIVE_FILE = env.text("ALIVE_FILE", "a file", "") or None
 METRICS_TOKEN = env.token("METRICS_TOKEN")
 PROMETHEUS_MULTIPROC_DIR = env.folder("PROMETHEUS_MULTIPROC_DIR")
+# A collector; None means that there are no traces, and no code of theirs is loaded.
+TRACES_ENDPOINT = env.url("OTEL_EXPORTER_OTLP_ENDPOINT")

@@ -6,16 +6,21 @@ import os
 # First, because the next import reads the settings.
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fido.settings")
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
-from fido.lib.api.fast_path import FastPath
+from fido.lib.api.fast_path import FastPath, Wsgi
 from fido.lib.api.middleware import Request
 from fido.lib.process.database import bound_transactions, trust_busy_connections
 from fido.lib.process.signals import about_to_serve
 
 django = get_wsgi_application()
 django.request_class = Request
-application = FastPath(django)
+application: Wsgi = FastPath(django)
+if settings.TRACES_ENDPOINT:
+    from fido.traces.web import traced
+
+    application = traced(application)
 bound_transactions()
 trust_busy_connections()
 

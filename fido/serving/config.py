@@ -4,6 +4,7 @@ Values from the environment or the command line, such as WEB_CONCURRENCY, take p
 """
 
 import os
+from typing import Any
 
 from fido.lib.process.logs import logging_config
 
@@ -32,3 +33,13 @@ worker_tmp_dir = MEMORY if os.path.isdir(MEMORY) else None
 logger_class = "fido.serving.log.WithoutAccess"
 logconfig_dict = logging_config("WARNING", (os.environ.get("LOG_FORMAT") or "json").lower())
 logconfig_dict["loggers"]["gunicorn.error"] = {"handlers": ["stdout"], "propagate": False}
+
+
+def post_worker_init(worker: Any) -> None:
+    """After the fork, which would not copy the thread that sends traces."""
+    from django.conf import settings  # noqa: PLC0415 - the master configures Django later
+
+    if settings.TRACES_ENDPOINT:
+        from fido.traces import export  # noqa: PLC0415
+
+        export.start("fido-web")

@@ -20,7 +20,7 @@ from fido.lib.api.client_address import is_trusted_proxy
 from fido.lib.api.problems import body_too_large, overloaded, unavailable
 from fido.lib.cache.redis_link import link
 from fido.lib.process.database import is_database_away
-from fido.lib.process.signals import WAITED
+from fido.lib.process.signals import WAITED, served
 from fido.lib.values.errors import Overloaded
 from fido.lib.values.ids import new_id
 from fido.lib.values.metrics import OVERLOADED, REQUEST_SECONDS
@@ -96,10 +96,11 @@ class RequestMiddleware:
 
 
 def log_and_count(method: str | None, path: str, route: str, status: int, seconds: float) -> None:
-    """One line in the log and one observation in the metrics."""
+    """One line in the log, one observation in the metrics, and a signal."""
     # The route's pattern, not its path, and only known methods: each new label value costs memory.
     known = method if method in METHODS else "other"
     REQUEST_SECONDS.labels(known, route, status).observe(seconds)
+    served.send(sender=None, method=known, route=route, status=status)
     logger.log(
         logging.DEBUG if path in PROBES else logging.INFO,
         "request",

@@ -12,7 +12,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, TypeVar
 
 from django_redis import get_redis_connection
@@ -129,6 +129,8 @@ class Link:
     """
 
     def __init__(self) -> None:
+        # Surrounds each attempt, for traces.
+        self.around: Callable[[], AbstractContextManager[Any]] = nullcontext
         self.start_anew()
         # A fork does not copy threads, so nothing would retry.
         os.register_at_fork(after_in_child=self.start_anew)
@@ -160,7 +162,8 @@ class Link:
         """Run `work`. Raises Away, but only after an attempt."""
         began = time.monotonic()
         try:
-            return work(get_redis_connection())
+            with self.around():
+                return work(get_redis_connection())
         except RedisError as error:
             if self._failed(began):
                 self._went_down(type(error).__name__)
