@@ -16,6 +16,7 @@ from fido.lib.cache import versioned_cache
 from fido.lib.cache.answers import keep_ready
 from fido.lib.cache.redis_link import Away, link
 from fido.lib.cache.versioned_cache import View
+from fido.lib.process import watchdog
 from fido.lib.values.metrics import WARMED_ANSWERS
 
 LOCK = "fido:warming"
@@ -38,6 +39,7 @@ def warm(user_id: int) -> Outcome:
     Raises:
         Away: Redis is.
     """
+    watchdog.progressed()  # if all answers are cached, PostgreSQL is not asked for long
     view = versioned_cache.look(user_id)
     if view is None:
         raise Away

@@ -5,8 +5,9 @@ import sys
 import time
 from typing import Any
 
-from celery import Celery
+from celery import Celery, bootsteps
 from celery.signals import (
+    beat_init,
     before_task_publish,
     heartbeat_sent,
     setup_logging,
@@ -19,16 +20,40 @@ from celery.signals import (
 )
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
+from fido.lib.process import watchdog
 from fido.lib.process.database import bound_transactions
 from fido.queues import PERIODIC, SENT_AT
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fido.settings")
 
+LOOP_SECONDS = 2
 app = Celery("fido")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 # Carries the request id into the worker's log lines.
 app.steps["worker"].add(DjangoStructLogInitStep)
+
+
+class WatchedLoop(bootsteps.StartStopStep):
+    """The worker's main loop, which takes jobs from the queue, while it is connected to it."""
+
+    requires = ("celery.worker.consumer.heart:Heart",)
+    timer: Any = None
+
+    def include_if(self, consumer: Any) -> bool:
+        return consumer.hub is not None  # otherwise timers have a thread of their own
+
+    def start(self, consumer: Any) -> None:
+        watchdog.begin("the loop that takes jobs from the queue")
+        self.timer = consumer.timer.call_repeatedly(LOOP_SECONDS, watchdog.progressed)
+
+    def stop(self, consumer: Any) -> None:
+        if self.timer:
+            self.timer.cancel()
+        watchdog.end()
+
+
+app.steps["consumer"].add(WatchedLoop)
 # Celery would open a connection for each job, which costs more than a small job does.
 app.conf["CELERY_DB_REUSE_MAX"] = sys.maxsize
 
@@ -73,6 +98,24 @@ def note_success(sender: Any, **kwargs: Any) -> None:
 @worker_init.connect
 def bound_its_transactions(**kwargs: Any) -> None:
     bound_transactions()
+
+
+@worker_init.connect
+@beat_init.connect
+def watch_this_process(**kwargs: Any) -> None:
+    watchdog.watch()
+
+
+@task_prerun.connect
+def begin_to_watch_the_job(sender: Any, **kwargs: Any) -> None:
+    if not sender.request.is_eager:  # otherwise it is a part of what its caller is at
+        watchdog.begin(sender.name)
+
+
+@task_postrun.connect
+def end_watching_the_job(sender: Any, **kwargs: Any) -> None:
+    if not sender.request.is_eager:
+        watchdog.end()
 
 
 @task_failure.connect

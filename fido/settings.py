@@ -99,6 +99,12 @@ BULK_SECONDS = env.integer("BULK_SECONDS", default=20, minimum=0)
 EXPORT_SECONDS = env.integer("EXPORT_SECONDS", default=600)
 EXPORT_STALL_SECONDS = env.integer("EXPORT_STALL_SECONDS", default=60)
 EXPORTS_PER_PROCESS = env.integer("EXPORTS_PER_PROCESS", default=1)
+# A process ends itself if something in it hears from nobody for longer than any wait takes.
+_longest_wait = max(STATEMENT_TIMEOUT_SECONDS, EXPORT_STALL_SECONDS, 60)
+PROGRESS_SECONDS = env.integer(
+    "PROGRESS_SECONDS", default=2 * _longest_wait, minimum=_longest_wait + 10
+)
+
 # The bank; None means the table that ships with Fido.
 RATES_URL = env.url("RATES_URL")
 RATES_SYNC_SECONDS = env.integer("RATES_SYNC_SECONDS", default=60)

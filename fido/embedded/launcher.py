@@ -13,8 +13,9 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from types import FrameType
 from typing import NoReturn
 
@@ -23,6 +24,7 @@ from fido.embedded import Running, Server, StartRefused, State
 from fido.embedded.process import end, end_with_parent, spawn
 from fido.embedded.state import PROJECT
 from fido.env import Environment, is_given
+from fido.lib.process.watchdog import STUCK
 from fido.queues import WORKER
 
 LIVE_SECONDS = 60
@@ -81,18 +83,20 @@ class Family:
     environment: dict[str, str]
     servers: tuple[Server, ...] = ()
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    starts: dict[str, Callable[[], subprocess.Popen[bytes]]] = field(default_factory=dict)
 
     def start(
         self, name: str, *arguments: str, death_signal: signal.Signals = signal.SIGTERM
     ) -> subprocess.Popen[bytes]:
-        process = spawn(
+        self.starts[name] = partial(
+            spawn,
             [sys.executable, *arguments],
             death_signal=death_signal,
             env=self.environment,
             cwd=PROJECT,
         )
-        self.children[name] = process
-        return process
+        self.children[name] = self.starts[name]()
+        return self.children[name]
 
     def run(self, *arguments: str) -> None:
         """Run a management command to completion."""
@@ -106,10 +110,16 @@ class Family:
         del self.children[name]
 
     def check(self) -> None:
-        """Raise Stopped if a stop was requested, and ChildDied if a child has exited."""
+        """Start a child again that ended itself because it was stuck.
+
+        Raise Stopped if a stop was requested, and ChildDied if a child has exited otherwise.
+        """
         STOP.check()
-        for name, process in self._everyone():
-            if process.poll() is not None:
+        for name, process in [*self._everyone()]:
+            if process.poll() == STUCK and name in self.starts:
+                say(f"{name} was stuck: starting it again ...")
+                self.children[name] = self.starts[name]()
+            elif process.poll() is not None:
                 raise ChildDied(f"{name} has ended ({_how(process.returncode)}).")
 
     def _everyone(self) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:

@@ -22,6 +22,9 @@ keepalive = 5
 preload_app = True
 max_requests = 20000
 max_requests_jitter = 2000
+# The master kills a process whose main loop has not gone round for so many seconds, and starts
+# another one. A thread that is stuck is the watchdog's business (fido/lib/process/watchdog.py).
+timeout = 30
 # Time for running requests to finish; less than the container's stop timeout.
 graceful_timeout = 25
 # gunicorn trusts no X-Forwarded-Proto; the service itself checks TRUSTED_PROXIES.

@@ -10,6 +10,8 @@ from typing import Any
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import TConn
 
+from fido.lib.process import watchdog
+
 # Seconds from accept, or from the first byte on a kept-alive connection, to the end of the head;
 # from there to the end of a body that the main loop reads; and for the client to take the answer.
 HEAD_SECONDS, BODY_SECONDS, SEND_SECONDS = 10.0, 30.0, 10
@@ -174,6 +176,7 @@ class PacedUnreader(SocketUnreader):  # type: ignore[misc]
         began = time.monotonic()
         self.sock.settimeout(min(left, SILENT_SECONDS))
         data: bytes = super().chunk(size_hint)
+        watchdog.progressed()
         self.sock.settimeout(None)
         self._waited += time.monotonic() - began
         self._taken += len(data)

@@ -17,6 +17,7 @@ from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
 
+from fido.lib.process import watchdog
 from fido.lib.process.signals import WAITED
 from fido.serving.connections import Connection, Kind
 
@@ -70,6 +71,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def load_wsgi(self) -> None:
         super().load_wsgi()
+        watchdog.watch()  # the threads; gunicorn's master watches the main loop
         application = self.wsgi
 
         def timed(environ: dict[str, Any], start_response: Any) -> Any:
@@ -195,7 +197,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         # rest of the body might never come.
         req.must_close = req.must_close or not conn.is_whole
         try:
-            goes_on: bool = super().handle_request(req, conn)
+            with watchdog.under_way("a request"):
+                goes_on: bool = super().handle_request(req, conn)
         except BlockingIOError as error:
             raise BrokenPipeError(errno.EPIPE, "The client does not read.") from error
         return goes_on

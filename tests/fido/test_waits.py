@@ -29,6 +29,8 @@ NO_WAITS = {
     "fido.lib.cache.versioned_cache.RETRY_SECONDS": "how often a write retries its last step",
     "fido.lib.process.database.TRUSTED_SECONDS": "how long a used connection is trusted",
     "fido.lib.process.postgresql.base.POLL_SECONDS": "how often psycopg looks for signals",
+    "fido.lib.process.watchdog.ROUND_SECONDS": "how often the watchdog looks",
+    "fido.celery.LOOP_SECONDS": "how often a worker's main loop shows that it goes round",
     "fido.health.WRITE_SECONDS": "how often /readyz tries a write",
     "fido.management.commands.migrate.PAUSE_SECONDS": "between two tries",
     "fido.lib.values.metrics.REQUEST_SECONDS": "a metric",

@@ -11,6 +11,8 @@ from django.db.backends.postgresql import base
 from psycopg.abc import RV, PQGen
 from psycopg.errors import _WaitTimeout
 
+from fido.lib.process import watchdog
+
 # PostgreSQL cancels a statement after STATEMENT_TIMEOUT_SECONDS, and says so within this time.
 GRACE_SECONDS = 5.0
 # An idle connection is asked whether it still works. This is answered at once, or not at all.
@@ -44,6 +46,8 @@ class BoundedConnection(psycopg.Connection[Any]):
             # Its answer, if it ever comes, would be taken for that of the next statement.
             self.pgconn.finish()
             raise ServerSilent(f"no answer within {self.wait_seconds:g} seconds") from None
+        finally:
+            watchdog.progressed()
 
     @contextmanager
     def waiting(self, seconds: float | None) -> Iterator[None]:
