@@ -157,7 +157,9 @@ def test_a_web_process_whose_main_loop_is_stuck() -> None:
 
 # Goes on, and then no more if it is told so. A round takes 0.02 s, and 120 of them are the limit.
 AT_WORK = """
-import sys, threading, time
+import select, sys, time
+import django
+django.setup()
 from fido.lib.process import watchdog
 watchdog.ROUND_SECONDS = 0.02
 watchdog.begin("something")
@@ -172,7 +174,7 @@ class AtWork:
     """A process of its own that does as it is told."""
 
     def __init__(self, then: str) -> None:
-        command = [sys.executable, "-c", f"import select\n{AT_WORK}\n{then}"]
+        command = [sys.executable, "-c", AT_WORK + then]
         self.process = subprocess.Popen(
             command,
             cwd=PROJECT,
@@ -201,14 +203,14 @@ def test_a_process_that_was_stopped_has_not_been_stuck() -> None:
     at_work.process.send_signal(signal.SIGSTOP)
     time.sleep(5)
     at_work.process.send_signal(signal.SIGCONT)
+    time.sleep(1)
 
     assert at_work.go_on() == (0, b"")
 
 
 def test_a_process_whose_log_is_stuck_ends_too() -> None:
     """Nobody reads its standard output, and whoever writes to the log waits for ever."""
-    fill = "watchdog.LOG_SECONDS = 1.0\nwhile True: print('x' * 65536, flush=True)"
-    at_work = AtWork(f"import structlog\nstructlog.get_logger()\n{fill}")
+    at_work = AtWork("watchdog.LOG_SECONDS = 1.0\nwhile True: print('x' * 65536, flush=True)")
     assert at_work.process.stdin
     at_work.process.stdin.write(b"\n")
     at_work.process.stdin.flush()
