@@ -1,11 +1,16 @@
 """Fixtures of the tests of alerts."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from accounts.models import User
+from analytics.alerts.models import WebhookEndpoint
 from tests.alerts import add_default_rules
+from tests.factories import UserFactory
+from tests.receiver import Receiver
 
 
 @pytest.fixture(autouse=True)
@@ -20,3 +25,25 @@ def _default_rules(request: pytest.FixtureRequest) -> None:
 def _spool_folder(settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     settings.IMPORTS_DIR = str(tmp_path / "spool")
     monkeypatch.setenv("IMPORTS_DIR", settings.IMPORTS_DIR)
+
+
+@pytest.fixture
+def loopback(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.WEBHOOK_ALLOW_LOOPBACK = True
+    monkeypatch.setenv("WEBHOOK_ALLOW_LOOPBACK", "true")
+
+
+@pytest.fixture
+def receiver(loopback: None) -> Iterator[Receiver]:
+    with Receiver().open() as open_receiver:
+        yield open_receiver
+
+
+@pytest.fixture
+def endpoint(db: None, receiver: Receiver) -> WebhookEndpoint:
+    return WebhookEndpoint.objects.create(url=receiver.url)
+
+
+@pytest.fixture
+def user(db: None) -> User:
+    return UserFactory.create(full_name="Ada Lovelace")

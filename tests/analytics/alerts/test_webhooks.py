@@ -1,84 +1,27 @@
 """Every alert eventually reaches every endpoint at least once, signed, under one id."""
 
 import json
-from collections.abc import Iterator
-from datetime import timedelta
-from math import inf
 from typing import Any
 
 import pytest
-from django.db.models import F
 from django_redis import get_redis_connection
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from accounts.models import User
-from analytics.alerts import deliveries, operations, queries, sending, tasks, turns
+from analytics.alerts import deliveries, operations, turns
 from analytics.alerts.models import Alert, Delivery, DeliveryAttempt, WebhookEndpoint
 from analytics.alerts.signing import new_secret
 from fido.lib.outbound import calls
-from fido.lib.outbound.calls import Caller
 from tests.alerts import check_all, recorded, stream
-from tests.client import ApiClient
 from tests.factories import StaffFactory, UserFactory
 from tests.gauges import counted
-from tests.queue import all_taken, waiting
-from tests.races import at_once, wait_until
+from tests.queue import waiting
 from tests.receiver import Receiver
-from tests.staff import Desk, clerk, stored
-from tests.worker import running_worker
+from tests.staff import Desk, clerk
+from tests.webhooks import deliver, make_due, raise_alerts, statuses
 
-pytestmark = pytest.mark.django_db
-ENDPOINTS, SENT = "alerts/webhookendpoint/", "alerts/delivery/"
-
-
-@pytest.fixture(autouse=True)
-def _loopback(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.WEBHOOK_ALLOW_LOOPBACK = True
-    monkeypatch.setenv("WEBHOOK_ALLOW_LOOPBACK", "true")
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver().open() as open_receiver:
-        yield open_receiver
-
-
-@pytest.fixture
-def endpoint(db: None, receiver: Receiver) -> WebhookEndpoint:
-    return WebhookEndpoint.objects.create(url=receiver.url)
-
-
-@pytest.fixture
-def user(db: None) -> User:
-    return UserFactory.create(full_name="Ada Lovelace")
-
-
-def raise_alerts(user: User, count: int = 1) -> list[Alert]:
-    """Raise that many alerts, by checking as many withdrawals."""
-    for n in range(count):
-        for event in stream(f"-101@{n} +1@{n}"):
-            recorded(user, event)
-    check_all(user)
-    return list(Alert.objects.filter(user=user))
-
-
-def deliver() -> int:
-    """Do what the job does, in this thread; return how many attempts it made."""
-    made = 0
-    while lanes := queries.due_lanes():
-        made += sum(sending.send_lane(lane, inf) for lane in lanes)
-    return made
-
-
-def make_due(user: User, hours: float = 0) -> None:
-    """Make all pending retries due now, with that much of the retry window already over."""
-    Delivery.objects.filter(user=user, status="pending").update(
-        due_at=F("created_at"), gives_up_at=F("gives_up_at") - timedelta(hours=hours)
-    )
-
-
-def statuses(user: User) -> list[str]:
-    return list(Delivery.objects.filter(user=user).order_by("id").values_list("status", flat=True))
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("loopback")]
+SENT = "alerts/delivery/"
 
 
 def test_an_alert_is_sent_signed_and_names_nobody(
@@ -302,146 +245,6 @@ def test_an_alert_that_is_rolled_back_is_not_sent(
     assert not Delivery.objects.exists()
 
 
-def test_a_worker_that_died_while_it_sent_is_taken_over_from_when_its_lease_lapses(
-    user: User, endpoint: WebhookEndpoint, receiver: Receiver
-) -> None:
-    raise_alerts(user)
-    row = Delivery.objects.get()
-    (dead,) = deliveries.claim([(user.pk, row.pk)])
-    (message,) = deliveries.messages([dead], endpoint)
-    with Caller(endpoint.url, allow_loopback=True) as caller:
-        deliveries.attempt(message, caller)  # it never records the result
-    assert deliver() == 0
-
-    Delivery.objects.update(leased_until=F("created_at"))
-    assert deliver() == 1
-
-    assert statuses(user) == ["delivered"]
-    assert len({headers["webhook-id"] for headers, _ in receiver.received}) == 1
-    # If it was only slow, it can no longer record a result.
-    assert deliveries.conclude([(dead, deliveries.Outcome(500, "", 1))]) == 0
-    assert (statuses(user), DeliveryAttempt.objects.count()) == (["delivered"], 1)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_of_workers_at_once_one_sends(
-    user: User, endpoint: WebhookEndpoint, receiver: Receiver
-) -> None:
-    raise_alerts(user, 5)
-
-    at_once(*[deliver] * 4)
-
-    assert len(receiver.received) == 5
-    assert statuses(user) == ["delivered"] * 5
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_worker_that_is_killed_while_it_sends_loses_nothing(
-    ada: ApiClient, endpoint: WebhookEndpoint, receiver: Receiver
-) -> None:
-    receiver.hangs = True
-    assert ada.user
-    with running_worker() as worker:
-        raise_alerts(ada.user)
-        wait_until(lambda: len(receiver.received) == 1)
-        worker.kill()
-        receiver.hangs = False
-        Delivery.objects.update(leased_until=F("created_at"))
-        worker.start()
-        tasks.sweep_deliveries.delay()
-        wait_until(lambda: statuses(ada.user) == ["delivered"])  # type: ignore[arg-type]
-
-    assert len({headers["webhook-id"] for headers, _ in receiver.received}) == 1
-    assert len(receiver.received) == 2
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_job_that_finds_another_one_sending_gives_its_thread_back(
-    user: User, endpoint: WebhookEndpoint, receiver: Receiver
-) -> None:
-    raise_alerts(user)
-    get_redis_connection().flushdb()
-
-    with all_taken(tasks.SENDING):
-        tasks.deliver()
-    assert (receiver.received, statuses(user), waiting("webhooks")) == ([], ["pending"], 1)
-
-    tasks.deliver()
-    assert statuses(user) == ["delivered"]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_job_that_was_lost_keeps_no_webhook_back(
-    user: User, endpoint: WebhookEndpoint, receiver: Receiver
-) -> None:
-    raise_alerts(user)
-    get_redis_connection().delete("webhooks")  # with its worker; its mark is still there
-    raise_alerts(user)
-    assert waiting("webhooks") == 0
-
-    with running_worker():
-        tasks.sweep_deliveries.delay()
-        wait_until(lambda: statuses(user) == ["delivered"] * 2)
-
-
-def test_what_was_not_sent_because_a_receiver_hangs_is_free_for_the_next_job(
-    user: User, endpoint: WebhookEndpoint, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    receiver.hangs = True
-    monkeypatch.setattr(calls, "DEADLINE_SECONDS", 0.2)
-    monkeypatch.setattr(sending, "SILENT_MILLISECONDS", 100)
-    raise_alerts(user, 3)
-    (lane,) = queries.due_lanes()
-
-    assert sending.send_lane(lane, inf) == 1
-
-    assert len(queries.due_deliveries(lane)) == 2
-    assert not Delivery.objects.exclude(lease=None).exists()
-
-
-def test_many_webhooks_to_one_receiver_take_one_connection(
-    user: User, endpoint: WebhookEndpoint, receiver: Receiver
-) -> None:
-    raise_alerts(user, 50)
-
-    assert deliver() == 50
-
-    assert (len(receiver.received), receiver.connections) == (50, 1)
-    assert DeliveryAttempt.objects.filter(user=user, status=204).count() == 50
-
-
-@pytest.mark.django_db(transaction=True)
-def test_one_receiver_that_hangs_delays_no_other(
-    user: User, endpoint: WebhookEndpoint, receiver: Receiver
-) -> None:
-    receiver.hangs = True
-    with Receiver().open() as other:
-        WebhookEndpoint.objects.create(url=other.url)
-        raise_alerts(user, 20)
-
-        with running_worker() as worker:
-            wait_until(lambda: len(other.received) == 20)
-            assert len(receiver.received) <= 1
-            worker.kill()  # it would wait for the other one
-
-
-@pytest.mark.django_db(transaction=True)
-def test_one_users_webhooks_come_in_the_order_of_their_alerts(
-    endpoint: WebhookEndpoint, receiver: Receiver
-) -> None:
-    users = UserFactory.create_batch(6)
-    for user in users:
-        raise_alerts(user, 8)
-
-    assert not sending.send_due(seconds=inf)
-
-    sent = [json.loads(body)["data"] for _, body in receiver.received]
-    for user in users:
-        raised = Alert.objects.filter(user=user).order_by("id").values_list("id", flat=True)
-        mine = [data["id"] for data in sent if data["user_id"] == user.pk]
-        assert mine == [str(id_) for id_ in raised]
-
-
 def test_a_name_that_leads_to_us_is_refused_and_the_attempt_says_so(user: User) -> None:
     WebhookEndpoint.objects.create(url="https://169.254.169.254/latest")
     raise_alerts(user)
@@ -450,55 +253,3 @@ def test_a_name_that_leads_to_us_is_refused_and_the_attempt_says_so(user: User) 
 
     assert DeliveryAttempt.objects.get().error == "address-not-public"
     assert statuses(user) == ["pending"]
-
-
-# --- the admin pages ---
-
-
-@pytest.fixture
-def root(db: None) -> Desk:
-    return Desk(StaffFactory.create(username="root"))
-
-
-def test_staff_register_an_endpoint_and_see_its_secret_with_the_permission(root: Desk) -> None:
-    form = {"url": "https://hook.example.org/fido", "description": "Ops", "enabled": "on"}
-    assert root.post(f"{ENDPOINTS}add/", **form).status_code == 302
-    row = WebhookEndpoint.objects.get()
-    page = f"{ENDPOINTS}{row.pk}/change/"
-
-    assert row.secret.startswith("whsec_")
-    assert row.secret in root.text(page).replace("&#x2B;", "+")
-    seen = clerk("alerts.view_webhookendpoint").text(page)
-    assert "whsec_" not in seen
-    changed = clerk("alerts.view_webhookendpoint", "alerts.change_webhookendpoint").text(page)
-    assert "whsec_" not in changed
-    assert "whsec_" not in root.text(ENDPOINTS)
-
-
-@pytest.mark.parametrize(
-    "url",
-    ["http://hook.example.org/", "hook.example.org", "https://a:b@example.org/", "https://"],
-)
-def test_an_address_that_is_none_is_refused_in_the_form(
-    root: Desk, url: str, settings: Any
-) -> None:
-    settings.WEBHOOK_ALLOW_LOOPBACK = False
-
-    answer = root.post(f"{ENDPOINTS}add/", url=url, enabled="on")
-
-    assert answer.status_code == 200
-    assert "errorlist" in answer.content.decode()
-    assert not WebhookEndpoint.objects.exists()
-
-
-def test_staff_rotate_secrets(root: Desk, endpoint: WebhookEndpoint) -> None:
-    first = endpoint.secret
-    for action, count in (("rotate", 2), ("forget_previous", 1)):
-        root.post(ENDPOINTS, action=action, _selected_action=str(endpoint.pk))
-        page = root.text(f"{ENDPOINTS}{endpoint.pk}/change/")
-        assert page.count("whsec_") == count
-    assert WebhookEndpoint.objects.get().secret != first
-
-
-def test_a_secret_is_not_in_clear_in_the_database(endpoint: WebhookEndpoint) -> None:
-    assert endpoint.secret.encode() not in stored(endpoint, "secret")
