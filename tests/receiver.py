@@ -37,7 +37,7 @@ class Receiver(StubServer):
                     receiver.finished.wait(DEADLINE_SECONDS)
                 while receiver.dripping and not receiver.finished.wait(0.02):
                     self.wfile.write(b"H")
-                self.send_response(receiver.status)
+                self.send_response(receiver.answers())
                 for name, value in receiver.headers.items():
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(receiver.body)))
@@ -45,3 +45,6 @@ class Receiver(StubServer):
                 self.wfile.write(receiver.body)
 
         super().__init__(Handler)
+
+    def answers(self) -> int:
+        return self.status

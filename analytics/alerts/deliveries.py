@@ -1,7 +1,8 @@
 """Webhooks: the outbox of deliveries, their attempts, and the secrets.
 
-Deliveries are rows in the same database transaction as their alerts. So each alert is sent at least
-once to each endpoint that existed then, or its delivery is visibly given up.
+A delivery is a message with one alert, or with several where its endpoint takes them. It is a row
+in the same database transaction as its alerts. So each alert is sent at least once to each endpoint
+that existed then, or its delivery is visibly given up.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import json
 import random
 import time
 import uuid
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -68,24 +70,35 @@ RETURNING mine.id, mine.status
 """
 
 
-def enqueue(owners: dict[UUID, int], endpoint_ids: list[int]) -> None:
-    """Add a delivery of each alert to each endpoint to the outbox, in the caller's transaction.
+def enqueue(owners: dict[UUID, int], endpoints: dict[int, int]) -> None:
+    """Add deliveries of these alerts to each endpoint to the outbox, in the caller's transaction.
 
-    `owners` has the alerts' ids, and whose they are.
+    `owners` has the alerts' ids, and whose they are; `endpoints` how many each takes in a message.
     """
-    now = clock.now()
+    of_users: dict[int, list[UUID]] = defaultdict(list)
+    for alert_id, user_id in owners.items():
+        of_users[user_id].append(alert_id)
     rows = [
-        Delivery(
+        row
+        for endpoint_id, most in endpoints.items()
+        for user_id, alert_ids in of_users.items()
+        for row in _new(user_id, endpoint_id, alert_ids, most)
+    ]
+    Delivery.objects.bulk_create(rows, 1000)
+
+
+def _new(user_id: int, endpoint_id: int, alert_ids: list[UUID], most: int) -> Iterator[Delivery]:
+    now = clock.now()
+    for start in range(0, len(alert_ids), most):
+        together = alert_ids[start : start + most]
+        yield Delivery(
             user_id=user_id,
-            alert_id=alert_id,
+            alert_id=together[0],
+            alert_ids=together if most > 1 else None,
             endpoint_id=endpoint_id,
             due_at=now,
             gives_up_at=now + TRIED_FOR,
         )
-        for endpoint_id in endpoint_ids
-        for alert_id, user_id in owners.items()
-    ]
-    Delivery.objects.bulk_create(rows, 1000)
 
 
 def claim(due: list[tuple[int, UUID]]) -> list[Delivery]:
@@ -101,10 +114,10 @@ def claim(due: list[tuple[int, UUID]]) -> list[Delivery]:
 def messages(batch: list[Delivery], endpoint: WebhookEndpoint) -> list[Message]:
     """What is to be sent for each of these deliveries to the endpoint."""
     user_ids = {each.user_id for each in batch}
-    rows = Alert.objects.filter(user_id__in=user_ids, id__in=[each.alert_id for each in batch])
-    alerts = {row.pk: row for row in rows}
+    ids = [id_ for each in batch for id_ in each.all_alert_ids]
+    alerts = Alert.objects.filter(user_id__in=user_ids).in_bulk(ids)
     keys = [key for key in (endpoint.secret, endpoint.previous_secret) if key]
-    return [Message(each, payload(alerts[each.alert_id]), keys) for each in batch]
+    return [Message(each, body(each, alerts), keys) for each in batch]
 
 
 def attempt(message: Message, caller: Caller) -> Outcome:
@@ -197,9 +210,21 @@ def delay(attempts: int) -> timedelta:
     return growing * random.uniform(0.75, 1.25)  # noqa: S311
 
 
-def payload(alert: Alert) -> str:
+def body(delivery: Delivery, alerts: dict[UUID, Alert]) -> str:
     """The request body, the same at each attempt. It contains no names."""
-    data = {
+    together = [_data(alerts[id_]) for id_ in delivery.all_alert_ids]
+    message: dict[str, Any] = {
+        "type": "alert.raised",
+        "timestamp": together[-1]["created_at"],
+        "data": together[0],
+    }
+    if delivery.alert_ids:
+        message |= {"type": "alerts.raised", "data": {"alerts": together}}
+    return json.dumps(message, separators=(",", ":"))
+
+
+def _data(alert: Alert) -> dict[str, Any]:
+    return {
         "id": str(alert.pk),
         "code": alert.code,
         "user_id": alert.user_id,
@@ -207,8 +232,6 @@ def payload(alert: Alert) -> str:
         "time": clock.text(alert.time),
         "created_at": clock.text(alert.created_at),
     }
-    message = {"type": "alert.raised", "timestamp": data["created_at"], "data": data}
-    return json.dumps(message, separators=(",", ":"))
 
 
 def _sent(message: Message, caller: Caller) -> int:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 
@@ -16,6 +20,8 @@ from fido.lib.values.ids import new_id
 
 # Codes are labels of a metric, so their number must be limited.
 MAX_CODE = 9999
+# Of a message, which then has some 25 kB.
+MAX_ALERTS = 100
 
 
 class Rule(models.Model):
@@ -160,6 +166,15 @@ class WebhookEndpoint(models.Model):
     )
     description = models.CharField(max_length=200, blank=True)
     enabled = models.BooleanField(default=True, help_text="If cleared, nothing is sent there.")
+    max_alerts = models.PositiveSmallIntegerField(
+        "alerts in a message",
+        default=1,
+        db_default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_ALERTS)],
+        help_text="1: each alert is sent on its own, as alert.raised. More: up to so many of a user"
+        f" are sent together, as alerts.raised, which its receiver has to know. {MAX_ALERTS} at"
+        " most.",
+    )
     secret = EncryptedTextField(default=new_secret, editable=False)
     # While a receiver changes over, both secrets sign each message.
     previous_secret = EncryptedTextField(null=True, editable=False)
@@ -167,13 +182,22 @@ class WebhookEndpoint(models.Model):
 
     class Meta:
         permissions = [("view_webhook_secret", "Can see the secrets of webhook endpoints")]
+        constraints = [
+            models.CheckConstraint(
+                name="endpoint_alerts_in_bounds",
+                condition=Q(max_alerts__gte=1, max_alerts__lte=MAX_ALERTS),
+            )
+        ]
 
     def __str__(self) -> str:
         return self.description or f"endpoint {self.pk}"
 
 
 class Delivery(models.Model):
-    """One alert for one endpoint. Its id is the `webhook-id` of every attempt."""
+    """A message to one endpoint about alerts of one user.
+
+    Its id is the `webhook-id` of every attempt.
+    """
 
     class Status(models.TextChoices):
         PENDING = "pending"
@@ -183,6 +207,9 @@ class Delivery(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
     alert = models.ForeignKey(Alert, on_delete=models.PROTECT, related_name="+", db_index=False)
+    # If its endpoint takes several in a message: all of them in their order, `alert` first. What it
+    # takes later does not change this message.
+    alert_ids = ArrayField(models.UUIDField(), null=True)
     endpoint = models.ForeignKey(
         WebhookEndpoint, on_delete=models.PROTECT, related_name="+", db_index=False
     )
@@ -214,6 +241,10 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+    @property
+    def all_alert_ids(self) -> list[UUID]:
+        return self.alert_ids or [self.alert_id]
 
 
 class DeliveryAttempt(models.Model):

@@ -374,7 +374,8 @@ SELECT new.*, %s FROM unnest(
     %s::uuid[], %s::bigint[], %s::bigint[], %s::smallint[], %s::uuid[], %s::timestamptz[]
 ) AS new
 ON CONFLICT DO NOTHING
-RETURNING id, ARRAY(SELECT id FROM alerts_webhookendpoint WHERE enabled ORDER BY id)
+RETURNING id,
+    ARRAY(SELECT ARRAY[id, max_alerts] FROM alerts_webhookendpoint WHERE enabled ORDER BY id)
 """
 
 
@@ -400,5 +401,5 @@ def _store(alerts: list[NewAlert]) -> None:
         alerts_raised.send(
             sender=Alert,
             alerts=[alert for alert in alerts if alert.id in new],
-            endpoint_ids=stored[0][1],
+            endpoints=dict(stored[0][1]),
         )

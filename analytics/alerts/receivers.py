@@ -44,10 +44,10 @@ def _count(codes: Counter[int]) -> None:
 
 @receiver(alerts_raised)
 def enqueue_deliveries(
-    sender: Any, alerts: list[NewAlert], endpoint_ids: list[int], **kwargs: Any
+    sender: Any, alerts: list[NewAlert], endpoints: dict[int, int], **kwargs: Any
 ) -> None:
-    if endpoint_ids:
-        deliveries.enqueue({alert.id: alert.user_id for alert in alerts}, endpoint_ids)
+    if endpoints:
+        deliveries.enqueue({alert.id: alert.user_id for alert in alerts}, endpoints)
         transaction.on_commit(tasks.request_delivery, robust=True)
 
 

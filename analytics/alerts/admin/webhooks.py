@@ -26,7 +26,7 @@ WHY_NOT = {
 class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = WebhookEndpoint
-        fields = ("url", "description", "enabled")
+        fields = ("url", "description", "enabled", "max_alerts")
 
     def clean_url(self) -> str:
         """The address behind the URL is checked again on each delivery."""
@@ -46,7 +46,7 @@ class WebhookEndpointAdmin(AnyModelAdmin):
     list_display = ("id", "url", "description", "enabled", "secrets_in_force")
     actions = ("rotate", "forget_previous")
     readonly_fields = ("shown_secrets",)
-    fields = ("url", "description", "enabled", "shown_secrets")
+    fields = ("url", "description", "enabled", "max_alerts", "shown_secrets")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         may_see = obj is not None and request.user.has_perm("alerts.view_webhook_secret")
@@ -77,7 +77,7 @@ class WebhookEndpointAdmin(AnyModelAdmin):
 @admin.register(Delivery)
 class DeliveryAdmin(SearchedByUserAdmin, ReadOnlyAdmin):
     ordering = ("-id",)  # the id grows with time, and has an index
-    list_display = ("created_at", "user", "endpoint", "status", "attempts", "due_at")
+    list_display = ("created_at", "user", "endpoint", "alerts", "status", "attempts", "due_at")
     list_filter = ("status", "endpoint")
     list_select_related = ("user", "endpoint")
     fields = ("id", "alert", *list_display, "gives_up_at", "history")
@@ -85,6 +85,10 @@ class DeliveryAdmin(SearchedByUserAdmin, ReadOnlyAdmin):
 
     def has_redeliver_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("alerts.change_delivery")
+
+    @admin.display
+    def alerts(self, row: Delivery) -> int:
+        return len(row.all_alert_ids)
 
     @admin.display(description="attempts, the latest first")
     def history(self, row: Delivery) -> SafeString:

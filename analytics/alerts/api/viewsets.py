@@ -57,7 +57,9 @@ class EventViewSet(CreateMixin):
     list=extend_schema(
         operation_id="list_alerts",
         description="The caller's alerts; for staff, everybody's. Those of the latest transactions"
-        " come first.",
+        " come first. Webhooks send new ones: each as `data` of an `alert.raised`, or to endpoints"
+        " that take several in a message, up to 100 of a user as `data.alerts` of an"
+        " `alerts.raised`.",
     )
 )
 class AlertViewSet(ListMixin):
