@@ -7,7 +7,7 @@ from django.db.models import F
 
 from accounts.models import User
 from analytics.alerts import queries, sending
-from analytics.alerts.models import Alert, Delivery
+from analytics.alerts.models import Alert, Delivery, WebhookEndpoint
 from tests.alerts import check_all, recorded, stream
 
 
@@ -29,7 +29,11 @@ def deliver() -> int:
 
 
 def make_due(user: User, hours: float = 0) -> None:
-    """Make all pending retries due now, with that much of the retry window already over."""
+    """Make all pending retries due now, with that much of the retry window already over.
+
+    Pauses of endpoints are over too.
+    """
+    WebhookEndpoint.objects.update(failures=0, next_try_at=None)
     Delivery.objects.filter(user=user, status="pending").update(
         due_at=F("created_at"), gives_up_at=F("gives_up_at") - timedelta(hours=hours)
     )

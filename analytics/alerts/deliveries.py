@@ -26,6 +26,7 @@ from analytics.alerts import queries, signing
 from analytics.alerts.models import Alert, Delivery, DeliveryAttempt, WebhookEndpoint
 from fido.lib.outbound import calls
 from fido.lib.outbound.calls import Caller
+from fido.lib.process import inserts
 from fido.lib.values import clock
 from fido.lib.values.metrics import WEBHOOK_ATTEMPTS
 
@@ -84,7 +85,8 @@ def enqueue(owners: dict[UUID, int], endpoints: dict[int, int]) -> None:
         for user_id, alert_ids in of_users.items()
         for row in _new(user_id, endpoint_id, alert_ids, most)
     ]
-    Delivery.objects.bulk_create(rows, 1000)
+    # bulk_create has a statement with all values one by one, as there is a column of arrays.
+    inserts.copy(rows)
 
 
 def _new(user_id: int, endpoint_id: int, alert_ids: list[UUID], most: int) -> Iterator[Delivery]:

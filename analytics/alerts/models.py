@@ -179,6 +179,10 @@ class WebhookEndpoint(models.Model):
     # While a receiver changes over, both secrets sign each message.
     previous_secret = EncryptedTextField(null=True, editable=False)
     created_at = models.DateTimeField(default=clock.now, editable=False)
+    # How often it has failed since it last took something, and when it is tried again if that is
+    # too often. Meanwhile nothing is sent there.
+    failures = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    next_try_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         permissions = [("view_webhook_secret", "Can see the secrets of webhook endpoints")]

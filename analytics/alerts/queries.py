@@ -377,15 +377,16 @@ class Lane(NamedTuple):
 
 
 def due_lanes() -> list[Lane]:
-    """The lanes in which anything is due."""
-    rows = _due_by_lane().values_list("endpoint_id", "lane").distinct()
-    return [Lane(*row) for row in rows]
+    """The lanes in which anything is due, without those of endpoints that pause."""
+    pause = WebhookEndpoint.objects.filter(next_try_at__gt=Now())
+    rows = _due_by_lane().exclude(endpoint__in=pause)
+    return [Lane(*row) for row in rows.values_list("endpoint_id", "lane").distinct()]
 
 
-def due_deliveries(lane: Lane) -> list[tuple[int, UUID]]:
+def due_deliveries(lane: Lane, most: int = DUE_AT_ONCE) -> list[tuple[int, UUID]]:
     """User and id of some of its due deliveries, those that have been due longest first."""
     rows = _due_by_lane().filter(endpoint_id=lane.endpoint_id, lane=lane.number)
-    return list(rows.order_by("due_at", "id").values_list("user_id", "id")[:DUE_AT_ONCE])
+    return list(rows.order_by("due_at", "id").values_list("user_id", "id")[:most])
 
 
 def _due_by_lane() -> Any:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+import random
 import time
+from collections import Counter
+from collections.abc import Collection
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from django.conf import settings
 from django.db import connections
 
-from analytics.alerts import deliveries, queries
+from analytics.alerts import deliveries, pauses, queries
 from analytics.alerts.deliveries import Message, Outcome
 from analytics.alerts.models import Delivery, WebhookEndpoint
 from analytics.alerts.queries import Lane
@@ -21,27 +24,41 @@ logger = logging.getLogger(__name__)
 SENDERS = 8
 # A lane is looked for that often while others are busy: a receiver may keep one for ten seconds.
 LOOK_SECONDS = 1
-SILENT_MILLISECONDS = 1_000
+# Then a lane gives its thread to one that has had fewer turns, and so it does after a failure.
+SHARE_SECONDS = 2.0
 
 
 def send_due(*, seconds: float) -> bool:
     """Send what is due, for about `seconds`; return whether there may be more."""
     ends = time.monotonic() + seconds
     busy: dict[Lane, Future[None]] = {}
+    turns = Counter[Lane]()
     with ThreadPoolExecutor(SENDERS, thread_name_prefix="webhooks") as pool:
         while time.monotonic() < ends:
             busy = {lane: sender for lane, sender in busy.items() if not sender.done()}
             due = queries.due_lanes()
             if not due and not busy:
                 return False
-            busy |= {lane: pool.submit(_send, lane, ends) for lane in due if lane not in busy}
+            for lane in _next(due, busy, turns):
+                turns[lane] += 1
+                busy[lane] = pool.submit(_send, lane, ends)
             wait(busy.values(), timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
     return True
 
 
+def _next(due: list[Lane], busy: Collection[Lane], turns: Counter[Lane]) -> list[Lane]:
+    """Those to begin with now, for whom there are threads: who has had the fewest turns.
+
+    Without chance, the last of many lanes would have none in any job.
+    """
+    waiting = [lane for lane in due if lane not in busy]
+    random.shuffle(waiting)
+    return sorted(waiting, key=turns.__getitem__)[: SENDERS - len(busy)]
+
+
 def _send(lane: Lane, ends: float) -> None:
     try:
-        send_lane(lane, ends)
+        send_lane(lane, min(ends, time.monotonic() + SHARE_SECONDS))
     except Exception:
         # The others go on. What was claimed becomes due again when its lease lapses.
         logger.exception("Webhooks to endpoint %s were interrupted.", lane.endpoint_id)
@@ -52,19 +69,25 @@ def _send(lane: Lane, ends: float) -> None:
 def send_lane(lane: Lane, ends: float) -> int:
     """Send a lane's due deliveries one after another, until then; return how many.
 
-    It ends when the receiver is silent, so that one does not keep a thread from the others.
+    It ends when one fails, so that a receiver that lets us wait does not keep a thread from the
+    others. After a pause of its endpoint it sends one.
     """
-    sent, answers = 0, True
+    sent, goes_on = 0, True
     endpoint = WebhookEndpoint.objects.get(pk=lane.endpoint_id)
+    if not pauses.may_send(endpoint):
+        return 0
+    most = 1 if endpoint.next_try_at else queries.DUE_AT_ONCE
     with Caller(endpoint.url, allow_loopback=settings.WEBHOOK_ALLOW_LOOPBACK) as caller:
-        while answers and time.monotonic() < ends:
-            batch = deliveries.claim(queries.due_deliveries(lane))
+        while goes_on and time.monotonic() < ends:
+            batch = deliveries.claim(queries.due_deliveries(lane, most))
             if not batch:
                 break
             results = _attempted(deliveries.messages(batch, endpoint), caller, ends)
             deliveries.conclude(results)
             deliveries.release(batch[len(results) :])
-            answers = not _is_silent(results[-1][1])
+            for is_delivered in dict.fromkeys(outcome.is_delivered for _, outcome in results):
+                pauses.note(endpoint, is_delivered=is_delivered)
+            goes_on = results[-1][1].is_delivered and endpoint.next_try_at is None
             sent += len(results)
     return sent
 
@@ -72,16 +95,11 @@ def send_lane(lane: Lane, ends: float) -> int:
 def _attempted(
     messages: list[Message], caller: Caller, ends: float
 ) -> list[tuple[Delivery, Outcome]]:
-    """The results of the first of them: until the receiver is silent, or time is over."""
+    """The results of the first of them: until one fails, or time is over."""
     results = list[tuple[Delivery, Outcome]]()
     for message in messages:
         outcome = deliveries.attempt(message, caller)
         results.append((message.delivery, outcome))
-        if _is_silent(outcome) or time.monotonic() > ends:
+        if not outcome.is_delivered or time.monotonic() > ends:
             break
     return results
-
-
-def _is_silent(outcome: Outcome) -> bool:
-    """Whether the receiver let us wait in vain; one that refuses at once keeps nobody back."""
-    return outcome.status is None and outcome.milliseconds >= SILENT_MILLISECONDS

@@ -50,11 +50,13 @@ CHECKS = """
 SELECT count(*), coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8
 FROM (SELECT created_at FROM alerts_pendingcheck ORDER BY id LIMIT %(most)s) AS first
 """
-# Of enabled endpoints. Those that are due come first, and a retry is due later.
+# Of enabled endpoints. Those that are due come first, and a retry is due later. While an endpoint
+# pauses, nothing is overdue there.
 DELIVERIES = """
 SELECT endpoint.id, count(first.due_at),
     coalesce(extract(epoch FROM now() - min(first.created_at)), 0)::float8,
-    coalesce(extract(epoch FROM now() - min(first.due_at)), 0)::float8
+    coalesce(extract(epoch FROM now() - min(greatest(first.due_at, endpoint.next_try_at))
+        FILTER (WHERE first.due_at IS NOT NULL)), 0)::float8
 FROM alerts_webhookendpoint AS endpoint
 LEFT JOIN (
     SELECT endpoint_id, due_at, created_at FROM alerts_delivery

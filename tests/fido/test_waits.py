@@ -39,7 +39,6 @@ NO_WAITS = {
     "accounts.rates.bank.BACKOFF_SECONDS": "between two attempts, within the deadline",
     "transactions.imports.tasks.BUSY_RETRY_SECONDS": "when a job asks again",
     "transactions.imports.tasks.ABANDONED_SECONDS": "when a file counts as abandoned",
-    "analytics.alerts.sending.SILENT_MILLISECONDS": "what counts as a receiver that is silent",
     "fido.lib.process.database.HAS_TRANSACTION_TIMEOUT": "a version of PostgreSQL",
     "analytics.alerts.sending.LOOK_SECONDS": "how often due deliveries are looked for",
     "analytics.alerts.rules.MAX_SECONDS": "the longest window of a rule",

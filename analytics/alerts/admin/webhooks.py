@@ -12,7 +12,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from accounts.staff.access import SearchedByUserAdmin
-from analytics.alerts import deliveries, queries
+from analytics.alerts import deliveries, pauses, queries
 from analytics.alerts.models import Delivery, WebhookEndpoint
 from fido.lib.outbound import calls
 from fido.lib.staff.pages import AnyModelAdmin, ReadOnlyAdmin
@@ -43,14 +43,26 @@ class WebhookEndpointAdmin(AnyModelAdmin):
     """An endpoint that has deliveries cannot be deleted: switch it off."""
 
     form = EndpointForm
-    list_display = ("id", "url", "description", "enabled", "secrets_in_force")
+    list_display = ("id", "url", "description", "enabled", "next_try", "secrets_in_force")
     actions = ("rotate", "forget_previous")
-    readonly_fields = ("shown_secrets",)
-    fields = ("url", "description", "enabled", "max_alerts", "shown_secrets")
+    readonly_fields = ("failures", "next_try", "shown_secrets")
+    fields = (*EndpointForm.Meta.fields, *readonly_fields)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         may_see = obj is not None and request.user.has_perm("alerts.view_webhook_secret")
         return [name for name in self.fields or () if may_see or name != "shown_secrets"]
+
+    def save_model(
+        self, request: HttpRequest, obj: WebhookEndpoint, form: Any, change: bool
+    ) -> None:
+        super().save_model(request, obj, form, change)
+        pauses.end({obj.pk})
+
+    @admin.display(ordering="next_try_at")
+    def next_try(self, row: WebhookEndpoint) -> str:
+        if row.next_try_at is None:
+            return "at once"
+        return f"{row.next_try_at:%Y-%m-%d %H:%M:%S} UTC, after a pause"
 
     @admin.display(description="secrets, the newest first")
     def shown_secrets(self, row: WebhookEndpoint) -> SafeString:
@@ -104,6 +116,7 @@ class DeliveryAdmin(SearchedByUserAdmin, ReadOnlyAdmin):
         """Under the same id, so that a receiver recognises what it already has."""
         rows = list(queryset)
         count = deliveries.redeliver(rows)
+        pauses.end({row.endpoint_id for row in rows})
         for row in rows:
             self.log_change(request, row, "Queued to be sent again.")
         self.message_user(request, f"Queued to be sent again: {count}.")

@@ -110,7 +110,6 @@ def test_what_was_not_sent_because_a_receiver_hangs_is_free_for_the_next_job(
 ) -> None:
     receiver.hangs = True
     monkeypatch.setattr(calls, "DEADLINE_SECONDS", 0.2)
-    monkeypatch.setattr(sending, "SILENT_MILLISECONDS", 100)
     raise_alerts(user, 3)
     (lane,) = queries.due_lanes()
 
