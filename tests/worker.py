@@ -28,15 +28,20 @@ class Worker:
     """`celery -A fido worker` in its own process group."""
 
     def __init__(
-        self, *, concurrency: int = 2, output: BinaryIO | None = None, **variables: str
+        self,
+        *,
+        concurrency: int = 2,
+        output: BinaryIO | None = None,
+        app: str = "fido",
+        **variables: str,
     ) -> None:
-        self.concurrency, self.output = concurrency, output
+        self.concurrency, self.output, self.app = concurrency, output, app
         self.variables = {"DATABASE_URL": url_of_test_database(), "LOG_LEVEL": "WARNING"}
         self.variables |= variables
         self.start()
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "celery", "-A", "fido", "worker", "--loglevel=WARNING"]
+        command = [sys.executable, "-m", "celery", "-A", self.app, "worker", "--loglevel=WARNING"]
         command += ["--pool", "threads", "--concurrency", str(self.concurrency)]
         command += ["--without-gossip", "--without-mingle"]
         self.process = subprocess.Popen(
@@ -72,10 +77,14 @@ def _answers(*, within_seconds: float) -> bool:
 
 @contextmanager
 def running_worker(
-    *, concurrency: int = 2, output: BinaryIO | None = None, **variables: str
+    *,
+    concurrency: int = 2,
+    output: BinaryIO | None = None,
+    app: str = "fido",
+    **variables: str,
 ) -> Iterator[Worker]:
     """A worker with these more environment variables."""
-    worker = Worker(concurrency=concurrency, output=output, **variables)
+    worker = Worker(concurrency=concurrency, output=output, app=app, **variables)
     try:
         yield worker
     finally:

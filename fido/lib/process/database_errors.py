@@ -6,6 +6,7 @@ The message may hold values, and so names.
 import structlog
 
 from fido.lib.process.postgresql.base import ServerSilent
+from fido.lib.process.secrecy import sqlstate_of
 from fido.lib.values.metrics import DATABASE_ERRORS
 
 logger = structlog.get_logger("fido.database")
@@ -35,9 +36,9 @@ TOO_MANY = ("too many c", "remaining connection slots")
 
 def report(error: BaseException) -> None:
     """Log and count an error that has ended a request or a job."""
-    cause, kind = error.__cause__ or error, kind_of(error)
+    kind = kind_of(error)
     DATABASE_ERRORS.labels(kind).inc()
-    logger.error("A database error.", kind=kind, error=name_of(error), sqlstate=_sqlstate(cause))
+    logger.error("A database error.", kind=kind, error=name_of(error), sqlstate=sqlstate_of(error))
 
 
 def name_of(error: BaseException) -> str:
@@ -48,17 +49,12 @@ def name_of(error: BaseException) -> str:
 def kind_of(error: BaseException) -> str:
     """One of a few words."""
     cause = error.__cause__ or error
-    sqlstate = _sqlstate(cause)
+    sqlstate = sqlstate_of(error)
     if isinstance(cause, ServerSilent):
         return "silent"
     if sqlstate is None:
         return "too-many-connections" if _says(cause, TOO_MANY) else "lost"
     return KINDS.get(sqlstate) or ("lost" if sqlstate.startswith(LOST) else "other")
-
-
-def _sqlstate(cause: BaseException) -> str | None:
-    sqlstate: str | None = getattr(cause, "sqlstate", None)
-    return sqlstate
 
 
 def _says(cause: BaseException, parts: tuple[str, ...]) -> bool:

@@ -4,6 +4,8 @@ from typing import Any
 
 import structlog
 
+from fido.lib.process.secrecy import with_exception
+
 # Added to every line, whoever wrote it.
 SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -63,7 +65,7 @@ def logging_config(level: str, form: str = "json") -> dict[str, Any]:
                 ],
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                    structlog.processors.format_exc_info,
+                    with_exception,
                     FORMS.get(form, FORMS["json"]),
                 ],
             }
