@@ -27,7 +27,7 @@ def line(capsys: Any) -> Iterator[Callable[[], dict[str, Any]]]:
     """The one line that was logged, through the service's own formatter."""
     config = logging_config("INFO")
     formatter = logging.config.DictConfigurator(config).configure_formatter(
-        config["formatters"]["json"]
+        config["formatters"]["line"]
     )
     handler = logging.StreamHandler()
     handler.setFormatter(formatter)
