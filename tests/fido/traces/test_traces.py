@@ -90,13 +90,14 @@ def test_a_request_and_its_jobs_are_one_trace_with_nothing_personal(
     assert (request.name, request.service) == ("POST api/v1/transactions", "fido-web")
     assert "postgresql WITH" in {span.name for span in trace if span.parent == request.id}
     assert "redis" in {span.name for span in trace if span.parent == request.id}
-    (check,) = of(trace, fido__job="alerts.check")
-    assert (check.parent, check.service) == (request.id, "fido-worker")
+    # A job may have asked for another one.
+    (check,) = [span for span in of(trace, fido__job="alerts.check") if span.parent == request.id]
+    assert check.service == "fido-worker"
     assert {"postgresql", "redis"} <= {
         span.attributes.get("db.system.name") for span in trace if span.parent == check.id
     }
-    (delivery,) = of(trace, fido__job="alerts.deliver")
-    assert delivery.parent == check.id
+    checks = {span.id for span in of(trace, fido__job="alerts.check")}
+    assert checks & {span.parent for span in of(trace, fido__job="alerts.deliver")}
     assert_nothing_personal(collector, rosa, hook)
 
 
@@ -110,12 +111,15 @@ def assert_nothing_personal(collector: Collector, user: User, hook: str) -> None
 
 def test_an_answer_from_before_django_has_a_span(collector: Collector, rosa: User) -> None:
     with serving(**collector.variables()) as server:
-        sources = [ask(server, rosa, "GET", "/analytics").headers["X-Cache"] for _ in range(3)]
-        eventually(partial(arrived, collector, "api/v1/analytics", 3))
+
+        def is_kept() -> bool:
+            return str(ask(server, rosa, "GET", "/analytics").headers["X-Cache"]) == "hit"
+
+        eventually(is_kept)
+        eventually(is_kept)  # the second one comes from before Django
 
     spans = collector.spans()
     last = of(spans, http__route="api/v1/analytics")[-1]
-    assert sources[-1] == "hit"
     assert [span.name for span in spans if span.parent == last.id] == ["redis"]
 
 
