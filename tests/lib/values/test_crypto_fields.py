@@ -156,8 +156,8 @@ def test_whether_there_is_a_name_can_be_asked(jane: User) -> None:
 def damage(user: User) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE accounts_user SET full_name = overlay(full_name placing 'x' from 20)"
-            " WHERE id = %s",
+            "UPDATE accounts_user"
+            " SET full_name = set_byte(full_name, 19, get_byte(full_name, 19) # 1) WHERE id = %s",
             [user.pk],
         )
 
