@@ -4,6 +4,7 @@ import random
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from importlib import import_module
+from typing import Any
 
 from django.apps import apps
 
@@ -102,3 +103,16 @@ def naively(user: User, currency: str = "USD") -> dict[str, list[int]]:
     ]
     said = {str(e.id): naive(events[:n]) for n, e in enumerate(events, start=1)}
     return {id_: codes for id_, codes in said.items() if codes}
+
+
+def body(event: Any, **fields: Any) -> dict[str, Any]:
+    return {
+        "transaction_amount": str(event.amount),
+        "transaction_type": "credit" if event.is_deposit else "debit",
+        "transaction_date": event.at.isoformat(),
+        **fields,
+    }
+
+
+def codes(user: User) -> list[int]:
+    return sorted(Alert.objects.filter(user_id=user.pk).values_list("code", flat=True))

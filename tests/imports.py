@@ -1,15 +1,18 @@
 """Files to import, and ways to import them in tests."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db.models.functions import Now
 from django.test.client import MULTIPART_CONTENT
 
 from tests.client import ApiClient
 from transactions.imports import operations, running
 from transactions.imports.models import Import
+from transactions.models import Transaction
 
 HEADER = "transaction_date,transaction_amount,transaction_type"
 
@@ -74,3 +77,21 @@ def imported(client: ApiClient, content: bytes, **fields: Any) -> Import:
 
 def faults(row: Import) -> list[tuple[int, str, str]]:
     return [(error["line"], error["column"], error["code"]) for error in row.errors]
+
+
+def rows(count: int, **columns: Callable[[int], str]) -> bytes:
+    """A file whose amounts are 1, 2, 3 …"""
+    header = ",".join([HEADER, *columns])
+    more = ["".join(f",{cell(n)}" for cell in columns.values()) for n in range(1, count + 1)]
+    return csv(*(f"2026-01-31,{n},credit{more[n - 1]}" for n in range(1, count + 1)), header=header)
+
+
+def amounts(owner: ApiClient) -> list[int]:
+    kept = Transaction.objects.filter(user_id=owner.user_id)
+    return sorted(int(row.transaction_amount) for row in kept)
+
+
+def age(*rows: Import) -> None:
+    """As if they had been submitted a minute ago."""
+    earlier = Now() - timedelta(seconds=60)
+    assert Import.objects.filter(id__in=[row.pk for row in rows]).update(created_at=earlier)

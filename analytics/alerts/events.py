@@ -15,7 +15,7 @@ from accounts.models import User
 from accounts.wallets import operations as wallets
 from accounts.wallets import queries as wallet_queries
 from accounts.wallets.names import MAIN
-from analytics.alerts import operations, queries
+from analytics.alerts import marks, operations, queries
 from analytics.alerts.models import EventClock
 from analytics.alerts.queries import Rules
 from fido.lib.cache.versioned_cache import write_fence
@@ -69,7 +69,7 @@ def record(*, owner: User, event: NewEvent) -> list[int]:
     with write_fence(owner.pk), transaction.atomic():
         place = _take_place(owner.pk, event.at)
         draft = _draft(owner, event, place.wallet_id or _main_wallet(owner.pk))
-        with operations.checking_it_here(place.id):
+        with marks.checking_it_here(place.id):
             row = transactions.record(owner=owner, draft=draft, id_=place.id)
         alerts = operations.alerts_of([queries.recorded(row)], place.rules)
         operations.store(alerts)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
@@ -22,9 +19,7 @@ from analytics.alerts.queries import Active, Mark, Past, Recorded, Rules
 from analytics.alerts.rules import Event, Watch
 from analytics.alerts.signals import alerts_raised
 from fido.lib.values import clock
-from fido.lib.values.ids import between, new_id, ranges
-from transactions.models import Transaction
-from transactions.signals import Change, DayMoved
+from fido.lib.values.ids import between, new_id
 
 # The bounds of one database transaction: marks; transactions few enough to look up the past of each
 # by index; otherwise time, which is looked at after each so many rows of the history. It is far
@@ -51,64 +46,6 @@ ORDER BY user_id
 ON CONFLICT (user_id) DO UPDATE SET taken_at = excluded.taken_at
 RETURNING user_id
 """
-
-
-# --- marking what to check ---
-
-# The id of the transaction that its writer is recording and checks itself.
-_checked_by_writer: ContextVar[UUID | None] = ContextVar("checked_by_writer", default=None)
-
-
-@contextmanager
-def checking_it_here(id_: UUID) -> Iterator[None]:
-    """Inside, recording the transaction with this id leaves no mark."""
-    token = _checked_by_writer.set(id_)
-    try:
-        yield
-    finally:
-        _checked_by_writer.reset(token)
-
-
-def marks_of(changes: Iterable[Change]) -> list[PendingCheck]:
-    """The marks that have new transactions checked; they are stored with these.
-
-    An existing transaction is not checked again when it changes. But if its check is pending and it
-    moves to another place in the order, the round may already have passed that place.
-    """
-    new: dict[int, dict[UUID, datetime]] = defaultdict(dict)
-    for change in changes:
-        row = change.after
-        if row is None or row.pk == _checked_by_writer.get():
-            continue
-        if change.before is None or _moved_unchecked(change.before, row):
-            new[row.user_id][row.pk] = row.transaction_date
-    return [mark for user_id, moments in new.items() for mark in _marks(user_id, moments)]
-
-
-def mark_loaded(user_id: int, ids: tuple[UUID, UUID], moved: list[DayMoved]) -> None:
-    """Mark new transactions that are too many to list one by one."""
-    days = [each.day for each in moved]
-    PendingCheck.objects.create(
-        user_id=user_id,
-        first=ids[0],
-        last=ids[1],
-        since=clock.midnight(min(days)),
-        until=clock.next_midnight(max(days)) or clock.LAST_MOMENT,
-    )
-
-
-def _marks(user_id: int, moments: dict[UUID, datetime]) -> Iterator[PendingCheck]:
-    since, until = min(moments.values()), max(moments.values())
-    for first, last in ranges(moments):
-        yield PendingCheck(user_id=user_id, first=first, last=last, since=since, until=until)
-
-
-def _moved_unchecked(before: Transaction, after: Transaction) -> bool:
-    stays = (before.transaction_date, before.currency) == (after.transaction_date, after.currency)
-    return not stays and queries.is_marked(after)
-
-
-# --- checking ---
 
 
 @dataclass(frozen=True)

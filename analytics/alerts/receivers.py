@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import transaction
 from django.dispatch import receiver
 
-from analytics.alerts import deliveries, operations, tasks
+from analytics.alerts import deliveries, marks, tasks
 from analytics.alerts.models import PendingCheck
 from analytics.alerts.operations import NewAlert
 from analytics.alerts.signals import alerts_raised
@@ -17,17 +17,17 @@ from transactions.signals import Change, DayMoved, transactions_changed, transac
 
 @receiver(transactions_changed)
 def mark_new(sender: Any, changes: list[Change], **kwargs: Any) -> list[PendingCheck]:
-    marks = operations.marks_of(changes)
-    if marks:
+    new = marks.marks_of(changes)
+    if new:
         _check_after_commit()
-    return marks
+    return new
 
 
 @receiver(transactions_loaded)
 def mark_loaded(
     sender: Any, user_id: int, moved: list[DayMoved], ids: tuple[UUID, UUID], **kwargs: Any
 ) -> None:
-    operations.mark_loaded(user_id, ids, moved)
+    marks.mark_loaded(user_id, ids, moved)
     _check_after_commit()
 
 

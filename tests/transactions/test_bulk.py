@@ -5,54 +5,25 @@ from functools import partial
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts.models import SERVICE_GROUP, AccessLogEntry, User
+from accounts.models import User
 from analytics.models import DailyTotals
 from fido.models import IdempotencyKey
+from tests.bulks import ROW, each, nothing_is_recorded, post, statuses
 from tests.client import ApiClient, errors_of
-from tests.factories import UserFactory, record
-from tests.fences import Step, steps, writer_stands
+from tests.factories import record
+from tests.fences import Step, steps
 from tests.movements import assert_exact
 from tests.races import at_once, overtaken
-from transactions import operations
-from transactions.api import bulk
 from transactions.models import Transaction
 from transactions.signals import transactions_changed
 
 __all__ = ["steps"]  # a fixture
 
-ROW = {"transaction_date": "2026-01-31", "transaction_amount": "1.50", "transaction_type": "credit"}
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def service(db: None) -> ApiClient:
-    user = UserFactory.create(username="importer")
-    user.groups.add(Group.objects.get_or_create(name=SERVICE_GROUP)[0])
-    return ApiClient(user)
-
-
-def post(client: ApiClient, rows: Any, query: str = "", **extra: Any) -> Any:
-    return client.post(f"/transactions/bulk{query}", rows, **extra)
-
-
-def each(client: ApiClient, rows: Any, **extra: Any) -> Any:
-    answer = post(client, rows, "?atomic=false", **extra)
-    assert answer.status_code == 200, answer.content
-    return answer.json()
-
-
-def statuses(answer: Any) -> list[int]:
-    assert [result["index"] for result in answer["results"]] == list(range(len(answer["results"])))
-    return [result["status"] for result in answer["results"]]
-
-
-def nothing_is_recorded() -> bool:
-    return not Transaction.objects.exists() and not DailyTotals.objects.exists()
 
 
 def test_all_are_recorded_and_answered_as_alone(ada: ApiClient) -> None:
@@ -246,79 +217,6 @@ def test_the_same_bulk_again_records_nothing_when_rows_carry_external_ids(ada: A
     assert (Transaction.objects.count(), DailyTotals.objects.count()) == (10, 1)
 
 
-# --- for other users -----------------------------------------------------------------------------
-
-
-def test_a_service_records_for_several_users_row_by_row(
-    service: ApiClient, ada: ApiClient, ben: ApiClient
-) -> None:
-    named = {"full_name": "Somebody", "description": "Tea"}
-    rows = [
-        ROW | {"user_id": ben.user_id},
-        ROW | {"user_id": ada.user_id} | named,
-        ROW | {"user_id": 999_999_999},
-        ROW,
-        ROW | {"user_id": ada.user_id, "external_id": "a"},
-    ]
-
-    answer = each(service, rows)
-
-    assert statuses(answer) == [201, 201, 400, 201, 201]
-    made = [result.get("transaction") for result in answer["results"]]
-    owners = [row and row["user_id"] for row in made]
-    assert owners == [ben.user_id, ada.user_id, None, service.user_id, ada.user_id]
-    assert [row and row["full_name"] for row in made[:2]] == ["B••• N•••", "Somebody"]
-    errors = answer["results"][2]["errors"]
-    assert [(e["pointer"], e["code"]) for e in errors] == [("#/2/user_id", "unknown-user")]
-    assert not AccessLogEntry.objects.exists()
-    for client in (ada, ben, service):
-        assert_exact(User.objects.get(pk=client.user_id))
-
-
-def test_defaults_are_those_of_each_rows_user(service: ApiClient, ada: ApiClient) -> None:
-    User.objects.filter(pk=ada.user_id).update(currency="JPY")
-
-    whole = post(service, [ROW | {"user_id": ada.user_id}])
-    answer = each(service, [ROW | {"user_id": ada.user_id, "transaction_amount": "5"}, ROW])
-
-    assert errors_of(whole) == [("#/0/transaction_amount", "too-many-decimals")]
-    shown = [result["transaction"] for result in answer["results"]]
-    assert [(row["currency"], row["transaction_amount"]) for row in shown] == [
-        ("JPY", "5"),
-        ("USD", "1.50"),
-    ]
-
-
-def test_what_is_recorded_as_one_belongs_to_one_user(
-    service: ApiClient, ada: ApiClient, ben: ApiClient
-) -> None:
-    answer = post(service, [ROW | {"user_id": client.user_id} for client in (ada, ben)])
-
-    assert (answer.status_code, answer.json()["code"]) == (400, "several-users")
-    assert nothing_is_recorded()
-    assert post(service, [ROW | {"user_id": ada.user_id}] * 2).status_code == 201
-
-
-def test_a_customer_records_for_nobody_else_and_learns_nothing_of_them(
-    ada: ApiClient, ben: ApiClient
-) -> None:
-    foreign = [ROW | {"user_id": user_id} for user_id in (ben.user_id, 999_999_999)]
-
-    answers = [post(ada, [ROW, row]) for row in foreign]
-    results = each(ada, [*foreign, ROW])["results"]
-
-    assert [answer.status_code for answer in answers] == [403, 403]
-    assert answers[0].content == answers[1].content
-    code = "permission-denied"
-    assert results[:2] == [{"index": n, "status": 403, "code": code} for n in range(2)]
-    assert Transaction.objects.get().user_id == ada.user_id
-
-
-def test_nobody_records_without_logging_in(db: None, anybody: ApiClient) -> None:
-    assert post(anybody, [ROW]).status_code == 401
-    assert nothing_is_recorded()
-
-
 # --- with a key ----------------------------------------------------------------------------------
 
 
@@ -341,56 +239,6 @@ def test_a_refused_bulk_does_not_use_its_key_up(ada: ApiClient) -> None:
 
     assert post(ada, [ROW], HTTP_IDEMPOTENCY_KEY="march").status_code == 201
     assert (Transaction.objects.count(), IdempotencyKey.objects.count()) == (1, 1)
-
-
-def test_several_users_with_a_key_commit_together(
-    service: ApiClient, ada: ApiClient, ben: ApiClient, steps: list[Step]
-) -> None:
-    rows = [ROW | {"user_id": client.user_id} for client in (ben, ada, ben)]
-    users = [ada.user_id, ben.user_id]
-
-    answers = [each(service, rows, HTTP_IDEMPOTENCY_KEY="march") for _ in range(2)]
-
-    assert answers[0] == answers[1]
-    assert Transaction.objects.count() == 3
-    around = [("enter", user_id, False) for user_id in users]
-    around += [("leave", user_id, False) for user_id in reversed(users)]
-    assert steps == around * 2  # a replay acknowledges what was written
-    assert not any(writer_stands(user_id) for user_id in users)
-
-
-def test_a_key_is_not_for_too_many_users(
-    service: ApiClient, ada: ApiClient, ben: ApiClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bulk, "MAX_USERS_OF_A_KEY", 1)
-    rows = [ROW | {"user_id": client.user_id} for client in (ada, ben)]
-
-    answer = post(service, rows, "?atomic=false", HTTP_IDEMPOTENCY_KEY="march")
-
-    assert (answer.status_code, answer.json()["code"]) == (400, "too-many-users")
-    assert nothing_is_recorded()
-    assert post(service, rows[:1], HTTP_IDEMPOTENCY_KEY="march").status_code == 201
-    assert each(service, rows)["created"] == 2
-
-
-def test_several_users_with_a_key_fail_together(
-    service: ApiClient, ada: ApiClient, ben: ApiClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rows = [ROW | {"user_id": client.user_id} for client in (ada, ben)]
-    record_many = operations.record_many
-
-    def fail_for_ben(owner: User, **arguments: Any) -> Any:
-        if owner.pk == ben.user_id:
-            raise RuntimeError("no")
-        return record_many(owner=owner, **arguments)
-
-    monkeypatch.setattr(operations, "record_many", fail_for_ben)
-    answer = post(service, rows, "?atomic=false", HTTP_IDEMPOTENCY_KEY="march")
-
-    assert answer.status_code == 500
-    assert nothing_is_recorded()
-    assert not IdempotencyKey.objects.exists()
-    assert not any(writer_stands(client.user_id) for client in (ada, ben))
 
 
 # --- concurrency ---------------------------------------------------------------------------------

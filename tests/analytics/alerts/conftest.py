@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from accounts.models import User
+from analytics.alerts import operations
 from analytics.alerts.models import WebhookEndpoint
 from tests.alerts import add_default_rules
 from tests.factories import UserFactory
@@ -47,3 +48,10 @@ def endpoint(db: None, receiver: Receiver) -> WebhookEndpoint:
 @pytest.fixture
 def user(db: None) -> User:
     return UserFactory.create(full_name="Ada Lovelace")
+
+
+@pytest.fixture
+def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operations, "ROWS", 7)
+    monkeypatch.setattr(operations, "STEP_SECONDS", 0)
+    monkeypatch.setattr(operations, "FEW", 2)

@@ -1,25 +1,22 @@
 """The background checks transactions of every route, once each, whatever fails."""
 
 import random
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
-from django.db import IntegrityError, connection
-from django.test.utils import CaptureQueriesContext
-from django_redis import get_redis_connection
+from django.db import IntegrityError
 from prometheus_client import REGISTRY
 
 from accounts.models import User
-from analytics.alerts import operations, queries, tasks
+from analytics.alerts import operations, queries
 from analytics.alerts.models import Alert, PendingCheck, Rule
-from analytics.alerts.queries import Recorded
 from tests.alerts import (
     START,
     alerts_of,
+    body,
     check_all,
+    codes,
     naively,
     random_stream,
     recorded,
@@ -28,8 +25,6 @@ from tests.alerts import (
 from tests.client import ApiClient
 from tests.factories import UserFactory, record
 from tests.imports import csv, imported
-from tests.races import at_once, wait_until
-from tests.worker import running_worker
 from transactions import operations as transactions
 from transactions.models import Transaction
 
@@ -39,26 +34,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def user(db: None) -> User:
     return UserFactory.create()
-
-
-@pytest.fixture
-def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(operations, "ROWS", 7)
-    monkeypatch.setattr(operations, "STEP_SECONDS", 0)
-    monkeypatch.setattr(operations, "FEW", 2)
-
-
-def body(event: Any, **fields: Any) -> dict[str, Any]:
-    return {
-        "transaction_amount": str(event.amount),
-        "transaction_type": "credit" if event.is_deposit else "debit",
-        "transaction_date": event.at.isoformat(),
-        **fields,
-    }
-
-
-def codes(user: User) -> list[int]:
-    return sorted(Alert.objects.filter(user_id=user.pk).values_list("code", flat=True))
 
 
 def test_live_and_in_the_background_codes_are_those_of_the_contract() -> None:
@@ -302,141 +277,6 @@ def test_alerts_are_counted_by_code_once_they_are_stored(
     assert counted() - before == size
     with pytest.raises(IntegrityError):
         Rule.objects.filter(code=1100).update(code=10_000)
-
-
-class Killed(BaseException):
-    """As if a process ended in the middle."""
-
-
-@pytest.mark.parametrize("where", ["_delete", "store"])
-@pytest.mark.parametrize("large", [False, True], ids=["few", "many"])
-def test_a_check_that_is_broken_off_loses_and_doubles_nothing(
-    ada: ApiClient, monkeypatch: pytest.MonkeyPatch, where: str, large: bool, small_steps: None
-) -> None:
-    assert ada.user
-    imported(ada, csv(*["2026-01-31,100.01,debit"] * (20 if large else 2)))
-    step: Callable[..., Any] = getattr(operations, where)
-
-    def broken(*args: Any) -> None:
-        step(*args)
-        raise Killed
-
-    for _ in range(2):
-        with monkeypatch.context() as patch:
-            patch.setattr(operations, where, broken)
-            with pytest.raises(Killed):
-                check_all(ada.user)
-    check_all(ada.user)
-
-    assert alerts_of(ada.user) == naively(ada.user)
-
-
-def test_two_workers_on_one_user_take_turns(
-    ada: ApiClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert ada.user
-    user, checked = ada.user, list[Any]()
-    imported(ada, csv(*["2026-01-31,100.01,debit"] * 60))
-    alerts = operations.alerts_of
-
-    def watched(rows: list[Recorded], rules: Any) -> Any:
-        checked.extend(row.event.id for row in rows)
-        return alerts(rows, rules)
-
-    monkeypatch.setattr(operations, "alerts_of", watched)
-
-    at_once(*[lambda: check_all(user)] * 4)
-
-    assert len(checked) == 60
-    assert alerts_of(user) == naively(user)
-
-
-def test_a_worker_that_is_killed_is_taken_over_from(ada: ApiClient) -> None:
-    assert ada.user
-    imported(ada, csv(*["2026-01-31,100.01,debit"] * 12_000))
-    with running_worker() as worker:
-        wait_until(lambda: Alert.objects.filter(user_id=ada.user_id).exists() or not_begun())
-        worker.kill()
-        get_redis_connection().flushdb()  # the queued jobs are lost with it
-        worker.start()
-        tasks.sweep_checks.delay()
-        wait_until(lambda: not PendingCheck.objects.filter(user_id=ada.user_id).exists())
-
-    assert codes(ada.user) == [*[30] * 11_998, *[1100] * 12_000]
-
-
-def not_begun() -> bool:
-    """Whether the job has left the queue, so a worker runs it."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM alerts_checkturn")
-        return bool(cursor.fetchone()[0])
-
-
-def test_a_worker_checks_what_was_written(ada: ApiClient) -> None:
-    with running_worker():
-        for expected in (1, 2):
-            ada.post("/transactions", body(stream("-100.01@0")[0]))
-            wait_until(
-                lambda: Alert.objects.filter(user_id=ada.user_id).count() == expected  # noqa: B023
-            )
-
-
-def test_of_a_rule_that_is_off_or_damaged_nothing_is_raised_and_the_others_go_on(
-    user: User, caplog: pytest.LogCaptureFixture
-) -> None:
-    Rule.objects.filter(code=1100).update(parameters={"amount": "many"})
-    Rule.objects.filter(code=123).update(kind="no-such-kind")
-    Rule.objects.filter(code=300).update(enabled=False)
-    for event in stream("+1@0 +2@1 +300@2 -500@3 -500@4 -500@5"):
-        recorded(user, event)
-
-    check_all(user)
-
-    assert codes(user) == [30]
-    assert "has invalid parameters" in caplog.text
-    assert not PendingCheck.objects.filter(user_id=user.pk).exists()
-
-
-def test_a_rule_that_has_changed_applies_from_the_next_check(user: User) -> None:
-    for amount in ("50", "200"):
-        Rule.objects.filter(code=1100).update(parameters={"amount": amount})
-        recorded(user, stream("-100@0")[0])
-        recorded(user, stream("+1@0")[0])
-        check_all(user)
-
-    assert codes(user) == [1100]
-
-
-def test_a_damaged_rule_is_logged_at_each_check(
-    user: User, caplog: pytest.LogCaptureFixture
-) -> None:
-    Rule.objects.filter(code=1100).update(parameters={"amount": "many"})
-    for _ in range(2):
-        recorded(user, stream("+1@0")[0])
-        check_all(user)
-
-    assert caplog.text.count("has invalid parameters") == 2
-
-
-def test_of_a_currency_without_rules_no_past_is_read(user: User) -> None:
-    recorded(user, stream("-101@0")[0], currency="EUR")
-
-    with CaptureQueriesContext(connection) as statements:
-        check_all(user)
-
-    assert not PendingCheck.objects.exists()
-    pasts = [each for each in statements.captured_queries if "this.place" in each["sql"]]
-    assert (len(pasts), codes(user)) == (0, [])
-
-
-def test_without_any_rule_nothing_stays_to_be_checked(ada: ApiClient, small_steps: None) -> None:
-    assert ada.user
-    Rule.objects.update(enabled=False)
-    imported(ada, csv(*["2026-01-31,100.01,debit"] * 20))
-
-    check_all(ada.user)
-
-    assert not PendingCheck.objects.filter(user_id=ada.user_id).exists()
 
 
 FAR_APART = "-1@5.5 +500@9.5 -1@9.6 -200@9999"

@@ -41,13 +41,6 @@ def pending(user: User) -> int:
     return PendingCheck.objects.filter(user_id=user.pk).count()
 
 
-@pytest.fixture
-def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(operations, "ROWS", 7)
-    monkeypatch.setattr(operations, "STEP_SECONDS", 0)
-    monkeypatch.setattr(operations, "FEW", 2)
-
-
 def drawn_streams(count: int) -> list[User]:
     """Users whose streams were recorded all at one time, one event of each after another."""
     users = UserFactory.create_batch(count)

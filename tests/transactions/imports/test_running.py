@@ -7,23 +7,28 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.db import OperationalError, connection, transaction
 from django.db.models.functions import Now
-from django_redis import get_redis_connection
 
 from accounts.models import User
-from fido.lib.values.ids import new_id
 from tests.client import ApiClient
 from tests.factories import record
-from tests.imports import HEADER, claimed, csv, faults, imported, present, submitted, upload, work
+from tests.imports import (
+    HEADER,
+    amounts,
+    claimed,
+    csv,
+    faults,
+    imported,
+    present,
+    rows,
+    submitted,
+    work,
+)
 from tests.movements import assert_exact
-from tests.queue import all_taken, waiting
 from tests.races import and_disconnect, at_once, wait_until, waiting_for_locks
-from tests.worker import running_worker
-from transactions.imports import lanes, operations, queries, running, spool, tasks
+from transactions.imports import lanes, operations, running, spool
 from transactions.imports.models import Import
-from transactions.models import Transaction
 from transactions.signals import transactions_loaded
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -35,27 +40,9 @@ def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "BATCH_ROWS", 2)
 
 
-def rows(count: int, **columns: Callable[[int], str]) -> bytes:
-    """A file whose amounts are 1, 2, 3 …"""
-    header = ",".join([HEADER, *columns])
-    more = ["".join(f",{cell(n)}" for cell in columns.values()) for n in range(1, count + 1)]
-    return csv(*(f"2026-01-31,{n},credit{more[n - 1]}" for n in range(1, count + 1)), header=header)
-
-
-def amounts(owner: ApiClient) -> list[int]:
-    kept = Transaction.objects.filter(user_id=owner.user_id)
-    return sorted(int(row.transaction_amount) for row in kept)
-
-
 def lapse(row: Import) -> None:
     """As if its worker had been dead for a minute."""
     assert Import.objects.filter(id=row.pk).update(leased_until=Now() - timedelta(seconds=1))
-
-
-def age(*rows: Import) -> None:
-    """As if they had been submitted a minute ago."""
-    earlier = Now() - timedelta(seconds=60)
-    assert Import.objects.filter(id__in=[row.pk for row in rows]).update(created_at=earlier)
 
 
 @contextmanager
@@ -328,84 +315,6 @@ def test_an_import_whose_file_is_gone_fails_and_says_so(ada: ApiClient) -> None:
     assert (done.status, done.failure) == ("failed", "file-lost")
 
 
-def test_an_import_that_was_queued_while_the_queue_was_away_is_found(ada: ApiClient) -> None:
-    get_redis_connection().set("imports", "no list, so that nothing can be pushed to it")
-    row = submitted(ada, rows(3))
-    assert row.status == "queued"
-    get_redis_connection().delete("imports")
-
-    age(row)
-
-    with running_worker():
-        tasks.resume_imports.delay()
-        wait_until(lambda: present(row.pk).status == "done")
-
-    assert amounts(ada) == [1, 2, 3]
-    assert not spool.path_of(row.pk).exists()
-
-
-def test_an_import_with_a_worker_is_left_alone(ada: ApiClient) -> None:
-    row = claimed(submitted(ada, rows(3)))
-    get_redis_connection().delete("imports")
-
-    tasks.resume_imports()
-    tasks.run_import(row.user_id, str(row.pk))
-
-    assert waiting("imports") == 0
-    assert present(row.pk).lease == row.lease
-
-
-def test_imports_that_wait_are_queued_once_and_run_once(ada: ApiClient, ben: ApiClient) -> None:
-    waiting_for_jobs = [submitted(owner, rows(2)) for owner in (ada, ben) for _ in range(5)]
-    for _ in range(3):
-        tasks.resume_imports()
-    assert waiting("imports") == 10
-    assert not any(present(row.pk).starts for row in waiting_for_jobs)
-
-    get_redis_connection().flushdb()  # the jobs are lost
-    age(*waiting_for_jobs)
-    at_once(*[tasks.resume_imports] * 3)
-
-    assert (waiting("imports"), queries.unfinished()) == (0, set())
-    assert [amounts(owner) for owner in (ada, ben)] == [[*[1] * 5, *[2] * 5]] * 2
-
-
-def test_a_lost_import_that_fails_keeps_no_other_back(
-    ada: ApiClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    broken, good = submitted(ada, rows(1)), submitted(ada, rows(2))
-    age(broken, good)
-    run = running.run
-
-    def failing(row: Import, **options: Any) -> None:
-        if row.pk == broken.pk:
-            raise EOFError
-        run(row, **options)
-
-    monkeypatch.setattr(running, "run", failing)
-    tasks.resume_imports()
-
-    assert (present(broken.pk).status, present(good.pk).status) == ("running", "done")
-    assert f"Import {broken.pk} was interrupted." in caplog.text
-
-
-def test_a_sweep_of_imports_comes_after_all_jobs_that_are_older() -> None:
-    sweeps: Any = settings.CELERY_BEAT_SCHEDULE.values()
-    (sweep,) = [each for each in sweeps if each["task"] == tasks.resume_imports.name]
-
-    assert sweep["options"]["expire_seconds"] <= tasks.LOST_SECONDS
-
-
-def test_an_import_waits_while_the_worker_has_enough_of_them(ada: ApiClient) -> None:
-    row = submitted(ada, rows(3))
-    get_redis_connection().delete("imports")
-    with all_taken(tasks.PLACES):
-        tasks.run_import(row.user_id, str(row.pk))
-
-    assert present(row.pk).status == "queued"
-    assert waiting("imports") == 1
-
-
 def test_an_answer_that_was_kept_before_a_batch_is_not_given_after_it(ada: ApiClient) -> None:
     row = submitted(ada, rows(3))
     assert [ada.get("/analytics")["X-Cache"] for _ in range(2)] == ["miss", "hit"]
@@ -418,28 +327,3 @@ def test_an_answer_that_was_kept_before_a_batch_is_not_given_after_it(ada: ApiCl
     work(row.pk, must_stop=look)
 
     assert seen == [2, 3]
-
-
-def test_files_of_uploads_that_broke_off_are_removed_and_others_kept(ada: ApiClient) -> None:
-    row = submitted(ada, rows(1))
-    orphan = spool.Writer(new_id())
-    orphan.write(b"half")
-    orphan.close()
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tasks, "ABANDONED_SECONDS", -1)
-        tasks.remove_abandoned_uploads()
-
-    assert [path.stem for path in spool.path_of(row.pk).parent.glob("*")] == [str(row.pk)]
-
-
-def test_a_sixth_import_at_once_is_refused_and_leaves_no_file(
-    ada: ApiClient, ben: ApiClient
-) -> None:
-    kept = [submitted(ada, rows(1)) for _ in range(operations.MAX_UNFINISHED)]
-
-    answer = upload(ada, rows(1))
-
-    assert (answer.status_code, answer.json()["code"]) == (409, "too-many-imports")
-    assert len(list(spool.path_of(kept[0].pk).parent.glob("*"))) == len(kept)
-    assert upload(ben, rows(1)).status_code == 202
