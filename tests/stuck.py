@@ -4,6 +4,11 @@
 `--config python:tests.stuck`.
 """
 
+from threading import Event
+from typing import Any
+
+from celery.worker.control import control_command
+
 from fido.celery import app
 from fido.lib.process import watchdog
 from fido.lib.process.postgresql import base
@@ -13,3 +18,9 @@ __all__ = ["app"]  # which Celery looks for
 base.GRACE_SECONDS = 1_000_000.0
 # PROGRESS_SECONDS are 120 rounds, and longer than the pause between two rounds of a worker's loop.
 watchdog.ROUND_SECONDS = 0.05
+
+
+@control_command()
+def hang(state: Any) -> None:
+    """Keep the worker's main loop for good."""
+    Event().wait()

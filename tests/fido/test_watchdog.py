@@ -20,6 +20,7 @@ from django.db import connection, transaction
 from accounts.models import User
 from analytics import tasks
 from analytics.models import DailyTotals
+from fido.celery import app
 from fido.embedded.launcher import ChildDied, Family
 from fido.lib.process.watchdog import STUCK
 from tests.client import ApiClient
@@ -101,6 +102,22 @@ def test_a_worker_one_of_whose_threads_is_stuck(line: Line, capfd: Any) -> None:
     assert said["event"] == "No progress: the process ends, to be started again."
     assert (said["work"], said["seconds"]) == ("analytics.fold_totals", 120)
     assert any("fold" in line for line in said["at"])
+
+
+def test_a_worker_whose_main_loop_is_stuck(line: Line, capfd: Any) -> None:
+    user = UserFactory.create()
+    with family(line) as service:
+        worker = service.start("The worker", *WORKER, death_signal=signal.SIGKILL)
+        eventually(lambda: bool(app.control.ping(timeout=1.0)))
+        app.control.broadcast("hang")
+
+        eventually(lambda: replaced(service, "The worker", worker))
+        record(user)
+        eventually(lambda: have_folded(user))
+
+    assert worker.returncode == STUCK
+    said = last_words(capfd.readouterr().out)
+    assert said["work"] == "the loop that takes jobs from the queue"
 
 
 def test_beat_that_is_stuck(line: Line, capfd: Any, tmp_path: Path) -> None:
