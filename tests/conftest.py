@@ -35,6 +35,13 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return min((os.cpu_count() or 1) + 1, 16)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    storm = parser.getgroup("storm", "the storm of faults, see docs/development.md")
+    storm.addoption("--storm-minutes", type=float, default=10, help="how long, in all")
+    storm.addoption("--storm-rate", type=float, default=50, help="requests a second, at most")
+    storm.addoption("--storm-seed", type=int, default=None, help="of what is chosen by chance")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes long comes first, so that at the end no process waits for another's last test."""

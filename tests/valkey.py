@@ -65,8 +65,12 @@ class Valkey:
     def restart(self, *, keep: bool, sig: signal.Signals = signal.SIGTERM) -> None:
         self.stop(sig)
         if not keep:
-            shutil.rmtree(self.folder / "appendonlydir")
+            self.forget()
         self.start()
+
+    def forget(self) -> None:
+        """Lose all data, while it is stopped."""
+        shutil.rmtree(self.folder / "appendonlydir")
 
     def lose(self, seconds: float) -> None:
         """Crash the machine: the disk has not received the last seconds."""
