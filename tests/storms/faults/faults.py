@@ -11,24 +11,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from fido.lib.process.postgresql.base import GRACE_SECONDS
+from tests.fido.processes import alive, eventually
 from tests.storms.faults.chance import CHANCE
 from tests.storms.faults.processes import Process, WebHost
 from tests.storms.faults.world import STATEMENT_SECONDS, World, wait_until_live
 
 
-def nothing() -> None:
-    """For what ends by itself."""
-
-
 @dataclass(frozen=True)
 class Fault:
-    """`notice_seconds` is how long the service may take to notice, by docs/waits.md. `tidy` is done
-    after the recovery.
+    """Without an `end` it is over at once. `notice_seconds` is how long the service may take to
+    notice, by docs/waits.md. `tidy` is done after the recovery.
     """
 
     name: str
-    end: Callable[[], object] = nothing
-    tidy: Callable[[], object] = nothing
+    end: Callable[[], object] | None = None
+    tidy: Callable[[], object] | None = None
     notice_seconds: float = 0
     began: float = field(default_factory=time.monotonic)
 
@@ -54,11 +51,13 @@ def kill_web_process(host: WebHost, number: int) -> Fault:
 
 
 def kill_web_master(host: WebHost) -> Fault:
-    """Its web processes have to notice by themselves, and to leave the port."""
+    """Its web processes have to notice by themselves, and to leave the port to the next one's."""
+    orphans = set(host.children())
     host.kill()
 
     def end() -> None:
         host.start()
+        eventually(lambda: not alive(orphans))
         wait_until_live(host)
 
     return Fault("web master killed", end)
@@ -81,11 +80,11 @@ def freeze_valkey(world: World) -> Fault:
 
 
 def silence_postgresql(world: World) -> Fault:
-    """It is over at once, because new connections work."""
+    """It is over at once, because new connections work. A statement may wait for its answer, on a
+    connection that the service still trusts.
+    """
+    began, noticed = time.monotonic(), STATEMENT_SECONDS + GRACE_SECONDS
     world.cluster.line.silence()
-    # Until then a statement may wait on a connection that the service still trusts.
-    noticed = STATEMENT_SECONDS + GRACE_SECONDS
-    began = time.monotonic()
 
     def tidy() -> None:
         time.sleep(max(0, began + noticed - time.monotonic()))

@@ -42,6 +42,7 @@ def _requests(storm: Storm) -> Table:
 
 def _figures(storm: Storm, seed: int) -> Iterable[str]:
     yield f"seed {seed}, {storm.rounds} rounds, {storm.service.outcomes.total():,} requests"
+    yield f"writes: {', '.join(f'{fate.value} {n:,}' for fate, n in storm.fates.items())}"
     yield f"answers by source: {dict(storm.service.sources)}"
     alerts, received = len(storm.truth.alerts), len(storm.world.receiver.received)
     yield f"{len(storm.truth.rows):,} transactions, {alerts:,} alerts, {received:,} webhooks"

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from tests.storms.faults import checker, raised, reads, truth, writes
 from tests.storms.faults.faults import EACH, Fault, planned
-from tests.storms.faults.history import History, Page, State, Value
+from tests.storms.faults.history import Fate, History, Page, State, Value
 from tests.storms.faults.load import Load
 from tests.storms.faults.service import Person, Service
 from tests.storms.faults.world import World
@@ -46,6 +46,7 @@ class Storm:
         self.active: dict[str, Fault] = {}
         self.hits: Counter[str] = Counter()
         self.recoveries: dict[str, list[float]] = defaultdict(list)
+        self.fates: Counter[Fate] = Counter()
         self.steps: list[str] = []
         self.found: list[str] = []
         self.rounds, self.slowness = 0, 1.0
@@ -83,9 +84,11 @@ class Storm:
 
     def finish(self) -> None:
         """Wait until the background is done too."""
-        deadline = time.monotonic() + BACKGROUND_SECONDS * self.slowness
-        while truth.waiting(self.world.cluster.url) and time.monotonic() < deadline:
+        began = time.monotonic()
+        deadline = began + BACKGROUND_SECONDS * self.slowness
+        while (left := truth.waiting(self.world.cluster.url)) and time.monotonic() < deadline:
             time.sleep(0.5)
+        self.note(f"after {time.monotonic() - began:.0f} s the background has {left} to do")
         self.service.history = History()
         self._look_at_everything()
         self._judge(is_last=True)
@@ -101,16 +104,19 @@ class Storm:
         self.hits[fault.name] += 1
 
     def end(self, place: str, after_seconds: float = 0) -> None:
-        """Not before it has lasted that long."""
+        """Not before it has lasted that long, unless it is over at once."""
         fault = self.active.pop(place)
-        time.sleep(max(0, fault.began + after_seconds - time.monotonic()))
-        fault.end()
-        self.world.supervise()
-        ended = time.monotonic()
-        self.note(f"{fault.name} ends after {ended - fault.began:.1f} s")
+        ended = fault.began
+        if fault.end:
+            time.sleep(max(0, fault.began + after_seconds - time.monotonic()))
+            fault.end()
+            self.world.supervise()
+            ended = time.monotonic()
+            self.note(f"{fault.name} ends after {ended - fault.began:.1f} s")
         if self.active.keys() <= HARMLESS:
             self._recover(fault, ended)
-        fault.tidy()
+        if fault.tidy:
+            fault.tidy()
 
     def _recover(self, fault: Fault, ended: float) -> None:
         with ThreadPoolExecutor(len(self.service.ports)) as pool:
@@ -164,7 +170,10 @@ class Storm:
 
     def _wait_until_idle(self) -> None:
         deadline = time.monotonic() + LOST_SECONDS
-        while truth.in_progress(self.world.cluster.url) and time.monotonic() < deadline:
+        while busy := truth.in_progress(self.world.cluster.url):
+            if time.monotonic() > deadline:
+                self.found.append(f"{busy} connections are still busy, after {LOST_SECONDS} s")
+                return
             time.sleep(0.05)
 
     def _look_at_everything(self) -> None:
@@ -180,11 +189,13 @@ class Storm:
 
     def _judge(self, *, is_last: bool) -> None:
         history, now = self.service.history, time.monotonic()
+        # First, because the background goes on to store alerts and to send them.
+        received = self.world.received()
         self.truth.look(self.world.cluster.url)
         after = [*self.truth.values(), *self._names(history)]
         self.found += checker.violations(self.state, history, after)
         self.state = truth.state_of(after)
-        alerts = self.truth.judged(self.world.people, self.service.codes, self.world.received())
+        alerts = self.truth.judged(self.world.people, self.service.codes, received)
 
         def is_due(id_: UUID) -> bool:
             # One that was deleted before anybody looked comes at the end.
@@ -193,6 +204,7 @@ class Storm:
         self.found += raised.violations(alerts, is_due)
         for command in ("check_totals", "reconcile_wallets"):
             self._run(command)
+        self.fates.update(write.fate for write in history.writes)
         self.found += [f"the load failed: {error!r}" for error in self.load.failures]
         self.note(f"judged: {len(history.writes)} writes, {len(history.reads)} reads")
 

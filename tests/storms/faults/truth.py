@@ -85,7 +85,7 @@ def waiting(database_url: str) -> int:
 
 
 def in_progress(database_url: str) -> int:
-    """How many connections of web processes are in the middle of a statement or transaction."""
+    """How many connections of the service are in the middle of a statement or transaction."""
     with psycopg.connect(database_url) as connection:
         row = connection.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'fido'"

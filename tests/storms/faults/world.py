@@ -74,7 +74,7 @@ def running(folder: Path, disk_megabytes: int) -> Iterator[World]:
         database = stack.enter_context(cluster.running(Disk(folder / "disk", disk_megabytes)))
         (folder / "valkey").mkdir()
         valkey = Valkey(folder / "valkey")
-        stack.callback(valkey.stop)
+        stack.callback(valkey.kill)
         environment = _environment(database.url, valkey.url)
         processes.run(environment, "manage.py", "migrate", "--verbosity=0")
         made = processes.run(environment, "-m", "tests.storms.faults.people", receiver.url)
