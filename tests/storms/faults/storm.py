@@ -79,7 +79,9 @@ class Storm:
         self.load.pause()
         self.world.supervise()
         self._wait_until_idle()
-        self._look_at_everything()
+        # A service that is not there any more would keep each of these waiting.
+        if not self.found:
+            self._look_at_everything()
         self._judge(is_last=False)
 
     def finish(self) -> None:
