@@ -79,10 +79,10 @@ class Storm:
         self.load.pause()
         self.world.supervise()
         self._wait_until_idle()
-        # A service that is not there any more would keep each of these waiting.
+        # A service that has not recovered would keep each look waiting.
         if not self.found:
             self._look_at_everything()
-        self._judge(is_last=False)
+            self._judge(is_last=False)
 
     def finish(self) -> None:
         """Wait until the background is done too."""
