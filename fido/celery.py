@@ -19,6 +19,8 @@ from celery.signals import (
     worker_ready,
 )
 from django_structlog.celery.steps import DjangoStructLogInitStep
+from kombu.transport.redis import Channel
+from redis.exceptions import ConnectionError as QueueLost
 
 from fido.lib.process import watchdog
 from fido.lib.process.database import bound_transactions
@@ -56,6 +58,22 @@ class WatchedLoop(bootsteps.StartStopStep):
 app.steps["consumer"].add(WatchedLoop)
 # Celery would open a connection for each job, which costs more than a small job does.
 app.conf["CELERY_DB_REUSE_MAX"] = sys.maxsize
+
+_pool_of: Any = Channel._get_pool  # type: ignore[attr-defined]
+
+
+def _pool_of_an_open_channel(channel: Any, *args: Any, **kwargs: Any) -> Any:
+    """What kombu 5.7.0 does, but for a closed channel with an error that it expects.
+
+    With its queue gone in the middle of a job, a worker acknowledges or puts back that job on a
+    closed channel. The AttributeError that came of it ended the worker.
+    """
+    if channel.connection is None or channel.connection.client is None:
+        raise QueueLost("The channel is closed.")
+    return _pool_of(channel, *args, **kwargs)
+
+
+Channel._get_pool = _pool_of_an_open_channel  # type: ignore[attr-defined]
 
 
 @setup_logging.connect
