@@ -1,4 +1,4 @@
-"""Fido without the limit of waits for PostgreSQL, and with short rounds of the watchdog.
+"""Fido without the limits of waits for PostgreSQL, and with short rounds of the watchdog.
 
 `celery -A tests.stuck worker`, `celery -A tests.stuck beat`, and for gunicorn
 `--config python:tests.stuck`.
@@ -15,7 +15,7 @@ from fido.lib.process.postgresql import base
 from fido.serving.config import *  # noqa: F403
 
 __all__ = ["app"]  # which Celery looks for
-base.GRACE_SECONDS = 1_000_000.0
+base.GRACE_SECONDS = base.LOOK_SECONDS = 1_000_000.0
 # PROGRESS_SECONDS are 120 rounds, and longer than the pause between two rounds of a worker's loop.
 watchdog.ROUND_SECONDS = 0.05
 

@@ -19,14 +19,11 @@ from tests.storms.faults.world import STATEMENT_SECONDS, World, wait_until_live
 
 @dataclass(frozen=True)
 class Fault:
-    """Without an `end` it is over at once. `notice_seconds` is how long the service may take to
-    notice, by docs/waits.md. `tidy` is done after the recovery.
-    """
+    """Without an `end` it is over at once. `tidy` is done after the recovery."""
 
     name: str
     end: Callable[[], object] | None = None
     tidy: Callable[[], object] | None = None
-    notice_seconds: float = 0
     began: float = field(default_factory=time.monotonic)
 
 
@@ -83,14 +80,15 @@ def silence_postgresql(world: World) -> Fault:
     """It is over at once, because new connections work. A statement may wait for its answer, on a
     connection that the service still trusts.
     """
-    began, noticed = time.monotonic(), STATEMENT_SECONDS + GRACE_SECONDS
+    began = time.monotonic()
     world.cluster.line.silence()
 
     def tidy() -> None:
-        time.sleep(max(0, began + noticed - time.monotonic()))
+        given_up = began + STATEMENT_SECONDS + GRACE_SECONDS
+        time.sleep(max(0, given_up - time.monotonic()))
         world.cluster.line.hang_up()
 
-    return Fault("PostgreSQL silent", tidy=tidy, notice_seconds=noticed, began=began)
+    return Fault("PostgreSQL silent", tidy=tidy, began=began)
 
 
 def crash_postgresql(world: World) -> Fault:

@@ -126,7 +126,7 @@ class Storm:
         self.recoveries[fault.name].append(seconds)
         self.note(f"recovered within {seconds:.2f} s")
         slowness = max(self.slowness, self.world.pace.slowness(ended, ended + seconds))
-        limit = fault.notice_seconds + RECOVERY_SECONDS * slowness
+        limit = RECOVERY_SECONDS * slowness
         if seconds > limit:
             self.found.append(f"{fault.name}: no recovery in {limit:.1f} s: {seconds:.1f} s")
 
