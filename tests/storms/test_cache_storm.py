@@ -60,6 +60,8 @@ class Actors:
             self.kill_at = self.ledger.all_acknowledged() + random.randrange(40, 160)
 
     def saw_enough(self, writes: float) -> bool:
+        if not all(self.ledger.acknowledged(number) for number in range(USERS)):
+            return False
         if "STORM_WITHOUT_FENCE" in self.environment:
             return '"stale"' in self.reports.read_text()
         return min(self.ledger.sources().values()) > 50 and self.ledger.all_acknowledged() > writes
