@@ -15,18 +15,22 @@ class Disk:
 
     def fill(self) -> None:
         """Leave no block free."""
-        disk = os.statvfs(self.folder)
-        self._resize((disk.f_blocks - disk.f_bfree) * disk.f_frsize // 1024)
+        while not self._resize(self._used_kilobytes()):
+            pass  # PostgreSQL has taken more of them meanwhile
 
     def free(self) -> None:
-        self._resize(self.megabytes * 1024)
+        assert self._resize(self.megabytes * 1024)
 
     def remove(self) -> None:
         if self.can_be_full:
             subprocess.run(["umount", "--lazy", str(self.folder)], check=True)
 
-    def _resize(self, kilobytes: int) -> None:
-        assert self._mount(f"remount,size={kilobytes}k")
+    def _used_kilobytes(self) -> int:
+        disk = os.statvfs(self.folder)
+        return (disk.f_blocks - disk.f_bfree) * disk.f_frsize // 1024
+
+    def _resize(self, kilobytes: int) -> bool:
+        return self._mount(f"remount,size={kilobytes}k")
 
     def _mount(self, options: str) -> bool:
         command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(self.folder)]
