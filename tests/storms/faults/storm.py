@@ -24,7 +24,8 @@ STEP_SECONDS, ROUND_SECONDS = 0.3, 12.0
 # When to give up a service that does not recover.
 LOST_SECONDS = 90
 # A delivery whose worker died is sent again after a minute, and a lost check after half of one.
-BACKGROUND_SECONDS = 150
+# After Valkey was frozen for two minutes, a worker took jobs again only minutes later.
+BACKGROUND_SECONDS = 600
 # Where a fault is no reason to be refused.
 HARMLESS = {"clock"}
 
