@@ -42,8 +42,15 @@ def short(logger: Any, method: str, event: dict[str, Any]) -> str:
     if colour:
         more = {name: value for name, value in event.items() if name not in TOLD}
         where = [f"{name}={value}" for name, value in (more | {"in": event["logger"]}).items()]
-        line = f"{colour}{line}{PLAIN}  {' '.join(where)}"
+        line = f"{colour}{_printable(line)}{PLAIN}  {_printable(' '.join(where))}"
+    else:
+        line = _printable(line)
     return "\n".join([line, *filter(None, [event.get("exception")])])
+
+
+def _printable(text: str) -> str:
+    """Without what could move the cursor or begin a line: a client chooses the path."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 COLOURS = {"warning": YELLOW, "error": RED, "critical": RED}

@@ -52,6 +52,17 @@ def test_a_failed_request_is_in_colour_with_its_id(status: int, colour: str) -> 
     assert told.endswith(f"{PLAIN}  request_id=a-1 in=fido.somewhere")
 
 
+@pytest.mark.parametrize("status", [200, 404])
+def test_a_path_cannot_write_a_line_of_its_own_or_move_the_cursor(status: int) -> None:
+    told = line(
+        "short", logging.INFO, "request", status=status, **REQUEST | {"path": "/a\n\x1b[2J"}
+    )
+
+    assert "\n" not in told
+    assert "\x1b[2J" not in told
+    assert r"/a\n\x1b[2J" in told
+
+
 def test_an_error_is_in_colour_with_where_to_look_and_its_traceback() -> None:
     try:
         raise ZeroDivisionError("nothing")
