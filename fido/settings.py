@@ -126,7 +126,11 @@ CELERY_TASK_QUEUES = {name: {"exchange": name, "routing_key": name} for name in 
 CELERY_TASK_ROUTES = {job: {"queue": name} for name, jobs in queues.JOBS.items() for job in jobs}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 1, "socket_timeout": 10}
+BROKER_CONNECT_SECONDS, BROKER_ANSWER_SECONDS = 1, 10
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_connect_timeout": BROKER_CONNECT_SECONDS,
+    "socket_timeout": BROKER_ANSWER_SECONDS,
+}
 CELERY_BEAT_SCHEDULER = "fido.scheduler:Scheduler"
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {

@@ -23,9 +23,9 @@ PROBE_SECONDS = 0.03
 STEP_SECONDS, ROUND_SECONDS = 0.3, 12.0
 # When to give up a service that does not recover.
 LOST_SECONDS = 90
-# A delivery whose worker died is sent again after a minute, and a lost check after half of one.
-# After Valkey was frozen for two minutes, a worker took jobs again only minutes later.
-BACKGROUND_SECONDS = 600
+# A delivery whose worker died is sent again after a minute, and a lost check after half of one. A
+# worker whose queue has been silent for two minutes ends itself, to be started again.
+BACKGROUND_SECONDS = 150
 # Where a fault is no reason to be refused.
 HARMLESS = {"clock"}
 
@@ -91,6 +91,7 @@ class Storm:
         deadline = began + BACKGROUND_SECONDS * self.slowness
         while (left := truth.waiting(self.world.cluster.url)) and time.monotonic() < deadline:
             time.sleep(0.5)
+            self.world.supervise()
         self.note(f"after {time.monotonic() - began:.0f} s the background has {left} to do")
         self.service.history = History()
         self._look_at_everything()
