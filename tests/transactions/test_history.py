@@ -95,7 +95,7 @@ def test_a_filter_finds_what_it_names_and_nobody_elses(
         ("limit", "201"),
         ("start", "yesterday"),
         ("end", "2026-02-30"),
-        ("currency", "usd"),
+        ("currency", "us"),
         ("transaction_type", "Credit"),
         ("min_amount", "-1"),
         ("max_amount", "1e2"),

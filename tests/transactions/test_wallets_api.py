@@ -257,7 +257,7 @@ def test_more_than_there_is_cannot_be_withdrawn(ada: ApiClient, main: Wallet) ->
     assert not Transaction.objects.exists()
 
 
-@pytest.mark.parametrize("code", ["EUR", "usd", "XXX", "US%00", "USDUSD"])
+@pytest.mark.parametrize("code", ["EUR", "eur", "us", "XXX", "US%00", "USDUSD"])
 def test_funds_need_a_currency_that_is_open(ada: ApiClient, main: Wallet, code: str) -> None:
     answer = ada.post(f"/wallets/main/currencies/{code}/funds", {"amount": "1"})
 

@@ -1,5 +1,6 @@
 """POST /wallets/{name}/currencies/{code}/funds moves money in or out, as a transaction."""
 
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -62,11 +63,19 @@ class FundsViewSet(BaseViewSet):
     def funds(self, request: Request, name: str, code: str) -> Write:
         """Adds to a balance or withdraws from it, and records that as a transaction dated now."""
         me, wallet = caller(request), wallet_at(request, name)
-        if code not in money.CURRENCIES or not queries.balance(me.pk, (wallet.pk, code)):
-            raise NotFound("The wallet has no such currency.")
+        code = _held(wallet, code)
         values = self.checked().validated_data
         require_decimals(values["amount"], code, field="amount")
         return Write(partial(_moved, request, wallet, code, values), owners=[me.pk])
+
+
+def _held(wallet: Wallet, code: str) -> str:
+    """The currency's code in capitals. Raises NotFound if the wallet does not hold it."""
+    with suppress(money.UnknownCurrency):
+        currency = money.parse_currency(code)
+        if queries.balance(wallet.user_id, (wallet.pk, currency)):
+            return currency
+    raise NotFound("The wallet has no such currency.")
 
 
 def _moved(request: Request, wallet: Wallet, currency: str, values: dict[str, Any]) -> HttpResponse:

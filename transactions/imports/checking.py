@@ -17,6 +17,7 @@ from typing import Any
 from accounts.wallets import names
 from fido.lib.values import clock, money
 from fido.lib.values.strict_json import read_json
+from fido.lib.values.words import parse_choice
 from transactions.files.armour import bare
 from transactions.files.columns import FREE_TEXT, NAMES, OPTIONAL, REQUIRED, max_length
 from transactions.imports.layout import CSV, Layout
@@ -63,8 +64,8 @@ class Checker:
         required: dict[str, Callable[[Any], Any]] = {
             "transaction_date": clock.parse_moment,
             "transaction_amount": _amount_with_comma if with_comma else money.parse,
-            "transaction_type": _type,
-            "currency": _currency,
+            "transaction_type": partial(parse_choice, choices=TYPES),
+            "currency": money.parse_currency,
         }
         self._parsers: dict[str, Callable[[Any], Any]] = {
             **{name: partial(_present, parse=parse) for name, parse in required.items()},
@@ -136,18 +137,6 @@ def _amount_with_comma(value: Any) -> Decimal:
     if _THOUSANDS.fullmatch(value):
         raise RowRefused(("invalid", _GROUPED))
     return money.parse(value.replace(",", "."))
-
-
-def _type(value: Any) -> str:
-    if value in TYPES:
-        return str(value)
-    raise RowRefused(("invalid-choice", "Not one of the choices."))
-
-
-def _currency(value: Any) -> str:
-    if isinstance(value, str) and value in money.CURRENCIES:
-        return value
-    raise RowRefused(("invalid-choice", "Not an ISO 4217 currency code."))
 
 
 def _text(value: Any, *, length: int) -> str | None:

@@ -55,7 +55,7 @@ class BalanceSerializer(StrictSerializer):
 
 
 class ConversionQuery(QuerySerializer):
-    to = CurrencyField(help_text="The target currency.")
+    to = CurrencyField(required=False, help_text="Default: the caller's currency.")
     rate = ChoiceField(choices=COLUMNS, default="mid", required=False)
 
 

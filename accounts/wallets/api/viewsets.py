@@ -152,13 +152,14 @@ class ConversionViewSet(BaseViewSet):
 
 def _converted(request: Request, name: str | None) -> HttpResponse:
     query, me = ConversionQuery.read(request), caller(request)
-    to, rate = query["to"], query["rate"]
+    to, rate = query.get("to"), query["rate"]
     called = None if name is None else wallet_name(name)
     # A wallet may have any name, even "None".
     what = "everything" if called is None else f"wallet {called}"
 
     def answer() -> Body:
-        found = converted(user_id=me.pk, name=called, target=to, column=rate)
-        return represent_converted(found, to, rate)
+        target = to or me.currency
+        found = converted(user_id=me.pk, name=called, target=target, column=rate)
+        return represent_converted(found, target, rate)
 
     return kept_answer(request, Answer("converted", f"converted {to} {rate} {what}", answer))

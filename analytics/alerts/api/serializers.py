@@ -24,15 +24,17 @@ DEPOSIT = "deposit"
 # The last second of the year 9999: the latest that a time can hold.
 LAST_SECOND = int(clock.LAST_MOMENT.replace(microsecond=0).timestamp())
 
+SINCE = ", in seconds since 1970-01-01T00:00:00Z"
 
-def _whole(value: object, most: int) -> int:
+
+def _whole(value: object, most: int, unit: str = "") -> int:
     if type(value) is not int or not 1 <= value <= most:
-        raise ValueError(f"A whole number from 1 to {most}.")
+        raise ValueError(f"A whole number from 1 to {most}{unit}.")
     return value
 
 
 def _seconds(value: object) -> datetime:
-    return datetime.fromtimestamp(_whole(value, LAST_SECOND), UTC)
+    return datetime.fromtimestamp(_whole(value, LAST_SECOND, SINCE), UTC)
 
 
 @extend_schema_field(

@@ -1,6 +1,7 @@
 """Reads request bodies: bounded, strict, and without floats."""
 
 from collections.abc import Mapping
+from json import JSONDecodeError
 from typing import IO, Any
 
 from django.conf import settings
@@ -8,7 +9,7 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 
 from fido.lib.api.problems import BodyTooLarge
-from fido.lib.values.strict_json import read_json
+from fido.lib.values.strict_json import NameRepeated, read_json
 
 
 class JSONParser(BaseParser):
@@ -37,10 +38,15 @@ class JSONParser(BaseParser):
             # Malformed chunks, or a client that has disconnected.
             raise ParseError("The body is incomplete.") from None
         if len(body) > self.max_bytes:
-            raise BodyTooLarge()
+            raise BodyTooLarge(self.max_bytes)
         try:
             # Decoded here: json would also accept UTF-16, and surrogates in invalid UTF-8.
             return read_json(body.decode())
+        except JSONDecodeError as error:
+            place = f"line {error.lineno}, column {error.colno}"
+            raise ParseError(f"The body cannot be read as JSON: {place}.") from None
+        except NameRepeated:
+            raise ParseError("An object in the body has two members of one name.") from None
         except (ValueError, RecursionError, ArithmeticError):
             # ValueError covers bad UTF-8, and integers of over 4,300 digits.
             raise ParseError("The body cannot be read as JSON.") from None

@@ -9,11 +9,14 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import connections
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.urls import reverse
 from django.views import defaults
 from rest_framework import exceptions, status
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
 from fido.lib.process.database import is_busy, is_database_away
@@ -44,6 +47,9 @@ class BodyTooLarge(exceptions.APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     default_code = "body-too-large"
     default_detail = "The body is larger than this route takes."
+
+    def __init__(self, max_bytes: int | None = None) -> None:
+        super().__init__(f"This route takes at most {max_bytes:,} bytes." if max_bytes else None)
 
 
 class QueryInvalid(exceptions.ValidationError):
@@ -76,18 +82,18 @@ CODES = {
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> JsonResponse | None:
     """DRF's EXCEPTION_HANDLER. None makes a bug a 500, with its traceback in the log."""
-    path = context["request"].path
+    request = context["request"]
     if isinstance(error, DomainError):
-        return _answer_to(error, path)
+        return _answer_to(error, request.path)
     if is_database_away(error):
-        return unavailable(context["request"], error)
+        return unavailable(request, error)
     if isinstance(error, RequestDataTooBig):
-        error = BodyTooLarge()
+        error = BodyTooLarge(settings.MAX_BODY_BYTES)
     elif isinstance(error, Http404):
         error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
-    return _api_error(error, path) if isinstance(error, exceptions.APIException) else None
+    return _api_error(error, request) if isinstance(error, exceptions.APIException) else None
 
 
 def _answer_to(error: DomainError, path: str) -> JsonResponse:
@@ -145,17 +151,23 @@ def overloaded(request: HttpRequest) -> JsonResponse:
 
 
 def body_too_large(request: HttpRequest) -> HttpResponse:
-    return plain_problem(request, 413, BodyTooLarge.default_code, BodyTooLarge.default_detail)
+    error = BodyTooLarge(settings.MAX_BODY_BYTES)
+    return plain_problem(request, 413, error.default_code, str(error.detail))
 
 
-def _api_error(error: exceptions.APIException, path: str) -> JsonResponse:
+def _api_error(error: exceptions.APIException, request: HttpRequest | Request) -> JsonResponse:
     if isinstance(error, exceptions.ValidationError):
-        body = problem(400, "validation-error", "Nothing was changed; see `errors`.", path)
+        body = problem(400, "validation-error", _of_errors(request), request.path)
         body["errors"] = list(_errors(error))
     else:
         code = _code(error)
-        body = problem(error.status_code, code, _detail(error), path)
+        body = problem(error.status_code, code, _detail(error), request.path)
     return _answer(body, _headers(error))
+
+
+def _of_errors(request: HttpRequest | Request) -> str:
+    unchanged = "" if request.method in SAFE_METHODS else "Nothing was changed; "
+    return f"{unchanged}see `errors`.".capitalize()
 
 
 def _code(error: exceptions.APIException) -> str:
@@ -226,16 +238,19 @@ def _drop_broken_connections() -> None:
             connection.close_if_unusable_or_obsolete()
 
 
-def plain_problem(request: HttpRequest, status: int, code: str, detail: str) -> HttpResponse:
+def plain_problem(
+    request: HttpRequest, status: int, code: str, detail: str, title: str | None = None
+) -> HttpResponse:
     """A problem outside DRF: an unknown path, a bug, a request that Django itself refuses."""
-    body = problem(status, code, detail, request.path)
+    body = problem(status, code, detail, request.path, title)
     return JsonResponse(body, status=status, content_type=MEDIA_TYPE)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if not request.path.startswith("/api/"):
         return defaults.page_not_found(request, exception)
-    return plain_problem(request, 404, "not-found", "There is nothing at this path.")
+    detail = f"See {reverse('docs')} for what there is."
+    return plain_problem(request, 404, "not-found", detail, "There is nothing at this path.")
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -157,7 +157,7 @@ class _Body:
         # See fido.lib.api.middleware.Request.
         in_chunks = "HTTP_TRANSFER_ENCODING" in meta
         if stated.isdigit() and int(stated) > self._limit and not in_chunks:
-            raise BodyTooLarge()
+            raise BodyTooLarge(self._limit)
 
     def ends_with(self, last_boundary: bytes) -> None:
         self._end = last_boundary
@@ -168,7 +168,7 @@ class _Body:
         data: bytes = self._stream.read(size)
         self._read_bytes += len(data)
         if self._read_bytes > self._limit:
-            raise BodyTooLarge()
+            raise BodyTooLarge(self._limit)
         return self._up_to_its_end(data)
 
     def _up_to_its_end(self, data: bytes) -> bytes:

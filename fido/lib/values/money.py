@@ -7,6 +7,8 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 
 from iso4217 import Currency
 
+from fido.lib.values.words import meant
+
 # A column holds 15 digits before the point and up to 4 after it (CLF, UYW).
 INTEGER_DIGITS = 15
 MAX_DECIMALS = 4
@@ -25,6 +27,12 @@ CURRENCIES: dict[str, int] = {
 # The default context rounds at 28 digits, fewer than a total may have.
 _EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
 _PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+
+
+class UnknownCurrency(ValueError):
+    """Not the ISO 4217 code of a currency with a minor unit."""
+
+    code = "invalid-choice"
 
 
 class MalformedAmount(ValueError):
@@ -99,6 +107,19 @@ def _decimal(value: object) -> Decimal:
     raise MalformedAmount("invalid", 'An amount is a decimal number such as "100.00".')
 
 
+def parse_currency(value: object) -> str:
+    """The currency's code in capitals; small letters will do.
+
+    Raises:
+        UnknownCurrency: anything else.
+    """
+    if isinstance(value, str) and value.isascii() and (code := value.upper()) in CURRENCIES:
+        return code
+    near = meant(value, CURRENCIES)
+    hint = f"Did you mean `{near}`?" if near else "It has three letters, such as EUR."
+    raise UnknownCurrency(f"Not an ISO 4217 currency code. {hint}")
+
+
 def decimals(currency: str) -> int:
     """The currency's decimals; 2 for one that ISO 4217 has withdrawn since it was recorded."""
     return CURRENCIES.get(currency, 2)
@@ -111,8 +132,9 @@ def require_decimals(amount: Decimal, currency: str) -> None:
         MalformedAmount: the amount has too many decimals.
     """
     exponent = amount.as_tuple().exponent
-    if isinstance(exponent, int) and -exponent > decimals(currency):
-        message = f"{currency} has {decimals(currency)} decimals."
+    places = decimals(currency)
+    if isinstance(exponent, int) and -exponent > places:
+        message = f"Amounts are in units of {currency}, with at most {places} decimals."
         raise MalformedAmount("too-many-decimals", message)
 
 

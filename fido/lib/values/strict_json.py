@@ -5,11 +5,17 @@ from decimal import Decimal
 from typing import Any
 
 
+class NameRepeated(ValueError):
+    """With two amounts, nobody could say which one was meant."""
+
+
 def read_json(text: str) -> Any:
     """Parse JSON; numbers with a point or an exponent become Decimal.
 
     Raises:
-        ValueError: not JSON, or a duplicate name; also an integer of over 4,300 digits.
+        JSONDecodeError: not JSON.
+        NameRepeated: an object has two members of one name.
+        ValueError: either of these, or an integer of over 4,300 digits.
         RecursionError, ArithmeticError: nested too deep, an exponent out of range.
     """
     return json.loads(
@@ -37,8 +43,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # With two amounts, nobody could say which one was meant.
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise ValueError("a name is repeated")
+        raise NameRepeated()
     return members

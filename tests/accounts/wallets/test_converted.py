@@ -49,6 +49,19 @@ def test_half_a_cent_is_rounded_up(ada: ApiClient, bank: StubBank) -> None:
     assert ada.get(EVERYTHING, to="PLN").json()["sum"] == "1.01"
 
 
+def test_it_is_converted_into_the_callers_currency_of_the_moment(
+    ada: ApiClient, open_bank: StubBank
+) -> None:
+    rates.sync_now(open_bank.url, accept=False)
+    opened(ada, USD="10")
+
+    for currency in ("EUR", "JPY", "USD"):
+        ada.patch("/users/me", {"currency": currency})
+        for path in (EVERYTHING, "/wallets/main/currencies_converted"):
+            assert ada.get(path).json() == ada.get(path, to=currency).json()
+            assert ada.get(path).json()["to"] == currency
+
+
 def test_a_wallet_alone_and_all_of_them(ada: ApiClient, open_bank: StubBank) -> None:
     rates.sync_now(open_bank.url, accept=False)
     opened(ada, USD="10", JPY="100", PLN="1")
@@ -143,7 +156,7 @@ def test_nothing_adds_up_to_nothing(ada: ApiClient, bank: StubBank, to: str, not
 
 @pytest.mark.parametrize(
     "parameters",
-    [{}, {"to": "XXX"}, {"to": "usd"}, {"to": "USD", "rate": "low"}, {"to": "USD", "x": "1"}],
+    [{"to": "XXX"}, {"to": "us"}, {"to": "USD", "rate": "low"}, {"to": "USD", "x": "1"}],
 )
 def test_a_bad_question_is_refused(ada: ApiClient, parameters: dict[str, str]) -> None:
     opened(ada)

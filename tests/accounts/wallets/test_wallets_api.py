@@ -181,7 +181,7 @@ def test_a_currency_is_opened(ada: ApiClient, main: Wallet) -> None:
     [
         ({"currency": "USD"}, ("#/currency", "taken")),
         ({"currency": "XXX"}, ("#/currency", "invalid-choice")),
-        ({"currency": "eur"}, ("#/currency", "invalid-choice")),
+        ({"currency": "usd"}, ("#/currency", "taken")),
         ({}, ("#/currency", "required")),
         ({"currency": "EUR", "amount": "-0.01"}, ("#/amount", "negative")),
         ({"currency": "EUR", "amount": "0.001"}, ("#/amount", "too-many-decimals")),

@@ -103,7 +103,7 @@ def test_other_forms_stay_bounded_and_so_is_this_one(
         answer = root.post(page, file=SimpleUploadedFile("rows.csv", big))
         assert (answer.status_code, answer.json()["code"]) == (413, "body-too-large")
 
-    refused(send(root, jane.pk, big), 413, "The body is larger than this route takes.")
+    refused(send(root, jane.pk, big), 413, "This route takes at most 3,065,536 bytes.")
 
     assert nothing_left(folder)
 
