@@ -72,3 +72,11 @@ def needed(view: Any, method: str) -> str | None:
     if view.resource is None or hasattr(action, "takes_no_grant"):
         return None
     return f"{view.resource}:{'read' if method in SAFE_METHODS else 'write'}"
+
+
+def describe(view: Any, method: str, answers: dict[str, Any]) -> None:
+    """Add to the answers of the OpenAPI schema which scope a key needs."""
+    scope = needed(view, method)
+    said = f"A key needs the scope `{scope}`." if scope else "No key may do this."
+    before = answers.get("403", {}).get("description", "")
+    answers["403"] = {"description": f"{before} {said}".strip()}
