@@ -18,7 +18,7 @@ from django.utils.safestring import SafeString
 
 from accounts import operations
 from accounts.limits import MAX_NAME_LENGTH
-from accounts.models import SERVICE_GROUP, AccessLogEntry, LoginSession, User
+from accounts.models import SERVICE_GROUP, AccessLogEntry, ApiKey, LoginSession, User
 from accounts.staff.access import LoggedRecordAdmin, SearchedByUserAdmin, as_id, may_open
 from accounts.staff.forms import (
     MAX_EMAIL_LENGTH,
@@ -26,6 +26,7 @@ from accounts.staff.forms import (
     UserAddForm,
     UserChangeForm,
 )
+from accounts.staff.keys import ApiKeyAdmin
 from fido.lib.staff.pages import BigTableAdmin, ReadOnlyAdmin, secret_cell, with_presence
 from fido.lib.values.crypto.fields import matching
 from fido.lib.values.crypto.masking import masked_email, masked_name
@@ -229,6 +230,9 @@ class GroupAdmin(auth_admin.GroupAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Group | None = None) -> Any:
         return ("name",) if obj and obj.name == SERVICE_GROUP else ()
+
+
+admin.site.register(ApiKey, ApiKeyAdmin)
 
 
 @admin.register(LoginSession)

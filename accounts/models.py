@@ -1,4 +1,4 @@
-"""Users, their login sessions, and the log of whose personal data staff have opened."""
+"""Users, their login sessions and API keys, and the log of whose data staff have opened."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
@@ -27,6 +28,7 @@ from fido.lib.values.crypto.fields import (
 from fido.lib.values.ids import new_id
 
 SERVICE_GROUP = "service"
+MAX_KEY_NAME_LENGTH = 100
 USERNAME_PATTERN = r"[A-Za-z0-9_.+-]{1,150}"
 
 
@@ -107,6 +109,9 @@ class User(AbstractBaseUser, PermissionsMixin):
         # Random, not a counter: a counter restored from a backup would revive old tokens.
         help_text="Access tokens carry it; renewing it ends them all.",
     )
+    # Renewed when a key is revoked, so that processes which remember a key look again. Null until
+    # then: the release before, which still runs while this one is rolled out, sets none.
+    key_epoch = models.UUIDField(null=True, editable=False)
 
     USERNAME_FIELD = "username"
     EMAIL_FIELD = "email"
@@ -183,6 +188,35 @@ class LoginSession(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class ApiKey(models.Model):
+    """A key with which a machine calls the API as its user. The key itself is not stored."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, db_index=False)
+    name = models.CharField(max_length=MAX_KEY_NAME_LENGTH, help_text="What it is for.")
+    prefix = models.CharField(max_length=40, editable=False, help_text="How the key begins.")
+    # SHA-256 of the key. 256 random bits cannot be guessed, so the hash need not be slow.
+    digest = models.BinaryField(max_length=32, editable=False)
+    scopes = ArrayField(models.CharField(max_length=40))
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: never.")
+    last_used_at = models.DateTimeField(null=True, editable=False, help_text="To the hour.")
+
+    class Meta:
+        verbose_name = "API key"
+        constraints = [
+            models.UniqueConstraint(fields=["user", "digest"], name="api_key_of_user"),
+            models.UniqueConstraint(
+                fields=["user", "name"],
+                name="api_key_unique_by_name",
+                violation_error_message="This user has a key of this name.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
 
 
 class AccessLogEntry(models.Model):

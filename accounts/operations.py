@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from accounts import queries, tokens
-from accounts.models import AccessLogEntry, LoginSession, User
+from accounts.models import AccessLogEntry, ApiKey, LoginSession, User
 from accounts.tokens import TokenPair
 from fido.lib.cache.versioned_cache import write_fence
 from fido.lib.values import clock
@@ -197,10 +197,11 @@ def set_password(*, user: User, password: str) -> None:
 
 
 def set_active(*, user: User, active: bool) -> None:
-    """Activate or deactivate a user; a deactivated user's tokens stop working at once."""
+    """Activate or deactivate a user; tokens and keys stop working at once, and for good."""
     with write_fence(user.pk), transaction.atomic():
-        user.is_active = active
-        user.save(update_fields=["is_active"])
+        user.is_active, user.key_epoch = active, uuid.uuid4()
+        user.save(update_fields=["is_active", "key_epoch"])
+        ApiKey.objects.filter(user_id=user.pk).delete()
         _end_sessions(user)
 
 

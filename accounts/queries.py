@@ -14,7 +14,8 @@ USERS_IN_A_BATCH = 500
 
 # What most requests need of their caller, in the order of the model's fields.
 CALLER = """\
-SELECT id, is_superuser, full_name, full_name_index, currency, is_active, is_staff, session_epoch
+SELECT id, is_superuser, full_name, full_name_index, currency, is_active, is_staff, session_epoch,
+    key_epoch
 FROM accounts_user WHERE id = %s"""
 
 

@@ -56,7 +56,7 @@ def _warmed(view: View) -> Outcome:
         return Outcome.KEPT
     # After the lookup, like the answer itself. Names are not read, because none is needed.
     active = User.objects.filter(pk=view.user_id, is_active=True)
-    user = active.only("session_epoch", "is_staff").first()
+    user = active.only("session_epoch", "key_epoch", "is_staff").first()
     if user is None:
         return Outcome.SKIPPED
     logins.remember(view, user)

@@ -17,6 +17,7 @@ from accounts.api.permissions import UserPermission
 from accounts.models import User
 from fido.lib.api.idempotency import without_key
 from fido.lib.api.schema import IF_MATCH, IF_NONE_MATCH, etag_on
+from fido.lib.api.scopes import logins_only
 from fido.lib.api.viewsets import AmendMixin, ListMixin, RetrieveMixin
 from fido.lib.cache.answers import Body
 from fido.lib.values.errors import NotFound
@@ -43,6 +44,7 @@ OWN = ("me", "change_me")
 class UserViewSet(ListMixin, RetrieveMixin, AmendMixin):
     """Staff see all users; others see only themselves."""
 
+    resource = "users"
     permission_classes = (IsAuthenticated, UserPermission)
     serializer_class = serializers.UserSerializer
     lookup_url_kwarg = "user_id"
@@ -123,6 +125,7 @@ class UserViewSet(ListMixin, RetrieveMixin, AmendMixin):
         url_path="me/password",
         serializer_class=serializers.PasswordChangeSerializer,
     )
+    @logins_only
     @without_key("creates nothing")
     def password(self, request: Request) -> Response:
         current_password, new_password = self.checked().validated_data.values()

@@ -38,6 +38,7 @@ SERIES: dict[str, Any] = {"parameters": [SeriesQuery], "responses": SeriesAnswer
 class PersonViewSet(BaseViewSet):
     """The totals of a user's transactions: the caller's own, and for staff any user's."""
 
+    resource = "analytics"
     lookup_url_kwarg = "user_id"
     lookup_value_converter = "user_id"
 
@@ -69,6 +70,8 @@ class PersonViewSet(BaseViewSet):
 class OwnAnalyticsViewSet(BaseViewSet):
     """The caller's own analytics, at a path that names no user."""
 
+    resource = "analytics"
+
     @extend_schema(operation_id="read_own_analytics", **ANALYTICS)
     def list(self, request: Request) -> HttpResponse:
         """The totals of the caller's transactions: exact, and never older than the last write."""
@@ -77,6 +80,8 @@ class OwnAnalyticsViewSet(BaseViewSet):
 
 class FoundViewSet(BaseViewSet):
     """The totals of the transactions that a filter finds."""
+
+    resource = "analytics"
 
     @extend_schema(
         operation_id="read_analytics_of_found",

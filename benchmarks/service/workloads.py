@@ -5,19 +5,23 @@ from __future__ import annotations
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
+from accounts import keys
 from accounts.models import User
 from benchmarks.service import requests
 from benchmarks.service.requests import DAY, NUMBER, Requests, get, lanes, post
 from benchmarks.service.stack import Side
 from benchmarks.service.world import World
+from fido.lib.api.scopes import SCOPES
 from tests.client import session_of
 
 ANALYTICS, HISTORY, EVENTS = "/api/v1/analytics", "/api/v1/transactions", "/api/v1/events"
 SERIES = "/api/v1/users/me/analytics/series"
 BULK_ROWS, BULK_CLIENTS = 5_000, 4
 CREATE, SUMMARY = "create, 64 users", "summary of 10 years"
+KEPT = "kept analytics"
 
 # How the ratio is made of Fido and what it is compared with: by CPU time a request, the same the
 # other way round, or by rows a second.
@@ -44,6 +48,10 @@ def kept_analytics(world: World, side: Side) -> Requests:
     return lanes([get(_token(world.reader), path)])
 
 
+def kept_by_api_key(world: World, side: Side) -> Requests:
+    return lanes([get(_api_key(world.reader), ANALYTICS)])
+
+
 def kept_page(world: World, side: Side) -> Requests:
     return lanes([get(_token(world.reader), HISTORY)])
 
@@ -56,6 +64,11 @@ def not_modified(world: World, side: Side) -> Requests:
 def create_spread(world: World, side: Side) -> Requests:
     body = requests.transaction()
     return lanes(post(_token(user), HISTORY, body) for user in world.writers)
+
+
+def create_by_api_key(world: World, side: Side) -> Requests:
+    body = requests.transaction()
+    return lanes(post(_api_key(user), HISTORY, body) for user in world.writers)
 
 
 def create_one_user(world: World, side: Side) -> Requests:
@@ -117,14 +130,29 @@ def summary(world: World, side: Side) -> Requests:
 
 WORKLOADS = (
     Workload(
-        name="kept analytics",
+        name=KEPT,
         make=kept_analytics,
         sides=("fido", "C", "view", "plain"),
         target=1.5,
     ),
+    Workload(
+        name="kept analytics, by API key",
+        make=kept_by_api_key,
+        sides=("fido",),
+        peer=KEPT,
+        target=1.1,
+    ),
     Workload(name="kept history page", make=kept_page, target=1.5),
     Workload(name="not modified (304)", make=not_modified, target=1.5),
     Workload(name=CREATE, make=create_spread, target=2.5, writes=True),
+    Workload(
+        name="create, by API key",
+        make=create_by_api_key,
+        sides=("fido",),
+        peer=CREATE,
+        target=1.1,
+        writes=True,
+    ),
     Workload(name="create, one user", make=create_one_user, target=2.5, writes=True),
     Workload(name="create with a key", make=create_with_key, target=2.5, writes=True),
     Workload(
@@ -170,6 +198,12 @@ WORKLOADS = (
 def _token(user: User) -> str:
     # A new one for each round: they last for 15 minutes.
     return session_of(user).access_token
+
+
+@cache
+def _api_key(user: User) -> str:
+    # One for all rounds: keys last.
+    return keys.make(user=user, name="bench", scopes=SCOPES, expires_at=None)[1]
 
 
 def _etag(side: Side, token: str) -> str:

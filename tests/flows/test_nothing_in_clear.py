@@ -128,13 +128,35 @@ def live_and_leave_traces(anybody: ApiClient) -> list[str]:
     import_files(zebulon)
     profile = zebulon.patch("/users/me", {"email": NEW_EMAIL, "full_name": NEW_NAME})
     assert profile.status_code == 200
+    keys = use_keys(zebulon)
     change = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
     assert zebulon.post("/users/me/password", change).status_code == 204
-    return [*pair.values(), *second.values()]
+    return [*pair.values(), *second.values(), *keys]
+
+
+def use_keys(client: ApiClient) -> list[str]:
+    """Keys in all their states: used, revoked, refused for their scopes, and wrong."""
+    keys = []
+    for name in ("used", "revoked"):
+        body = {"name": name, "scopes": ["analytics:read", "transactions:write"]}
+        sent = client.post("/users/me/keys", body, HTTP_IDEMPOTENCY_KEY=f"{KEY} {name}").json()
+        keys.append(sent["key"])
+        machine = ApiClient(token=sent["key"])
+        assert machine.get("/analytics").status_code == 200
+        assert machine.get("/wallets").status_code == 403
+        row = {"transaction_amount": "1", "transaction_type": "debit", "full_name": PAYEE}
+        row |= {"transaction_date": "2026-01-31"}
+        recorded = machine.post("/transactions", row, HTTP_IDEMPOTENCY_KEY=f"{KEY} by {name}")
+        assert recorded.status_code == 201
+    assert client.delete(f"/users/me/keys/{sent['id']}").status_code == 204
+    keys.append(f"{sent['key'][:-64]}{'5a' * 32}")
+    for key in keys[1:]:
+        assert ApiClient(token=key).get("/analytics").status_code == 401
+    return keys
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_dump_holds_no_name_address_description_password_or_token(
+def test_a_dump_holds_no_name_address_description_password_token_or_key(
     anybody: ApiClient, settings: Any, tmp_path: Path
 ) -> None:
     settings.IMPORTS_DIR = str(tmp_path)
@@ -142,11 +164,14 @@ def test_a_dump_holds_no_name_address_description_password_or_token(
     tasks.fold_totals.delay(1)
     tokens = [str(answer) for answer in answers if str(answer).count(".") == 2]
     assert len(tokens) == 4
+    keys = [str(answer) for answer in answers if str(answer).startswith("fido_")]
+    assert len(keys) == 3
     # Their parts too: claims and signature must not appear either.
     planted = [NAME, PAYEE, NEW_NAME, EMAIL, NEW_EMAIL, DESCRIPTION, "planted.example"]
     planted += [KEY, "planted-key"]
     planted += [PASSWORD, NEW_PASSWORD, WRONG_PASSWORD, *tokens]
     planted += [part for token in tokens for part in token.split(".")[1:]]
+    planted += [key.rpartition("_")[2] for key in keys]
 
     dump = b"\n".join([*database_dump(), *valkey_dump(), *disk_dump()])
 

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests.api_keys import Machine
 from tests.client import ApiClient
 from tests.imports import imported, upload, work
 from tests.webserver import WebServer, serving
@@ -161,6 +162,27 @@ def test_an_import_that_breaks_off_leaves_no_name_in_its_log(
     assert (row.status, row.failure) == ("failed", "file-lost")
     spoken = caplog.text + "".join(capfd.readouterr())
     assert [word for word in PLANTED if word in spoken] == []
+
+
+def test_no_key_is_in_log_or_problem(ada: ApiClient, caplog: Any, capfd: Any) -> None:
+    caplog.set_level(logging.DEBUG)
+    assert ada.user
+    machine = Machine(ada.user, "users:read")
+    wrong = ApiClient(token=f"{machine.key[:-1]}{'1' if machine.key[-1] == '0' else '0'}")
+    answers = [
+        ada.post("/users/me/keys", {"name": machine.key, "scopes": [machine.key]}),
+        machine.get("/users/me"),
+        machine.get("/wallets"),
+        wrong.get("/users/me"),
+        ApiClient(token=machine.key[:-1]).get("/users/me"),
+    ]
+    machine.revoke()
+    answers += [machine.get("/users/me"), machine.post("/transactions", {})]
+
+    assert [answer.status_code for answer in answers] == [400, 200, 403, 401, 401, 401, 401]
+    said = [caplog.text, *capfd.readouterr(), *(answer.content.decode() for answer in answers)]
+    secret = machine.key.rpartition("_")[2]
+    assert [text for text in said if secret[:-1] in text] == []
 
 
 def test_with_the_database_away_no_name_is_in_the_log(ada: ApiClient) -> None:

@@ -125,11 +125,28 @@ def _accounts(visitor: Visitor) -> None:
     renamed = visitor.send("PATCH", "/users/me", {"full_name": "Jane Roe"})
     assert (renamed.status, renamed.json["full_name"]) == (200, "Jane Roe")
     assert visitor.send("GET", "/analytics").json["full_name"] == "Jane Roe"
+    _keys(visitor)
     change = {"current_password": PASSWORD, "new_password": "another horse battery"}
     assert visitor.send("POST", "/users/me/password", change).status == 204
     visitor.token = before
     assert visitor.send("GET", "/analytics").status == 401
     visitor.log_in("jane", "another horse battery")
+
+
+def _keys(visitor: Visitor) -> None:
+    login, one = visitor.token, "/users/me/keys/{key_id}"
+    made = visitor.send("POST", "/users/me/keys", {"name": "a", "scopes": ["analytics:read"]})
+    assert made.status == 201
+    visitor.token = made.json["key"]
+    assert x_cache(visitor, "/analytics") == "bypass"
+    visitor.token = login
+    (row,) = visitor.send("GET", "/users/me/keys").json["results"]
+    assert row["last_used_at"]
+    assert visitor.send("GET", one, at=row["id"]).json == row
+    assert visitor.send("DELETE", one, at=row["id"]).status == 204
+    visitor.token = made.json["key"]
+    assert visitor.send("GET", "/analytics").status == 401
+    visitor.token = login
 
 
 def _refreshed(visitor: Visitor, refresh: str) -> str:

@@ -70,6 +70,7 @@ def every_statement_scoped() -> Iterator[list[str]]:
 
 def test_the_tables_that_grow_per_user_are_known() -> None:
     assert sorted(PER_USER_TABLES) == [
+        "accounts_apikey",
         "accounts_loginsession",
         "alerts_alert",
         "alerts_checkturn",
@@ -142,6 +143,7 @@ def test_a_customers_whole_life_names_the_user_in_every_statement(
             ada.delete(f"/transactions/{row['id']}").status_code,
             anybody.post("/auth/logout", {"refresh_token": pair["refresh_token"]}).status_code,
         ]
+        statuses += make_and_revoke_a_key(ada)
         statuses += import_and_cancel(ada)
         statuses += wallets_from_first_to_last(ada, body)
         statuses += raise_alerts(ada)
@@ -150,7 +152,7 @@ def test_a_customers_whole_life_names_the_user_in_every_statement(
 
     alerted = [200, 200, 1]
     assert statuses == [
-        *(409, 409, 201, 201, *[200] * 8, 3, 204, 204, 200, 204),
+        *(409, 409, 201, 201, *[200] * 8, 3, 204, 204, 201, 200, 200, 204, 200, 204),
         *WALLET_STATUSES,
         *alerted,
     ]
@@ -164,6 +166,16 @@ def log_in_and_refresh(client: ApiClient) -> dict[str, str]:
     ).json()
     client.post("/auth/refresh", {"refresh_token": pair["refresh_token"]})
     return pair
+
+
+def make_and_revoke_a_key(client: ApiClient) -> list[int]:
+    made = client.post("/users/me/keys", {"name": "a", "scopes": ["users:read"]})
+    return [
+        made.status_code,
+        ApiClient(token=made.json()["key"]).get("/users/me").status_code,
+        client.get("/users/me/keys").status_code,
+        client.delete(f"/users/me/keys/{made.json()['id']}").status_code,
+    ]
 
 
 def import_and_cancel(client: ApiClient) -> list[int]:

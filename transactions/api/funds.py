@@ -53,6 +53,7 @@ class FundsAnswer(serializers.Serializer[Any]):
 class FundsViewSet(BaseViewSet):
     """The caller's own wallets. It is here, not in accounts, because it records a transaction."""
 
+    resource = "wallets"
     serializer_class = FundsSerializer
     lookup_url_kwarg = "code"
     lookup_value_converter = "str"

@@ -79,6 +79,7 @@ VERBS = {"update": "change", "partial_update": "change", "destroy": "delete"}
 class TransactionViewSet(ListMixin, CreateMixin, RetrieveMixin, UpdateMixin, DestroyMixin):
     """The caller's own; for staff, everybody's, with names masked unless they may open them."""
 
+    resource = "transactions"
     serializer_class = TransactionSerializer
     query_class = HistorySerializer
     kind = "history"

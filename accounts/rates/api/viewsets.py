@@ -16,6 +16,8 @@ UNAVAILABLE = OpenApiResponse(description="The bank has not delivered any rates 
 class RatesViewSet(BaseViewSet):
     """The table in force, for all logged-in users."""
 
+    resource = "rates"
+
     @extend_schema(operation_id="read_rates", responses={200: RatesAnswer, 503: UNAVAILABLE})
     def list(self, request: Request) -> HttpResponse:
         """The exchange rates in force: the price of one unit of each currency in the base."""

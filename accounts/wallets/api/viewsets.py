@@ -62,6 +62,7 @@ CONVERTED = {200: ConvertedAnswer, 503: NO_RATES}
 class WalletViewSet(ListMixin, CreateMixin, RetrieveMixin, UpdateMixin, DestroyMixin):
     """The caller's open wallets, by name."""
 
+    resource = "wallets"
     serializer_class = WalletSerializer
     lookup_field = "name"
     lookup_value_converter = "str"
@@ -111,6 +112,7 @@ class WalletViewSet(ListMixin, CreateMixin, RetrieveMixin, UpdateMixin, DestroyM
 class BalanceViewSet(ListMixin, CreateMixin):
     """What one of the caller's wallets holds, by currency."""
 
+    resource = "wallets"
     serializer_class = BalanceSerializer
     ordering = ("currency", "id")
     kind = "wallets"
@@ -141,6 +143,8 @@ class BalanceViewSet(ListMixin, CreateMixin):
 
 class ConversionViewSet(BaseViewSet):
     """All of the caller's money."""
+
+    resource = "wallets"
 
     @extend_schema(
         operation_id="convert_everything", parameters=[ConversionQuery], responses=CONVERTED

@@ -45,6 +45,7 @@ REFUSED = OpenApiResponse(
 class EventViewSet(CreateMixin):
     """Callers record their own events; staff and services also those of others."""
 
+    resource = "events"
     serializer_class = EventSerializer
 
     def get_write(self) -> Write:
@@ -65,6 +66,7 @@ class EventViewSet(CreateMixin):
 class AlertViewSet(ListMixin):
     """The caller's alerts; for staff, everybody's."""
 
+    resource = "alerts"
     serializer_class = AlertSerializer
     query_class = AlertsQuery
     ordering = ("-time", "-id")

@@ -36,11 +36,15 @@ OWN_HEADERS = {"etag", "x-cache", "x-request-id", "content-length"}
 
 @dataclass(frozen=True)
 class Caller:
-    """Whom a verified token names. `login` is what the cache holds while the token counts."""
+    """Whom a verified token or key names. `login` is what the cache holds while it counts.
+
+    `rights` tells callers apart who are the same user and may read different things.
+    """
 
     user_id: int
     login: str
     expires_at: float
+    rights: str = ""
 
 
 @dataclass
@@ -70,7 +74,7 @@ class FastPath:
         if request is None or not _is_on():
             return self._application(environ, start_response)
         caller = self._callers.get(token)
-        lesson = caller and self._lessons.get((caller.user_id, *request))
+        lesson = caller and self._lessons.get((caller.user_id, caller.rights, *request))
         if caller and lesson and caller.expires_at > time.time():
             answer = _answer(environ, caller, lesson)
             if answer is not None:
@@ -86,7 +90,7 @@ class FastPath:
         def start(status: str, headers: Headers, *more: Any) -> Any:
             caller, lesson = environ.get(CALLER), environ.get(LESSON)
             if caller and lesson and not _sets_cookie(headers):
-                key = (caller.user_id, *request)
+                key = (caller.user_id, caller.rights, *request)
                 known = self._lessons.get(key)
                 if known and known.question == lesson.question:
                     lesson = known

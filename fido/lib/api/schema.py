@@ -7,6 +7,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import get_doc, is_list_serializer
 from drf_spectacular.utils import OpenApiParameter
 
+from fido.lib.api import scopes
 from fido.lib.api.idempotency import HEADER, MAX_KEY_LENGTH
 from fido.lib.api.serializers import StrictSerializer
 
@@ -85,6 +86,8 @@ class ProblemAwareSchema(AutoSchema):
             answers = operation["responses"]
             for status, description in sorted(self._refusals(operation).items()):
                 answers.setdefault(status, {"description": description})
+            if not self._is_open():
+                scopes.describe(self.view, self.method, answers)
             for status in answers:
                 if status >= "400":
                     answers[status]["content"] = {MEDIA_TYPE: {"schema": PROBLEM}}

@@ -22,7 +22,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
-from fido.lib.api import conditional
+from fido.lib.api import conditional, scopes
 from fido.lib.api.conditional import etag_of, json_answer
 from fido.lib.api.idempotency import MakeIf, Write, caller_id, idempotent
 from fido.lib.api.kept import kept_answer
@@ -38,6 +38,13 @@ Rows = list[Any]
 
 class BaseViewSet(GenericViewSet[Any]):
     """The base of all viewsets: how to check a body and how to show a record."""
+
+    # One of scopes.RESOURCES; None: no key may do anything here.
+    resource: ClassVar[str | None]
+
+    def check_permissions(self, request: Request) -> None:
+        scopes.require(self, request.auth)
+        super().check_permissions(request)
 
     def get_content(self) -> Any:
         """Everything that the request asks for besides its path and query, for its fingerprint."""

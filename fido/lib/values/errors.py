@@ -11,6 +11,7 @@ class Kind(Enum):
 
     INVALID = auto()  # the request makes no sense
     UNAUTHENTICATED = auto()  # the caller is unknown
+    FORBIDDEN = auto()  # the caller is known, and may not
     NOT_FOUND = auto()
     CONFLICT = auto()  # the current state does not allow it
     CHANGED = auto()  # the record is no longer as the caller read it

@@ -18,17 +18,23 @@ from fido.lib.api.viewsets import BaseViewSet, CreateMixin
 
 
 class Forgetful(BaseViewSet):
+    resource = "wallets"
+
     def create(self, request: Request) -> Response:
         return Response({}, status=201)
 
 
 class ForgetfulAction(BaseViewSet):
+    resource = "wallets"
+
     @action(detail=False, methods=["post"])
     def bulk(self, request: Request) -> Response:
         return Response({}, status=201)
 
 
 class Careful(CreateMixin):
+    resource = None
+
     @action(detail=False, methods=["post"])
     @idempotent
     def bulk(self, request: Request) -> Write:
@@ -70,3 +76,27 @@ def test_a_post_that_is_idempotent_or_gives_a_reason_passes() -> None:
 
 def test_a_view_that_is_not_a_viewset_is_refused() -> None:
     assert errors_of(path("things", APIView.as_view())) == ["fido.E001"]
+
+
+class Unstated(BaseViewSet):
+    def list(self, request: Request) -> Response:
+        return Response({})
+
+
+class Misspelt(Unstated):
+    resource = "wallet"
+
+
+class ForEverybody(Unstated):
+    authentication_classes = ()
+
+
+@pytest.mark.parametrize("viewset", [Unstated, Misspelt])
+def test_a_route_that_does_not_say_which_scope_a_key_needs_is_refused(
+    viewset: type[BaseViewSet],
+) -> None:
+    assert errors_of(routes_of(viewset)) == ["fido.E003"]
+
+
+def test_a_route_that_needs_no_login_needs_no_scope() -> None:
+    assert errors_of(routes_of(ForEverybody)) == []

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from ipaddress import ip_network
 from typing import Any
 
@@ -15,7 +16,9 @@ from prometheus_client import REGISTRY
 from accounts import operations as accounts
 from accounts.models import User
 from fido.lib.cache.redis_link import link
+from fido.lib.values import clock
 from fido.lib.values.limits import Rate
+from tests.api_keys import Machine
 from tests.client import ApiClient
 from tests.factories import StaffFactory, record
 from tests.wsgi import Response, Server
@@ -82,13 +85,16 @@ HEADERS: list[dict[str, str]] = [
 whats = st.tuples(
     st.sampled_from(PATHS),
     st.sampled_from(QUERIES),
-    st.sampled_from(["ada", "ada", "ben", "staff", "nobody", "forged"]),
+    st.sampled_from(["ada", "ada", "ben", "staff", "nobody", "forged", "machine", "analyst"]),
 )
 
 
 @pytest.fixture
 def clients(ada: ApiClient, ben: ApiClient, staff: ApiClient) -> dict[str, ApiClient]:
-    return {"ada": ada, "ben": ben, "staff": staff}
+    assert ada.user
+    machine = Machine(ada.user)
+    analyst = Machine(ada.user, "analytics:read", name="analyst")
+    return {"ada": ada, "ben": ben, "staff": staff, "machine": machine, "analyst": analyst}
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
@@ -100,8 +106,8 @@ def test_both_ways_give_the_same_response(
     tokens |= {"nobody": None, "forged": f"{tokens['ada']}x"}
     path = what[0].format(**{name: client.user_id for name, client in clients.items()})
     request = (path, tokens[what[2]], what[1])
-    for _ in range(2):
-        server.get(*request)  # from here on it is known, where it can be
+    for token in (tokens["ada"], tokens["machine"], request[1]) * 2:
+        server.get(path, token, what[1])  # from here on it is known, where it can be
 
     for headers in [*variations, *variations]:
         expected = seen(long_way.get(*request, **headers))
@@ -144,6 +150,84 @@ def sets_a_password(user: User) -> None:
 
 def deactivates(user: User) -> None:
     accounts.set_active(user=user, active=False)
+
+
+def test_a_key_goes_the_fast_way_too(server: Server, ada: ApiClient) -> None:
+    assert ada.user
+    machine = Machine(ada.user, "transactions:read", "analytics:read")
+    for path in ("/analytics", "/transactions"):
+        server.get(path, machine.token)
+        assert server.is_fast(path, machine.token)
+
+
+def test_a_key_learns_nothing_from_a_login_or_from_a_key_with_other_scopes(
+    server: Server, ada: ApiClient
+) -> None:
+    assert ada.user
+    all_, none = Machine(ada.user), Machine(ada.user, "rates:read", name="none")
+    for client in (ada, all_):
+        server.get("/analytics", client.token)
+        assert server.is_fast("/analytics", client.token)
+
+    for _ in range(2):  # it is known by then
+        server.get("/rates", none.token)
+        assert server.get("/analytics", none.token)[0].startswith("403")
+
+
+def test_a_revoked_key_gets_nothing_at_once(server: Server, ada: ApiClient) -> None:
+    assert ada.user
+    machine, other = Machine(ada.user), Machine(ada.user, name="other")
+    for client in (machine, other, ada):
+        server.get("/analytics", client.token)
+        assert server.is_fast("/analytics", client.token)
+
+    machine.revoke()
+
+    assert server.get("/analytics", machine.token)[0].startswith("401")
+    for client in (ada, other):
+        for _ in range(2):
+            assert server.get("/analytics", client.token)[0] == "200 OK"
+        assert server.is_fast("/analytics", client.token)
+    # Not even now that there is an answer again.
+    assert server.get("/analytics", machine.token)[0].startswith("401")
+
+
+def test_an_expired_key_gets_nothing(
+    server: Server, ada: ApiClient, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.CACHE_SECONDS = 3600  # the answer and the login outlive the key
+    assert ada.user
+    end = clock.now() + timedelta(minutes=2)
+    machine = Machine(ada.user, expires_at=end)
+    server.get("/analytics", machine.token)
+    assert server.is_fast("/analytics", machine.token)
+
+    monkeypatch.setattr(time, "time", lambda: end.timestamp() + 1)
+    monkeypatch.setattr(clock, "now", lambda: end + timedelta(seconds=1))
+
+    assert server.get("/analytics", machine.token)[0].startswith("401")
+
+
+def test_once_an_hour_the_use_of_a_key_is_noted(
+    server: Server, ada: ApiClient, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.CACHE_SECONDS = 7200
+    assert ada.user
+    machine = Machine(ada.user)
+    server.get("/analytics", machine.token)
+    assert server.is_fast("/analytics", machine.token)
+    later = time.time() + 3601
+    monkeypatch.setattr(time, "time", lambda: later)
+
+    assert not server.is_fast("/analytics", machine.token)
+    assert server.is_fast("/analytics", machine.token)
+
+
+def test_nothing_is_learned_of_a_key_of_staff(server: Server) -> None:
+    machine = Machine(StaffFactory.create())
+    for path in ("/analytics", "/transactions"):
+        server.get(path, machine.token)
+        assert not server.is_fast(path, machine.token)
 
 
 @pytest.mark.parametrize("act", [ends_the_epoch, sets_a_password, deactivates])

@@ -63,6 +63,7 @@ FINISHED = OpenApiResponse(description="The import has already ended.")
 class ImportViewSet(CreateMixin, RetrieveMixin, DestroyMixin):
     """The caller's own imports, those that the caller has sent, and for staff everybody's."""
 
+    resource = "imports"
     serializer_class = ImportAnswer
     parser_classes = [UploadParser]
     lookup_field = "pk"

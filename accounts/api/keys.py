@@ -1,0 +1,85 @@
+"""HTTP for a user's own API keys. No key may manage keys."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from accounts import keys
+from accounts.api.authentication import caller
+from accounts.models import MAX_KEY_NAME_LENGTH, ApiKey
+from fido.lib.api.conditional import json_answer
+from fido.lib.api.idempotency import without_key
+from fido.lib.api.scopes import SCOPES
+from fido.lib.api.serializers import ChoiceField, MomentField, StrictSerializer, Text
+from fido.lib.api.viewsets import DestroyMixin, ListMixin, RetrieveMixin
+from fido.lib.values.errors import NotFound
+
+TOO_MANY = OpenApiResponse(description=keys.TooManyKeys.title)
+
+
+class ApiKeySerializer(StrictSerializer):
+    id = serializers.UUIDField(read_only=True)
+    name = Text(max_length=MAX_KEY_NAME_LENGTH, help_text="What it is for; unique among yours.")
+    scopes = serializers.ListField(child=ChoiceField(SCOPES), min_length=1, max_length=len(SCOPES))
+    expires_at = MomentField(required=False, allow_null=True, help_text="Null: never.")
+    prefix = serializers.CharField(read_only=True, help_text="How the key begins.")
+    created_at = serializers.DateTimeField(read_only=True)
+    last_used_at = serializers.DateTimeField(
+        read_only=True, allow_null=True, help_text="Up to an hour before it was last used."
+    )
+
+
+class NewApiKeySerializer(ApiKeySerializer):
+    key = serializers.CharField(read_only=True, help_text="Shown this once.")
+
+
+@extend_schema_view(
+    list=extend_schema(operation_id="list_own_keys", description="The caller's API keys."),
+    retrieve=extend_schema(operation_id="read_own_key"),
+    destroy=extend_schema(
+        operation_id="revoke_own_key", description="The next request with the key is refused."
+    ),
+)
+class ApiKeyViewSet(ListMixin, RetrieveMixin, DestroyMixin):
+    """The caller's own API keys."""
+
+    resource = None
+    serializer_class = ApiKeySerializer
+    lookup_field = "pk"
+    lookup_url_kwarg = "key_id"
+    lookup_value_converter = "uuid"
+    kind = "keys"
+
+    def get_question(self) -> None:
+        return None  # their use is noted without the fence of a write
+
+    def get_queryset(self) -> QuerySet[ApiKey]:
+        return ApiKey.objects.filter(user_id=caller(self.request).pk)
+
+    def get_object(self) -> ApiKey:
+        row = self.get_queryset().filter(pk=self.kwargs["key_id"]).first()
+        if row is None:
+            raise NotFound()
+        return row
+
+    @extend_schema(
+        operation_id="make_own_key",
+        description="Makes a key. The answer shows it, and nothing does so again. Takes no"
+        " Idempotency-Key: if the answer is lost, revoke the key of this name and make another.",
+        responses={201: NewApiKeySerializer, 409: TOO_MANY},
+    )
+    @without_key("its answer holds a key, which is stored nowhere; a repeat finds the name taken")
+    def create(self, request: Request) -> HttpResponse:
+        values = self.checked().validated_data
+        row, key = keys.make(user=caller(request), **{"expires_at": None, **values})
+        body = self.represent(row) | {"key": key}
+        path = request.build_absolute_uri(f"{request.path}/{row.pk}")
+        # RFC 6749, section 5.1, says it of tokens: no intermediary may store one.
+        return json_answer(body, 201, Location=path, **{"Cache-Control": "no-store"})
+
+    def perform_destroy(self, row: Any) -> None:
+        keys.revoke(user_id=row.user_id, key_id=row.pk)
