@@ -46,8 +46,7 @@ class DocumentView(SpectacularAPIView):
     def _get_schema_response(self, request: Request) -> HttpResponse:
         form = request.accepted_renderer.format
         compressed = bool(_GZIP.search(request.headers.get("Accept-Encoding", "")))
-        with _making:
-            copy = _copies()[form, compressed]
+        copy = copy_of(form, compressed=compressed)
         response = conditional.answer(request, copy.body, copy.etag)
         if response.status_code == 200:
             response["Content-Type"] = f"{request.accepted_media_type}; charset=utf-8"
@@ -57,6 +56,12 @@ class DocumentView(SpectacularAPIView):
         response["Cache-Control"] = "no-cache"  # it is the same for everybody, but not for ever
         patch_vary_headers(response, ["Accept", "Accept-Encoding"])
         return response
+
+
+def copy_of(form: str, *, compressed: bool = False) -> Copy:
+    """The document as `yaml` or `json`."""
+    with _making:
+        return _copies()[form, compressed]
 
 
 @cache
