@@ -8,7 +8,13 @@ IN_VENV = .venv/bin/python
 COMPILE = .uv/bin/uv pip compile --quiet --universal --generate-hashes \
 	--python-version 3.11 --no-emit-index-url
 
-.PHONY: help run password test storms test-containers check check-django bench load lock
+NODE = tests/clients/node_modules/.package-lock.json
+VENV_FIRST = PATH="$(CURDIR)/.venv/bin:$$PATH"
+IN_NODE = $(VENV_FIRST) npm --prefix tests/clients
+CLIENTS = build/clients
+
+.PHONY: help run password test storms test-clients test-containers check check-django clients \
+	lint-schema bench load lock
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
@@ -24,6 +30,9 @@ test: .venv/.with-dev .venv/.with-load .venv/.with-traces ## Run the tests on al
 
 storms: .venv/.with-dev .venv/.with-load .venv/.with-traces ## Run the long races and faults.
 	$(IN_VENV) -m pytest -m storm $(ARGS)
+
+test-clients: .venv/.with-dev clients ## Drive both clients through the whole tour.
+	$(IN_VENV) -m pytest -m clients $(ARGS) tests/clients
 
 test-containers: .venv/.with-dev ## Build the image, run it with the compose file, and try to break it.
 	$(IN_VENV) -m pytest -m containers $(ARGS) tests/containers
@@ -42,6 +51,26 @@ check-django: .venv/.with-dev
 	HTTPS_ONLY=true $(IN_VENV) manage.py check --deploy --fail-level WARNING
 	$(IN_VENV) manage.py spectacular --validate --fail-on-warn --file /dev/null
 
+lint-schema: $(CLIENTS)/openapi.json $(NODE) ## Check the OpenAPI document by Redocly's and Spectral's rules.
+	$(IN_NODE) run lint
+
+clients: $(CLIENTS)/openapi.json $(NODE) ## Make a Python and a TypeScript client in build/clients.
+	@rm -rf $(CLIENTS)/python
+	$(VENV_FIRST) openapi-python-client generate --path $(CLIENTS)/openapi.json \
+		--config tests/clients/python.yaml --meta none --fail-on-warning \
+		--output-path $(CLIENTS)/python/fido_client
+	$(IN_NODE) run generate
+
+# Made anew each time: it depends on all of the service's code.
+.PHONY: $(CLIENTS)/openapi.json
+$(CLIENTS)/openapi.json: .venv/.with-dev .venv/.with-clients
+	@mkdir -p $(CLIENTS)
+	@$(IN_VENV) manage.py spectacular --format openapi-json --file $@
+
+$(NODE): tests/clients/package.json tests/clients/package-lock.json .venv/.with-clients
+	$(IN_NODE) ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
 bench: .venv/.with-dev .venv/.with-bench ## Measure what a request costs, beside what a lean stack would pay.
 	$(IN_VENV) -m benchmarks $(ARGS)
 
@@ -54,7 +83,7 @@ lock: .venv/.with-dev ## Lock the newest versions that pyproject.toml allows.
 	for group in run dev; do \
 		$(COMPILE) --upgrade -c requirements.txt --group pyproject.toml:$$group pyproject.toml \
 			-o requirements-$$group.txt || exit; done
-	for group in bench load traces; do \
+	for group in bench load traces clients; do \
 		$(COMPILE) --upgrade -c requirements-dev.txt --group pyproject.toml:$$group \
 			-o requirements-$$group.txt || exit; done
 

@@ -1,13 +1,12 @@
 """The page at `/`: what this is, and where to go from here."""
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from fido import VERSION, health
+from fido import VERSION, health, openapi
 
 PLACES = {
     "api": "/api/v1",
@@ -25,7 +24,7 @@ def page(request: HttpRequest) -> HttpResponse:
     failed = sorted(name for name, failure in health.servers().items() if failure)
     about = {
         "name": "Fido",
-        "description": settings.SPECTACULAR_SETTINGS["DESCRIPTION"],
+        "description": openapi.SUMMARY,
         "version": VERSION,
         "status": "failed" if failed else "ok",
     }

@@ -12,7 +12,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.retry import Retry
 
-from fido import queues
+from fido import openapi, queues
 from fido.env import Environment
 from fido.lib.cache.connections import set_up
 from fido.lib.process.logs import FORMS, configure_structlog, logging_config
@@ -279,23 +279,13 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_THROTTLE_CLASSES": ["fido.lib.api.throttling.RequestsPerUser"],
     "DEFAULT_PAGINATION_CLASS": "fido.lib.api.pagination.KeysetPagination",
-    "DEFAULT_SCHEMA_CLASS": "fido.lib.api.schema.ProblemAwareSchema",
+    "DEFAULT_SCHEMA_CLASS": "fido.lib.api.schema.operations.OperationSchema",
     "DEFAULT_METADATA_CLASS": "fido.lib.api.metadata.RouteMetadata",
     "EXCEPTION_HANDLER": "fido.lib.api.problems.exception_handler",
     "URL_FORMAT_OVERRIDE": None,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Fido",
-    "DESCRIPTION": "Records people's money movements and answers questions about them exactly.",
-    "VERSION": "1",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    "SCHEMA_PATH_PREFIX": "/api/v1",
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "COMPONENT_SPLIT_REQUEST": True,
-}
+SPECTACULAR_SETTINGS = openapi.SETTINGS
 DEFAULT_CURRENCY = env.currency("DEFAULT_CURRENCY", default="USD", known=CURRENCIES)
 
 # --- the rest ---------------------------------------------------------------------------------

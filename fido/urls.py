@@ -4,10 +4,11 @@ from typing import Any
 
 from django.contrib import admin
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularSwaggerView
 
 from fido import front, health
 from fido.lib.api import paths, problems
+from fido.lib.api.schema.view import DocumentView
 from fido.metrics import metrics
 
 paths.register()
@@ -25,7 +26,7 @@ urlpatterns = [
     path("readyz", health.readyz),
     path("metrics", metrics),
     path("admin/", admin.site.urls),
-    path("api/schema", SpectacularAPIView.as_view(**PUBLIC), name="schema"),
+    path("api/schema", DocumentView.as_view(**PUBLIC), name="schema"),
     path("api/docs", SpectacularSwaggerView.as_view(**PUBLIC, url_name="schema"), name="docs"),
     path("api/v1/", include("accounts.api.urls")),
     path("api/v1/", include("accounts.rates.api.urls")),

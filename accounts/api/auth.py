@@ -21,11 +21,22 @@ from accounts.tokens import TokenPair
 from fido.lib.api.client_address import client_network
 from fido.lib.api.conditional import json_answer
 from fido.lib.api.idempotency import Attempt, KeyReused, without_key
-from fido.lib.api.schema import IDEMPOTENCY_KEY
+from fido.lib.api.schema import IDEMPOTENCY_KEY, example
 from fido.lib.api.viewsets import BaseViewSet
 from fido.lib.cache.counters import Counter
 
 OPEN = "Needs no login. A token sent with the request is ignored."
+JANE = example(
+    "A person",
+    {
+        "username": "jane",
+        "email": "jane@example.org",
+        "password": "correct horse battery",
+        "full_name": "Jane Doe",
+    },
+)
+LOGIN = example("By user name", {"username": "jane", "password": "correct horse battery"})
+TOKEN = example("A token", {"refresh_token": "the refresh_token of your login"})
 
 
 class AuthViewSet(BaseViewSet):
@@ -40,7 +51,9 @@ class AuthViewSet(BaseViewSet):
 
     @extend_schema(
         operation_id="register",
-        description=OPEN,
+        summary="Register",
+        description=f"Creates a login. {OPEN}",
+        examples=[JANE],
         parameters=[IDEMPOTENCY_KEY],
         responses={201: serializers.RegistrationSerializer},
     )
@@ -59,7 +72,11 @@ class AuthViewSet(BaseViewSet):
             raise
 
     @extend_schema(
-        operation_id="log_in", description=OPEN, responses=serializers.TokenPairSerializer
+        operation_id="log_in",
+        summary="Log in",
+        description=f"Begins a session and returns its tokens. {OPEN}",
+        examples=[LOGIN],
+        responses=serializers.TokenPairSerializer,
     )
     @action(detail=False, methods=["post"], serializer_class=serializers.LoginSerializer)
     @without_key("a repeated login starts another session")
@@ -70,14 +87,25 @@ class AuthViewSet(BaseViewSet):
         return _token_answer(pair)
 
     @extend_schema(
-        operation_id="refresh", description=OPEN, responses=serializers.TokenPairSerializer
+        operation_id="refresh_tokens",
+        summary="Get new tokens",
+        description="Returns a new pair of tokens. A refresh token works once: using it again ends"
+        f" its session. {OPEN}",
+        examples=[TOKEN],
+        responses=serializers.TokenPairSerializer,
     )
     @action(detail=False, methods=["post"], serializer_class=serializers.RefreshSerializer)
     @without_key("a refresh token works only once anyway")
     def refresh(self, request: Request) -> Response:
         return _token_answer(operations.refresh(refresh_token=self._refresh_token()))
 
-    @extend_schema(operation_id="log_out", description=OPEN, responses={204: None})
+    @extend_schema(
+        operation_id="log_out",
+        summary="Log out",
+        description=f"Ends the session of a refresh token. {OPEN}",
+        examples=[TOKEN],
+        responses={204: None},
+    )
     @action(detail=False, methods=["post"], serializer_class=serializers.RefreshSerializer)
     @without_key("creates nothing")
     def logout(self, request: Request) -> Response:

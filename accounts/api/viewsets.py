@@ -16,26 +16,33 @@ from accounts.api.authentication import caller, session_id
 from accounts.api.permissions import UserPermission
 from accounts.models import User
 from fido.lib.api.idempotency import without_key
-from fido.lib.api.schema import IF_MATCH, IF_NONE_MATCH, etag_on
+from fido.lib.api.paths import USER_ID
+from fido.lib.api.schema import CONDITIONAL, IF_MATCH, etag_on, example
 from fido.lib.api.scopes import logins_only
 from fido.lib.api.viewsets import AmendMixin, ListMixin, RetrieveMixin
 from fido.lib.cache.answers import Body
 from fido.lib.values.errors import NotFound
 
 OWN = ("me", "change_me")
+NEW_PASSWORD = example(
+    "A new password",
+    {"current_password": "correct horse battery", "new_password": "staple battery horse"},
+)
 
 
 @extend_schema_view(
     list=extend_schema(
         operation_id="list_users",
+        summary="List users",
         description="Staff only; names and addresses are masked.",
         responses={
-            200: serializers.MaskedUserSerializer(many=True),
+            200: serializers.UserSerializer(many=True),
             403: OpenApiResponse(description="Staff only."),
         },
     ),
     retrieve=extend_schema(
         operation_id="read_user",
+        summary="Read a user",
         description="The caller's own profile; for staff, any user's. An access to another user's"
         " names is logged first.",
         responses=serializers.UserSerializer,
@@ -49,6 +56,7 @@ class UserViewSet(ListMixin, RetrieveMixin, AmendMixin):
     serializer_class = serializers.UserSerializer
     lookup_url_kwarg = "user_id"
     lookup_value_converter = "user_id"
+    path_parameters = {"user_id": USER_ID}
     kind = "users"
 
     def get_queryset(self) -> QuerySet[User]:
@@ -85,7 +93,9 @@ class UserViewSet(ListMixin, RetrieveMixin, AmendMixin):
 
     @extend_schema(
         operation_id="read_own_profile",
-        parameters=[IF_NONE_MATCH, etag_on(200)],
+        summary="Read your profile",
+        description="The caller's own profile.",
+        parameters=CONDITIONAL,
         responses=serializers.UserSerializer,
     )
     @action(detail=False)
@@ -94,6 +104,10 @@ class UserViewSet(ListMixin, RetrieveMixin, AmendMixin):
 
     @extend_schema(
         operation_id="change_own_profile",
+        summary="Change your profile",
+        description="Changes what the body has, and leaves the rest. An e-mail address can be"
+        " replaced, not removed.",
+        examples=[example("Name and currency", {"full_name": "Jane Doe", "currency": "EUR"})],
         parameters=[IF_MATCH, etag_on(200)],
         request=serializers.ProfileSerializer,
         responses=serializers.UserSerializer,
@@ -116,6 +130,9 @@ class UserViewSet(ListMixin, RetrieveMixin, AmendMixin):
 
     @extend_schema(
         operation_id="change_own_password",
+        summary="Change your password",
+        description="Changes it, and ends all other sessions at once.",
+        examples=[NEW_PASSWORD],
         request=serializers.PasswordChangeSerializer,
         responses={204: None},
     )

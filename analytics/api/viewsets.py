@@ -23,6 +23,8 @@ from analytics.api.serializers import (
 )
 from analytics.breakdown import breakdown
 from fido.lib.api.kept import kept_answer
+from fido.lib.api.paths import USER_ID_OR_ME
+from fido.lib.api.schema import CONDITIONAL
 from fido.lib.api.viewsets import BaseViewSet
 from fido.lib.cache.answers import Answer, Body
 from fido.lib.values.crypto.masking import masked_name
@@ -31,8 +33,14 @@ from transactions import queries as transactions
 from transactions.api.exports import NOT_BY_NAME
 from transactions.api.rights import require_name_search
 
-ANALYTICS: dict[str, Any] = {"parameters": [AnalyticsQuery], "responses": AnalyticsAnswer}
-SERIES: dict[str, Any] = {"parameters": [SeriesQuery], "responses": SeriesAnswer}
+ANALYTICS: dict[str, Any] = {
+    "parameters": [AnalyticsQuery, *CONDITIONAL],
+    "responses": AnalyticsAnswer,
+}
+SERIES: dict[str, Any] = {
+    "parameters": [SeriesQuery, *CONDITIONAL],
+    "responses": SeriesAnswer,
+}
 
 
 class PersonViewSet(BaseViewSet):
@@ -41,26 +49,31 @@ class PersonViewSet(BaseViewSet):
     resource = "analytics"
     lookup_url_kwarg = "user_id"
     lookup_value_converter = "user_id"
+    path_parameters = {"user_id": USER_ID_OR_ME}
 
-    @extend_schema(operation_id="read_analytics", **ANALYTICS)
+    @extend_schema(
+        operation_id="read_analytics", summary="Add up a user's transactions", **ANALYTICS
+    )
     @action(detail=True)
     def analytics(self, request: Request, user_id: int) -> HttpResponse:
         """The totals of a user's transactions: exact, and never older than the last write."""
         return _analytics(request, _subject(caller(request), user_id))
 
-    @extend_schema(operation_id="read_my_analytics", **ANALYTICS)
+    @extend_schema(exclude=True)  # described with the ids
     @action(detail=False, url_path="me/analytics")
     def my_analytics(self, request: Request) -> HttpResponse:
         """The totals of the caller's transactions, under `users/me`."""
         return _analytics(request, caller(request).pk)
 
-    @extend_schema(operation_id="read_series", **SERIES)
+    @extend_schema(
+        operation_id="read_series", summary="Add up a user's transactions by interval", **SERIES
+    )
     @action(detail=True, url_path="analytics/series")
     def series(self, request: Request, user_id: int) -> HttpResponse:
         """One row for each day, week or month that has transactions."""
         return _series(request, _subject(caller(request), user_id))
 
-    @extend_schema(operation_id="read_own_series", **SERIES)
+    @extend_schema(exclude=True)
     @action(detail=False, url_path="me/analytics/series")
     def my_series(self, request: Request) -> HttpResponse:
         """One row for each day, week or month that has transactions."""
@@ -72,7 +85,9 @@ class OwnAnalyticsViewSet(BaseViewSet):
 
     resource = "analytics"
 
-    @extend_schema(operation_id="read_own_analytics", **ANALYTICS)
+    @extend_schema(
+        operation_id="read_own_analytics", summary="Add up your transactions", **ANALYTICS
+    )
     def list(self, request: Request) -> HttpResponse:
         """The totals of the caller's transactions: exact, and never older than the last write."""
         return _analytics(request, caller(request).pk)
@@ -85,7 +100,8 @@ class FoundViewSet(BaseViewSet):
 
     @extend_schema(
         operation_id="read_analytics_of_found",
-        parameters=[FoundQuery],
+        summary="Add up what filters find",
+        parameters=[FoundQuery, *CONDITIONAL],
         responses={200: FoundAnswer, 403: NOT_BY_NAME},
     )
     @action(detail=False)

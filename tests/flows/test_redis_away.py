@@ -110,7 +110,7 @@ def test_every_route_answers_as_ever(visitor: Visitor) -> None:
     _wallets(visitor)
 
     # A new route has to be called here too.
-    assert visitor.called == _all_operations()
+    assert _all_operations() - visitor.called == set()
 
 
 def _accounts(visitor: Visitor) -> None:
@@ -197,6 +197,7 @@ def _shows(visitor: Visitor, user_id: int, *, credit: str, debit: str, count: in
 
 def _files(visitor: Visitor) -> None:
     assert visitor.send("GET", "/rates").json["source"] == "shipped"
+    assert visitor.send("GET", "/currencies").json["results"][0]["code"] == "AED"
     bulk = visitor.send("POST", "/transactions/bulk", [ROW, ROW | {"external_id": "b-1"}])
     assert (bulk.status, bulk.json["created"]) == (201, 2)
     export = visitor.send("GET", "/transactions/export", query="?format=ndjson&external_id=b-1")

@@ -12,11 +12,12 @@ from rest_framework.request import Request
 
 from accounts.api.authentication import caller
 from accounts.wallets import queries
-from accounts.wallets.api.paths import wallet_at
+from accounts.wallets.api.paths import WALLET_NAME, wallet_at
 from accounts.wallets.models import Wallet
 from accounts.wallets.operations import require_decimals
 from fido.lib.api.conditional import json_answer
 from fido.lib.api.idempotency import Write, idempotent
+from fido.lib.api.schema import example, location_on, path_parameter
 from fido.lib.api.serializers import HeldMoneyField, SignedMoneyField, StrictSerializer
 from fido.lib.api.viewsets import BaseViewSet
 from fido.lib.values import clock, money
@@ -57,8 +58,24 @@ class FundsViewSet(BaseViewSet):
     serializer_class = FundsSerializer
     lookup_url_kwarg = "code"
     lookup_value_converter = "str"
+    path_parameters = {
+        "name": WALLET_NAME,
+        "code": path_parameter(
+            {"$ref": "#/components/schemas/Currency"}, "USD", "A currency that the wallet has."
+        ),
+    }
 
-    @extend_schema(operation_id="move_funds", responses={201: FundsAnswer, 409: TOO_LITTLE})
+    @extend_schema(
+        operation_id="move_funds",
+        tags=["Wallets"],
+        summary="Add to a balance, or withdraw",
+        parameters=[location_on(201)],
+        examples=[
+            example("Add", {"amount": "50.00", "description": "Savings"}),
+            example("Withdraw", {"amount": "-10.00"}),
+        ],
+        responses={201: FundsAnswer, 409: TOO_LITTLE},
+    )
     @action(detail=True, methods=["post"])
     @idempotent
     def funds(self, request: Request, name: str, code: str) -> Write:

@@ -17,6 +17,7 @@ from fido.lib.api.serializers import (
     MomentField,
     MoneyField,
     PeriodSerializer,
+    ProblemErrors,
     QuerySerializer,
     StrictSerializer,
     Text,
@@ -78,12 +79,6 @@ class BulkQuery(QuerySerializer):
     )
 
 
-class RowErrorSerializer(serializers.Serializer[Any]):
-    pointer = serializers.CharField(help_text="Where in the body (RFC 6901).")
-    code = serializers.CharField()
-    detail = serializers.CharField()
-
-
 class RowResultSerializer(serializers.Serializer[Any]):
     """The result of one row: its transaction, or why it was refused."""
 
@@ -91,7 +86,7 @@ class RowResultSerializer(serializers.Serializer[Any]):
     status = serializers.IntegerField(help_text="The status that the row alone would have got.")
     transaction = TransactionSerializer(required=False)
     code = serializers.CharField(required=False)
-    errors = RowErrorSerializer(many=True, required=False)  # type: ignore[assignment]
+    errors = ProblemErrors(required=False)  # type: ignore[assignment]
     existing_id = serializers.UUIDField(
         required=False, allow_null=True, help_text="The transaction that has the external_id."
     )

@@ -16,7 +16,7 @@ from accounts.operations import log_access
 from fido.lib.api.conditional import json_answer
 from fido.lib.api.idempotency import MakeIf, Write, idempotent
 from fido.lib.api.parsing import BulkJSONParser
-from fido.lib.api.schema import etag_on
+from fido.lib.api.schema import etag_on, example, location_on, path_parameter
 from fido.lib.api.viewsets import CreateMixin, DestroyMixin, ListMixin, RetrieveMixin, UpdateMixin
 from fido.lib.cache.answers import Body
 from fido.lib.process.inserts import Condition
@@ -47,6 +47,19 @@ TAKEN_OR_IN_FLIGHT = OpenApiResponse(
     description="There is a transaction with this external_id; or the wallet holds too little, or"
     " is closed; or a request with this Idempotency-Key is in progress."
 )
+TRANSACTION_ID = path_parameter(
+    {"type": "string", "format": "uuid"},
+    "019c13a5-6b80-7c1e-9f64-2d5b8e0a4c37",
+    "The id of a transaction.",
+)
+PURCHASE = {
+    "transaction_date": "2026-01-31T12:00:00Z",
+    "transaction_amount": "19.99",
+    "transaction_type": "debit",
+    "currency": "USD",
+    "description": "Groceries",
+    "category": "food",
+}
 # Set to null by a PUT that omits them. An omitted name becomes the profile's.
 NULLED = ["wallet_id" if name == "wallet" else name for name in NULLABLE if name != "full_name"]
 # The permission that each action requires on another user's transaction.
@@ -56,24 +69,42 @@ VERBS = {"update": "change", "partial_update": "change", "destroy": "delete"}
 @extend_schema_view(
     list=extend_schema(
         operation_id="list_transactions",
+        summary="List transactions",
         description="The history, by default newest first. Staff see the names of others masked.",
     ),
     create=extend_schema(
         operation_id="record_transaction",
-        parameters=[etag_on(201)],
+        summary="Record a transaction",
+        description="Records a credit or a debit. With a `wallet`, its balance moves in the same"
+        " step.",
+        parameters=[location_on(201), etag_on(201)],
+        examples=[example("A purchase", PURCHASE)],
         responses={201: TransactionSerializer, 403: NOT_FOR_OTHERS, 409: TAKEN_OR_IN_FLIGHT},
     ),
-    retrieve=extend_schema(operation_id="read_transaction"),
+    retrieve=extend_schema(
+        operation_id="read_transaction",
+        summary="Read a transaction",
+        description="One transaction. Staff's access to another user's name is logged first.",
+    ),
     update=extend_schema(
         operation_id="replace_transaction",
+        summary="Replace a transaction",
         description="Replaces it. An omitted `user_id` or `transaction_date` stays as it is.",
+        examples=[example("Another amount", PURCHASE | {"transaction_amount": "21.50"})],
         responses={200: TransactionSerializer, 409: TAKEN},
     ),
     partial_update=extend_schema(
-        operation_id="change_transaction", responses={200: TransactionSerializer, 409: TAKEN}
+        operation_id="change_transaction",
+        summary="Change a transaction",
+        description="Changes what the body has, and leaves the rest.",
+        examples=[example("Another amount", {"transaction_amount": "18.99"})],
+        responses={200: TransactionSerializer, 409: TAKEN},
     ),
     destroy=extend_schema(
-        operation_id="delete_transaction", responses={204: None, 409: IN_THE_WAY}
+        operation_id="delete_transaction",
+        summary="Delete a transaction",
+        description="Deletes it. A wallet's balance is then as if it had never been recorded.",
+        responses={204: None, 409: IN_THE_WAY},
     ),
 )
 class TransactionViewSet(ListMixin, CreateMixin, RetrieveMixin, UpdateMixin, DestroyMixin):
@@ -86,6 +117,7 @@ class TransactionViewSet(ListMixin, CreateMixin, RetrieveMixin, UpdateMixin, Des
     lookup_field = "pk"
     lookup_url_kwarg = "transaction_id"
     lookup_value_converter = "uuid"
+    path_parameters = {"transaction_id": TRANSACTION_ID}
 
     # --- who may see what ---
 
@@ -212,7 +244,9 @@ class TransactionViewSet(ListMixin, CreateMixin, RetrieveMixin, UpdateMixin, Des
 
     @extend_schema(
         operation_id="record_transactions",
+        summary="Record many transactions",
         parameters=[BulkQuery],
+        examples=[example("Some rows", PURCHASE)],
         request=TransactionSerializer(many=True, max_length=bulk.MAX_ROWS),  # type: ignore[call-arg]
         responses={
             200: OpenApiResponse(BulkResultSerializer, "With `atomic=false`."),
@@ -234,6 +268,7 @@ class TransactionViewSet(ListMixin, CreateMixin, RetrieveMixin, UpdateMixin, Des
 
     @extend_schema(
         operation_id="export_transactions",
+        summary="Export transactions",
         parameters=[ExportSerializer],
         responses=exports.RESPONSES,
     )

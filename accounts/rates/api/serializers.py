@@ -19,11 +19,21 @@ class RatesAnswer(serializers.Serializer[Any]):
     base = serializers.CharField()
     effective_date = serializers.DateField(help_text="The day for which they were published.")
     fetched_at = serializers.DateTimeField(help_text="When they were last delivered.")
-    source = serializers.ChoiceField(  # type: ignore[assignment]
-        choices=["bank", "shipped"], help_text="`shipped`: built in; for demonstrations only."
+    source = serializers.CharField(  # type: ignore[assignment]
+        help_text="`bank`, or `shipped`: built in, for demonstrations only."
     )
     stale = serializers.BooleanField()
     rates = serializers.DictField(child=RateAnswer(), help_text="By ISO 4217 code.")
+
+
+class CurrencyAnswer(serializers.Serializer[Any]):
+    code = serializers.CharField(help_text="ISO 4217.")
+    name = serializers.CharField()
+    decimals = serializers.IntegerField(help_text="How many its amounts have.")
+
+
+class CurrenciesAnswer(serializers.Serializer[Any]):
+    results = CurrencyAnswer(many=True, help_text="Ordered by code.")
 
 
 def represent(table: RateTable) -> dict[str, Any]:

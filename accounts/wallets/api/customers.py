@@ -11,16 +11,21 @@ from accounts.models import User
 from accounts.wallets import operations
 from accounts.wallets.api.serializers import CustomerSerializer
 from fido.lib.api.conditional import json_answer
+from fido.lib.api.schema import example, location_on
 from fido.lib.api.viewsets import CreateMixin
 from fido.lib.values import money
 
 NOT_STAFF = OpenApiResponse(description="Only staff and services may create customers.")
 
 
+@extend_schema(tags=["Accounts"])
 @extend_schema_view(
     create=extend_schema(
         operation_id="create_customer",
+        summary="Create a customer",
         description="Creates a customer who cannot log in, with `total` in a wallet named `main`.",
+        parameters=[location_on(201)],
+        examples=[example("With a balance", {"name": "Ben Nevis", "total": "100.00"})],
         request=CustomerSerializer,
         responses={201: CustomerSerializer, 403: NOT_STAFF},
     )

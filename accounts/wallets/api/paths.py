@@ -5,7 +5,14 @@ from rest_framework.request import Request
 from accounts.api.authentication import caller
 from accounts.wallets import names, queries
 from accounts.wallets.models import Wallet
+from fido.lib.api.schema import path_parameter
 from fido.lib.values.errors import NotFound
+
+WALLET_NAME = path_parameter(
+    {"type": "string", "minLength": 1, "maxLength": names.MAX_LENGTH},
+    "main",
+    "The name of one of your wallets.",
+)
 
 
 def wallet_at(request: Request, name: str) -> Wallet:

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 from accounts.api.authentication import caller
 from accounts.wallets import operations, queries
-from accounts.wallets.api.paths import wallet_at, wallet_name
+from accounts.wallets.api.paths import WALLET_NAME, wallet_at, wallet_name
 from accounts.wallets.api.serializers import (
     BalanceSerializer,
     ConversionQuery,
@@ -23,7 +23,7 @@ from accounts.wallets.models import Balance, Wallet
 from fido.lib.api.conditional import json_answer
 from fido.lib.api.idempotency import Write
 from fido.lib.api.kept import kept_answer
-from fido.lib.api.schema import etag_on
+from fido.lib.api.schema import CONDITIONAL, etag_on, example, location_on
 from fido.lib.api.viewsets import (
     BaseViewSet,
     CreateMixin,
@@ -37,24 +37,47 @@ from fido.lib.values import money
 
 HOLDS_MONEY = OpenApiResponse(description="The wallet holds money.")
 NO_RATES = OpenApiResponse(description="Rates are needed, and the bank has not delivered any yet.")
-CONVERTED = {200: ConvertedAnswer, 503: NO_RATES}
+CONVERTED: dict[str, Any] = {
+    "parameters": [ConversionQuery, *CONDITIONAL],
+    "responses": {200: ConvertedAnswer, 503: NO_RATES},
+}
+RENAMED = example("Another name", {"name": "travel"})
 
 
 @extend_schema_view(
     list=extend_schema(
-        operation_id="list_wallets", description="The caller's wallets, oldest first."
+        operation_id="list_wallets",
+        summary="List your wallets",
+        description="The caller's wallets, oldest first.",
     ),
     create=extend_schema(
-        operation_id="open_wallet", parameters=[etag_on(201)], responses={201: WalletSerializer}
+        operation_id="open_wallet",
+        summary="Open a wallet",
+        description="Opens a wallet, with a name that the caller has not given to another one.",
+        parameters=[location_on(201), etag_on(201)],
+        examples=[example("A wallet", {"name": "holiday"})],
+        responses={201: WalletSerializer},
     ),
-    retrieve=extend_schema(operation_id="read_wallet"),
+    retrieve=extend_schema(
+        operation_id="read_wallet",
+        summary="Read a wallet",
+        description="One of the caller's wallets. What it holds is at its `currencies`.",
+    ),
     update=extend_schema(
         operation_id="rename_wallet",
+        summary="Rename a wallet",
         description="Gives the wallet another name, which its transactions then show.",
+        examples=[RENAMED],
     ),
-    partial_update=extend_schema(operation_id="change_wallet"),
+    partial_update=extend_schema(
+        operation_id="change_wallet",
+        summary="Change a wallet",
+        description="The same as PUT, except that the name may be left out.",
+        examples=[RENAMED],
+    ),
     destroy=extend_schema(
         operation_id="close_wallet",
+        summary="Close a wallet",
         description="Closes an empty wallet. Its transactions remain, and its name is free again.",
         responses={204: None, 409: HOLDS_MONEY},
     ),
@@ -66,6 +89,7 @@ class WalletViewSet(ListMixin, CreateMixin, RetrieveMixin, UpdateMixin, DestroyM
     serializer_class = WalletSerializer
     lookup_field = "name"
     lookup_value_converter = "str"
+    path_parameters = {"name": WALLET_NAME}
     kind = "wallets"
 
     def get_queryset(self) -> QuerySet[Wallet]:
@@ -89,7 +113,7 @@ class WalletViewSet(ListMixin, CreateMixin, RetrieveMixin, UpdateMixin, DestroyM
     def perform_destroy(self, row: Wallet) -> None:
         operations.close_wallet(wallet=row, if_unchanged=self.is_bound)
 
-    @extend_schema(operation_id="convert_wallet", parameters=[ConversionQuery], responses=CONVERTED)
+    @extend_schema(operation_id="convert_wallet", summary="Convert a wallet", **CONVERTED)
     @action(detail=True)
     def currencies_converted(self, request: Request, name: str) -> HttpResponse:
         """The money in one wallet, converted into one currency at the rates in force."""
@@ -98,11 +122,15 @@ class WalletViewSet(ListMixin, CreateMixin, RetrieveMixin, UpdateMixin, DestroyM
 
 @extend_schema_view(
     list=extend_schema(
-        operation_id="list_balances", description="What the wallet holds, by currency."
+        operation_id="list_balances",
+        summary="List what a wallet holds",
+        description="What the wallet holds, by currency.",
     ),
     create=extend_schema(
         operation_id="open_balance",
+        summary="Open a currency in a wallet",
         description="Opens a currency in the wallet. The opening amount is not a transaction.",
+        examples=[example("With an opening amount", {"currency": "EUR", "amount": "25.00"})],
         responses={
             201: BalanceSerializer,
             409: OpenApiResponse(description="The wallet was closed."),
@@ -114,6 +142,7 @@ class BalanceViewSet(ListMixin, CreateMixin):
 
     resource = "wallets"
     serializer_class = BalanceSerializer
+    path_parameters = {"name": WALLET_NAME}
     ordering = ("currency", "id")
     kind = "wallets"
 
@@ -146,9 +175,7 @@ class ConversionViewSet(BaseViewSet):
 
     resource = "wallets"
 
-    @extend_schema(
-        operation_id="convert_everything", parameters=[ConversionQuery], responses=CONVERTED
-    )
+    @extend_schema(operation_id="convert_everything", summary="Convert everything", **CONVERTED)
     def list(self, request: Request) -> HttpResponse:
         """The money in all wallets, converted into one currency at the rates in force."""
         return _converted(request, None)

@@ -21,6 +21,7 @@ from analytics.alerts.events import NewEvent
 from analytics.alerts.models import Alert
 from fido.lib.api.conditional import json_answer
 from fido.lib.api.idempotency import Write
+from fido.lib.api.schema import example
 from fido.lib.api.viewsets import CreateMixin, ListMixin
 from fido.lib.values.errors import NotFound
 from transactions.api.rights import may_record_for_others
@@ -32,13 +33,18 @@ REFUSED = OpenApiResponse(
     description="`insufficient-funds`; or `out-of-order`: this user has a later event;"
     " or a request with this Idempotency-Key is in progress. Nothing was recorded."
 )
+DEPOSITED = example(
+    "A deposit", {"type": DEPOSIT, "amount": "42.00", "user_id": 1, "time": 1769860800}
+)
 
 
 @extend_schema_view(
     create=extend_schema(
         operation_id="record_event",
+        summary="Record an event",
         description="Records a deposit or a withdrawal in the wallet `main`, and returns the codes"
         " of the rules that it raises.",
+        examples=[DEPOSITED],
         responses={200: EventAnswer, 404: NO_SUCH_USER, 409: REFUSED},
     )
 )
@@ -57,6 +63,7 @@ class EventViewSet(CreateMixin):
 @extend_schema_view(
     list=extend_schema(
         operation_id="list_alerts",
+        summary="List alerts",
         description="The caller's alerts; for staff, everybody's. Those of the latest transactions"
         " come first. Webhooks send new ones: each as `data` of an `alert.raised`, or to endpoints"
         " that take several in a message, up to 100 of a user as `data.alerts` of an"

@@ -12,7 +12,6 @@ from django.core.exceptions import ValidationError as InvalidValue
 from django.db.models import F, Model, QuerySet
 from django.db.models.fields.tuple_lookups import TupleGreaterThan, TupleLessThan
 from django.utils.encoding import escape_uri_path
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.pagination import BasePagination
@@ -53,7 +52,7 @@ class Cursor:
         return cls(tuple(values), backwards)
 
 
-@extend_schema_field(OpenApiTypes.STR)
+@extend_schema_field({"type": "string", "pattern": "^[A-Za-z0-9_-]+$"})
 class CursorField(ParsedField[Cursor]):
     parse = staticmethod(Cursor.decode)
 
@@ -64,7 +63,7 @@ class ListQuery(QuerySerializer):
     limit = serializers.IntegerField(
         min_value=1, max_value=MAX_LIMIT, default=DEFAULT_LIMIT, required=False
     )
-    cursor = CursorField(required=False)
+    cursor = CursorField(required=False, help_text="From the link to another page.")
 
 
 class KeysetPagination(BasePagination):

@@ -3,7 +3,16 @@
 from django.urls import register_converter
 from rest_framework.routers import SimpleRouter
 
+from fido.lib.api.schema import path_parameter
+
 MAX_BIGINT = 2**63 - 1
+# How the OpenAPI document describes them.
+USER_ID = path_parameter(
+    {"type": "integer", "minimum": 1, "maximum": MAX_BIGINT}, 1, "The id of a user."
+)
+USER_ID_OR_ME = path_parameter(
+    {"type": "string", "pattern": "^(me|[0-9]{1,19})$"}, "me", "The id of a user, or `me`."
+)
 
 
 class UserIdConverter:

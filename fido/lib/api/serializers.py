@@ -185,13 +185,16 @@ class ChoiceField(serializers.ChoiceField):
             raise serializers.ValidationError(str(error), error.code) from None
 
 
-@extend_schema_field({"type": "string", "pattern": "^[A-Za-z]{3}$", "example": "USD"})
 class CurrencyField(ParsedField[str]):
     """An ISO 4217 code that has a minor unit; answered in capitals."""
 
     # Not a ChoiceField: DRF copies its fields for each request, and 160 choices take 0.8 ms.
     parse = staticmethod(money.parse_currency)
-    allow_blank = False  # which the schema says
+
+
+@extend_schema_field({"type": "array", "items": {"$ref": "#/components/schemas/ProblemError"}})
+class ProblemErrors(serializers.ListField):
+    """The errors of one part of a body, in an answer about the whole."""
 
 
 class PeriodSerializer(QuerySerializer):

@@ -27,7 +27,7 @@ from fido.lib.api.conditional import etag_of, json_answer
 from fido.lib.api.idempotency import MakeIf, Write, caller_id, idempotent
 from fido.lib.api.kept import kept_answer
 from fido.lib.api.pagination import ListQuery
-from fido.lib.api.schema import IF_MATCH, IF_NONE_MATCH, etag_on
+from fido.lib.api.schema import CONDITIONAL, IF_MATCH, etag_on
 from fido.lib.api.serializers import QuerySerializer
 from fido.lib.cache.answers import Answer, Body
 from fido.lib.values.errors import PreconditionFailed
@@ -41,6 +41,8 @@ class BaseViewSet(GenericViewSet[Any]):
 
     # One of scopes.RESOURCES; None: no key may do anything here.
     resource: ClassVar[str | None]
+    # For the OpenAPI document: what each variable part of the paths is.
+    path_parameters: ClassVar[dict[str, dict[str, Any]]] = {}
 
     def check_permissions(self, request: Request) -> None:
         scopes.require(self, request.auth)
@@ -154,7 +156,7 @@ class CreateMixin(BaseViewSet):
 class RetrieveMixin(BaseViewSet):
     """`retrieve`, with 304 if the client already has the record."""
 
-    @extend_schema(parameters=[IF_NONE_MATCH, etag_on(200)])
+    @extend_schema(parameters=CONDITIONAL)
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         row = self.get_object()
         shown = self.open(row)

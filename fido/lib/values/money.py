@@ -23,6 +23,7 @@ TOTAL_DIGITS = 38
 CURRENCIES: dict[str, int] = {
     str(currency.code): currency.exponent for currency in Currency if currency.exponent is not None
 }
+CURRENCY_NAMES = {code: str(Currency(code).currency_name) for code in CURRENCIES}
 
 # The default context rounds at 28 digits, fewer than a total may have.
 _EXACT = Context(prec=60, rounding=ROUND_HALF_UP)

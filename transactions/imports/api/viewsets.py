@@ -11,6 +11,7 @@ from accounts.api.authentication import caller
 from accounts.models import User
 from fido.lib.api.conditional import json_answer
 from fido.lib.api.idempotency import Write
+from fido.lib.api.schema import example, location_on, path_parameter
 from fido.lib.api.uploads import FIELD, NoFile, UploadParser
 from fido.lib.api.viewsets import CreateMixin, DestroyMixin, RetrieveMixin
 from fido.lib.values.errors import NotFound
@@ -32,14 +33,26 @@ NO_FORM = OpenApiResponse(description="The body is not a multipart form.")
 NOT_FOR_OTHERS = OpenApiResponse(description="Only staff and services may import for others.")
 TOO_MANY = OpenApiResponse(description="Too many imports of this user are unfinished.")
 NO_ROOM = OpenApiResponse(description="There is temporarily no room for the file, or no database.")
+FORM = "multipart/form-data"
+CSV = """transaction_date,transaction_amount,transaction_type,currency,description
+2026-01-31,19.99,debit,USD,Groceries
+"""
+IMPORT_ID = path_parameter(
+    {"type": "string", "format": "uuid"},
+    "019c13a5-7f08-7d53-8a19-4e6c90b2d815",
+    "The id of an import.",
+)
 FINISHED = OpenApiResponse(description="The import has already ended.")
 
 
 @extend_schema_view(
     create=extend_schema(
         operation_id="start_import",
+        summary="Import a file",
         description=TAKES_IN,
-        request={"multipart/form-data": UploadFields},
+        parameters=[location_on(202)],
+        examples=[example("A CSV file", {"file": CSV}, media_type=FORM)],
+        request={FORM: UploadFields},
         responses={
             202: ImportAnswer,
             400: REFUSED,
@@ -52,10 +65,12 @@ FINISHED = OpenApiResponse(description="The import has already ended.")
     ),
     retrieve=extend_schema(
         operation_id="read_import",
+        summary="Read an import's progress",
         description="The import's progress, and its first 1,000 errors by line.",
     ),
     destroy=extend_schema(
         operation_id="cancel_import",
+        summary="Cancel an import",
         description="Cancels the import. Rows that it has created stay.",
         responses={204: None, 409: FINISHED},
     ),
@@ -69,6 +84,7 @@ class ImportViewSet(CreateMixin, RetrieveMixin, DestroyMixin):
     lookup_field = "pk"
     lookup_url_kwarg = "import_id"
     lookup_value_converter = "uuid"
+    path_parameters = {"import_id": IMPORT_ID}
     intake: Intake | None = None
 
     def new_receiver(self) -> Intake:

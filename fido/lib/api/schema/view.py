@@ -1,0 +1,78 @@
+"""Serves the OpenAPI document: made once per process, the same for everybody."""
+
+import gzip
+import re
+from dataclasses import dataclass
+from functools import cache
+from threading import Lock
+from typing import Any
+
+from django.http import HttpResponse
+from django.utils.cache import patch_vary_headers
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.renderers import OpenApiYamlRenderer
+from drf_spectacular.views import SpectacularAPIView
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.request import Request
+
+from fido.lib.api import conditional
+from fido.lib.values.strict_json import json_bytes
+
+_GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))")
+_making = Lock()
+
+
+@dataclass(frozen=True)
+class Copy:
+    """The document in one form, as it goes out. A tag is strong, so each encoding has its own."""
+
+    body: bytes
+    etag: str
+
+
+class ByFormat(DefaultContentNegotiation):
+    """`?format=json` or `?format=yaml`, or else what `Accept` prefers."""
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
+        form = request.query_params.get("format", format_suffix)
+        return super().select_renderer(request, renderers, form)
+
+
+class DocumentView(SpectacularAPIView):
+    """The OpenAPI document as YAML or JSON, compressed if the client takes that."""
+
+    content_negotiation_class = ByFormat
+
+    def _get_schema_response(self, request: Request) -> HttpResponse:
+        form = request.accepted_renderer.format
+        compressed = bool(_GZIP.search(request.headers.get("Accept-Encoding", "")))
+        copy = copy_of(form, compressed=compressed)
+        response = conditional.answer(request, copy.body, copy.etag)
+        if response.status_code == 200:
+            response["Content-Type"] = f"{request.accepted_media_type}; charset=utf-8"
+            response["Content-Disposition"] = f'inline; filename="fido.{form}"'
+            if compressed:
+                response["Content-Encoding"] = "gzip"
+        response["Cache-Control"] = "no-cache"  # it is the same for everybody, but not for ever
+        patch_vary_headers(response, ["Accept", "Accept-Encoding"])
+        return response
+
+
+def copy_of(form: str, *, compressed: bool = False) -> Copy:
+    """The document as `yaml` or `json`."""
+    with _making:
+        return _copies()[form, compressed]
+
+
+@cache
+def _copies() -> dict[tuple[str, bool], Copy]:
+    generator: Any = SchemaGenerator()  # type: ignore[no-untyped-call]
+    document = generator.get_schema(request=None, public=True)
+    yaml: bytes = OpenApiYamlRenderer().render(document)  # type: ignore[no-untyped-call]
+    forms = {"yaml": yaml, "json": json_bytes(document)}
+    return {
+        (form, compressed): Copy(body, conditional.etag_of(body))
+        for form, plain in forms.items()
+        # The time in the header would give each process a tag of its own.
+        for compressed, body in ((False, plain), (True, gzip.compress(plain, mtime=0)))
+    }
