@@ -16,7 +16,8 @@ help: ## List the targets.
 run: .venv/.with-run ## Start the service, with its own PostgreSQL and Valkey and a demonstration.
 	@exec $(IN_VENV) -m fido.embedded.launcher
 
-password: .venv/.with-run ## Show the password of the demonstration's logins, ada and admin.
+password: ## Show the password of the demonstration's logins, ada and admin.
+	@test -x $(IN_VENV) || { echo "There is no demonstration yet: \`make run\` loads one." >&2; exit 1; }
 	@$(IN_VENV) -m fido.embedded.password
 
 test: .venv/.with-dev .venv/.with-load .venv/.with-traces ## Run the tests on all cores, without storms and containers.
@@ -54,7 +55,7 @@ lock: .venv/.with-dev ## Lock the newest versions that pyproject.toml allows.
 	for group in run dev; do \
 		$(COMPILE) --upgrade -c requirements.txt --group pyproject.toml:$$group pyproject.toml \
 			-o requirements-$$group.txt || exit; done
-	for group in bench load traces; do \
+	for group in bench load traces docs; do \
 		$(COMPILE) --upgrade -c requirements-dev.txt --group pyproject.toml:$$group \
 			-o requirements-$$group.txt || exit; done
 
