@@ -1,0 +1,18 @@
+"""How Sphinx builds the site: `make docs`. docs/adr/0029-docs-site.md has the reasons."""
+
+project = "Fido"
+html_title = "Fido"
+extensions = ["myst_parser"]
+root_doc = "index"
+
+# Headings have the anchors that GitHub gives them, so that links work in both.
+myst_heading_anchors = 4
+myst_enable_extensions = ["deflist"]
+nitpicky = True
+
+html_theme = "furo"
+html_copy_source = False
+html_show_sphinx = False
+html_permalinks_icon = "#"
+# `sh` blocks are many commands; a prompt is in none of them.
+highlight_language = "text"
