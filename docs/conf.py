@@ -1,5 +1,7 @@
 """How Sphinx builds the site: `make docs`. docs/adr/0029-docs-site.md has the reasons."""
 
+from pathlib import Path
+
 project = "Fido"
 html_title = "Fido"
 extensions = ["myst_parser"]
@@ -12,7 +14,10 @@ nitpicky = True
 
 html_theme = "furo"
 html_copy_source = False
+html_show_copyright = False
 html_show_sphinx = False
+html_favicon = "images/favicon.svg"
+html_search_scorer = str(Path(__file__).with_name("scorer.js"))
 html_permalinks_icon = "#"
-# `sh` blocks are many commands; a prompt is in none of them.
+# Plain, where a block does not say otherwise.
 highlight_language = "text"

@@ -95,7 +95,8 @@ def _assert_all_can_be_found(site: Path) -> None:
 def test_a_fault_in_a_page_fails_the_build(tmp_path: Path) -> None:
     docs = tmp_path / "docs"
     docs.mkdir()
-    (docs / "conf.py").write_text((DOCS / "conf.py").read_text())
+    for name in ("conf.py", "scorer.js", "images"):
+        (docs / name).symlink_to(DOCS / name)
     (docs / "index.md").write_text("# A page\n[1](none.md) [2](#nothing) ![3](none.png)\n")
     (docs / "forgotten.md").write_text("# In no list\n")
 
