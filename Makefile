@@ -7,6 +7,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python3.1
 IN_VENV = .venv/bin/python
 COMPILE = .uv/bin/uv pip compile --quiet --universal --generate-hashes \
 	--python-version 3.11 --no-emit-index-url
+SPHINX = --fail-on-warning --keep-going --nitpicky --fresh-env --quiet --jobs auto
 
 NODE = tests/clients/node_modules/.package-lock.json
 VENV_FIRST = PATH="$(CURDIR)/.venv/bin:$$PATH"
@@ -14,7 +15,7 @@ IN_NODE = $(VENV_FIRST) npm --prefix tests/clients
 CLIENTS = build/clients
 
 .PHONY: help run password test storms test-clients test-containers check check-django clients \
-	lint-schema bench load lock
+	lint-schema bench load docs lock
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
@@ -22,10 +23,11 @@ help: ## List the targets.
 run: .venv/.with-run ## Start the service, with its own PostgreSQL and Valkey and a demonstration.
 	@exec $(IN_VENV) -m fido.embedded.launcher
 
-password: .venv/.with-run ## Show the password of the demonstration's logins, ada and admin.
+password: ## Show the password of the demonstration's logins, ada and admin.
+	@test -x $(IN_VENV) || { echo "There is no demonstration yet: \`make run\` loads one." >&2; exit 1; }
 	@$(IN_VENV) -m fido.embedded.password
 
-test: .venv/.with-dev .venv/.with-load .venv/.with-traces ## Run the tests on all cores, without storms and containers.
+test: .venv/.with-dev .venv/.with-load .venv/.with-traces .venv/.with-docs ## Run the tests on all cores, without storms and containers.
 	$(IN_VENV) -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
 storms: .venv/.with-dev .venv/.with-load .venv/.with-traces ## Run the long races and faults.
@@ -77,13 +79,17 @@ bench: .venv/.with-dev .venv/.with-bench ## Measure what a request costs, beside
 load: .venv/.with-dev .venv/.with-load ## Put a minute of checked load on a new service, or on the one at HOST.
 	$(IN_VENV) -m benchmarks.swarm $(if $(HOST),--host $(HOST)) $(ARGS)
 
+docs: .venv/.with-docs ## Build the documentation as a site, in .site; a warning fails it.
+	$(IN_VENV) docs/generate_configuration.py > docs/configuration.md
+	$(IN_VENV) -m sphinx $(SPHINX) docs .site
+
 lock: .venv/.with-dev ## Lock the newest versions that pyproject.toml allows.
 	$(COMPILE) --upgrade pyproject.toml -o requirements.txt
 	$(COMPILE) --upgrade --group pyproject.toml:uv -o requirements-uv.txt
 	for group in run dev; do \
 		$(COMPILE) --upgrade -c requirements.txt --group pyproject.toml:$$group pyproject.toml \
 			-o requirements-$$group.txt || exit; done
-	for group in bench load traces clients; do \
+	for group in bench load traces clients docs; do \
 		$(COMPILE) --upgrade -c requirements-dev.txt --group pyproject.toml:$$group \
 			-o requirements-$$group.txt || exit; done
 

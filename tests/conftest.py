@@ -24,7 +24,13 @@ from tests.races import wait_until
 hypothesis.settings.register_profile("repeatable", derandomize=True, database=None)
 hypothesis.settings.load_profile("repeatable")
 
-STARTERS = {"tests.webserver", "tests.worker", "tests.valkey", "tests.fido.processes"}
+STARTERS = {
+    "tests.docs.shell",
+    "tests.webserver",
+    "tests.worker",
+    "tests.valkey",
+    "tests.fido.processes",
+}
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

@@ -164,10 +164,11 @@ def launch() -> NoReturn:
         say("Starting the web server, the worker and the scheduler ...")
         start_service(everyone, port)
         wait_until_live(everyone, port)
-        greet(port, password, time.monotonic() - started)
-        while True:
-            everyone.check()
-            time.sleep(POLL_SECONDS)
+        with announced(up, port):
+            greet(port, password, time.monotonic() - started)
+            while True:
+                everyone.check()
+                time.sleep(POLL_SECONDS)
 
 
 def chosen_port() -> int:
@@ -292,8 +293,16 @@ def _answers(probe: urllib.request.Request) -> bool:
         return False
 
 
+def address_at(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
+
+
+def announced(up: Running | None, port: int) -> contextlib.AbstractContextManager[None]:
+    return up.state.announcing(address_at(port)) if up else contextlib.nullcontext()
+
+
 def greet(port: int, password: str | None, seconds: float) -> None:
-    address = f"http://127.0.0.1:{port}"
+    address = address_at(port)
     say(f"\nFido is up after {seconds:.1f} s.  API: {address}/api/docs   Admin: {address}/admin/")
     if password is not None:
         say(f"Log in as ada (a customer) or admin (staff), with the password {password}")

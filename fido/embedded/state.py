@@ -1,4 +1,4 @@
-"""The state folder: its locks, its secrets, and the note that says where the servers listen.
+"""The state folder: its locks, its secrets, and the notes of where servers and service listen.
 
 `owner.lock` is held by the process that started the servers *and by the servers themselves*, which
 inherit it. It is free only once the last of them has exited, however it exited. `users.lock` is
@@ -125,6 +125,17 @@ class State:
     def withdraw(self) -> None:
         (self.folder / "servers.json").unlink(missing_ok=True)
 
+    @contextlib.contextmanager
+    def announcing(self, address: str) -> Iterator[None]:
+        """For scripts: the service's address is in the file `address` while the block runs."""
+        path = self.folder / "address"
+        with self.refusing():
+            _replace(path, f"{address}\n")
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
     def note(self) -> Note | None:
         try:
             return Note(**json.loads((self.folder / "servers.json").read_text()))
@@ -146,11 +157,15 @@ def _fresh_secrets() -> dict[str, str]:
 
 
 def _write(path: Path, content: dict[str, str] | dict[str, int]) -> None:
+    _replace(path, json.dumps(content))
+
+
+def _replace(path: Path, text: str) -> None:
     # Written to a draft and renamed: a reader, or a crash, finds the old file or the new one.
     draft = path.with_suffix(".new")
     draft.unlink(missing_ok=True)
     with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        json.dump(content, file)
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)

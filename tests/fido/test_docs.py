@@ -9,30 +9,37 @@ from pathlib import Path
 import pytest
 from django.core.management import get_commands
 from django.urls import Resolver404, resolve
+from drf_spectacular.generators import SchemaGenerator
 
 from fido.env import Environment
 from tests.fido.processes import PROJECT
 
 CODE = ("fido", "accounts", "transactions", "analytics", "manage.py")
-README = (PROJECT / "README.md").read_text()
+CONFIGURATION = (PROJECT / "docs" / "configuration.md").read_text()
+DEVELOPMENT = (PROJECT / "docs" / "development.md").read_text()
 ENV_EXAMPLE = (PROJECT / ".env.example").read_text()
 DOCUMENTS = [
     PROJECT / ".env.example",
     *sorted(PROJECT.glob("*.md")),
     *sorted((PROJECT / "docs").rglob("*.md")),
 ]
+# Decisions also name routes that were rejected, and folders of a system.
+GUIDES = [document for document in DOCUMENTS if document.parent.name != "adr"]
 # Read from the environment, but not a setting of Fido.
 OF_THE_SYSTEM = {"PATH"}
-MADE_WHEN_IT_RUNS = {".fido/", ".secrets/"}
+MADE_WHEN_IT_RUNS = {".fido/", ".secrets/", ".site/", "backups/"}
 MAPPINGS = {"os.environ", "environment", "everyone.environment"}
 VARIABLE = re.compile(r"^(#?)([A-Z][A-Z0-9_]+)=(.*)$", re.MULTILINE)
 # In code or code blocks: `word/word.ext`, and folders that end with a slash.
 PATH_IN_TEXT = re.compile(
     r"(?<![\w/.:-])((?:[\w.-]+/)+(?:[\w.-]+\.(?:py|md|txt|toml|html))?)(?=[\s`),;])"
 )
-ROUTE_IN_TEXT = re.compile(r"(?:\$API|http://localhost:8000|`(?:[A-Z]+ )?)(/[\w$/{}-]*)")
+ROUTE_IN_TEXT = re.compile(
+    r"(?:\$API|http://localhost:8000|`(?:[A-Z]+(?:, [A-Z]+)* )?)(/[\w$/{}-]*)"
+)
 # The reader's own machine, and example hosts; readers choose where packages come from.
 OUR_HOSTS = re.compile(r"localhost|127\.0\.0\.1|host|(\w+\.)?example\.org")
+MAKE = re.compile(r"(?:`|^|\) )make ([a-z-]+)", re.MULTILINE)
 HOST_IN_TEXT = re.compile(r"\w+://(?:[^\s/@]*@)?([\w.-]+)")
 
 
@@ -68,15 +75,24 @@ class TestEnvExample:
         assert (shell.stdout, shell.stderr) == ("[]", "")
 
 
-def test_the_readme_names_every_variable() -> None:
-    assert [name for name in _documented() if f"`{name}`" not in README] == []
+def test_the_configuration_names_every_variable() -> None:
+    assert [name for name in _documented() if f"### `{name}`\n" not in CONFIGURATION] == []
 
 
-def test_make_targets_are_those_that_the_readme_names() -> None:
+def test_make_targets_are_those_that_the_list_of_commands_names() -> None:
+    commands = DEVELOPMENT.partition("## Commands\n")[2].partition("\n## ")[0]
+
+    assert set(MAKE.findall(commands)) == _targets()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_make_target_that_is_named_exists(document: Path) -> None:
+    assert set(MAKE.findall(document.read_text())) - _targets() == set()
+
+
+def _targets() -> set[str]:
     makefile = (PROJECT / "Makefile").read_text()
-    public = set(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE)) - {"help"}
-
-    assert set(re.findall(r"(?:`|^|\) )make ([a-z-]+)", README, re.MULTILINE)) == public
+    return set(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE)) - {"help"}
 
 
 def test_every_management_command_that_is_named_exists() -> None:
@@ -101,8 +117,7 @@ def test_every_file_that_is_named_exists(document: Path) -> None:
 
 def _steps(title: str) -> list[str]:
     """The numbered steps under a heading of docs/development.md."""
-    text = (PROJECT / "docs" / "development.md").read_text()
-    section = text.partition(f"## {title}\n")[2].partition("\n## ")[0]
+    section = DEVELOPMENT.partition(f"## {title}\n")[2].partition("\n## ")[0]
     return re.findall(r"^\d\. (.+)$", section, re.MULTILINE)
 
 
@@ -136,12 +151,28 @@ def test_the_field_of_the_example_stands_in_no_other_place() -> None:
     } == set()
 
 
-@pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md"])
-def test_every_route_that_is_named_exists(name: str) -> None:
-    routes = set(ROUTE_IN_TEXT.findall((PROJECT / name).read_text())) - {"/api/v1"}
+@pytest.mark.parametrize("document", GUIDES, ids=lambda path: path.name)
+def test_every_route_that_is_named_exists(document: Path) -> None:
+    routes = _routes(document) - {"/api/v1"}
 
-    assert len(routes) > 5
     assert [route for route in sorted(routes) if not _leads_somewhere(route)] == []
+
+
+def test_every_route_that_exists_is_named() -> None:
+    named = {_nameless(route) for guide in GUIDES for route in _routes(guide)}
+    paths = SchemaGenerator().get_schema(public=True)["paths"]
+    routes = [path.removeprefix("/api/v1") for path in paths]
+
+    assert len(routes) > 20
+    assert [route for route in routes if _nameless(route) not in named] == []
+
+
+def _routes(document: Path) -> set[str]:
+    return set(ROUTE_IN_TEXT.findall(document.read_text()))
+
+
+def _nameless(route: str) -> str:
+    return re.sub(r"\{\w+\}|\$[A-Z]+", "{}", route)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -46,7 +46,7 @@ class Service:
     def __init__(self, folder: Path, *prefix: str) -> None:
         self.port = _free_port()
         self.log = folder.parent / "output"
-        self.note = folder / "servers.json"
+        self.note, self.address = folder / "servers.json", folder / "address"
         environment = strangers_environment(PORT=str(self.port), FIDO_STATE=str(folder))
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
@@ -108,6 +108,7 @@ def test_it_serves_until_it_is_asked_to_end_and_leaves_no_process(service: Servi
     with urllib.request.urlopen(f"http://127.0.0.1:{service.port}/livez") as answer:
         assert answer.status == 200
     assert f"http://127.0.0.1:{service.port}/api/docs" in service.said()
+    assert service.address.read_text() == f"http://127.0.0.1:{service.port}\n"
     assert "ada (a customer) or admin (staff), with the password kept from" in service.said()
     assert list((service.note.parent / "metrics").glob("histogram_*.db"))
 
@@ -116,6 +117,7 @@ def test_it_serves_until_it_is_asked_to_end_and_leaves_no_process(service: Servi
     assert service.process.wait(DEADLINE_SECONDS) == 0
     assert alive(family) == set()
     assert not service.note.exists()
+    assert not service.address.exists()
     assert service.said().endswith("\nStopped.\n")
 
 

@@ -46,7 +46,7 @@ def test_the_worker_takes_all_queues_in_make_run_and_in_containers_and_by_hand()
     assert [command for command in commands if "worker" in command] == [
         ["celery", "--quiet", "-A", "fido", *WORKER, "--loglevel=WARNING"]
     ]
-    assert f"celery -A fido {' '.join(WORKER)}\n" in (PROJECT / "README.md").read_text()
+    assert f"celery -A fido {' '.join(WORKER)}\n" in (PROJECT / "docs/servers.md").read_text()
     assert not any(option.startswith(("-Q", "--queues")) for option in WORKER)
     assert set(app.amqp.queues.consume_from) == {*JOBS, FORMER}
 

@@ -1,0 +1,1 @@
+"""The documentation: each command is run, each link leads somewhere, and the site is whole."""
