@@ -20,6 +20,7 @@ from fido.lib.values.strict_json import read_json
 from fido.lib.values.words import parse_choice
 from transactions.files.armour import bare
 from transactions.files.columns import FREE_TEXT, NAMES, OPTIONAL, REQUIRED, max_length
+from transactions.imports.bank_files import Unread
 from transactions.imports.layout import CSV, Layout
 from transactions.imports.reading import Raw, Unreadable
 
@@ -75,14 +76,24 @@ class Checker:
 
     def check(self, raw: Raw) -> Values | list[Fault]:
         """The row, or all its errors."""
+        if isinstance(raw, Unread):
+            return [
+                Fault(column, "invalid" if column else "malformed-row", detail)
+                for column, detail in raw.faults
+            ]
         try:
-            given = _of_json(raw) if isinstance(raw, str) else self._of_cells(raw)
+            given = self._given(raw)
         except RowRefused as refusal:
             return _faults("", refusal)
         values, faults = self._parsed(given)
         if not faults:
             faults = _decimals(values)
         return faults or values
+
+    def _given(self, raw: list[str] | str | Unreadable | dict[str, Any]) -> Values:
+        if isinstance(raw, dict):
+            return raw
+        return _of_json(raw) if isinstance(raw, str) else self._of_cells(raw)
 
     def _parsed(self, given: Values) -> tuple[Values, list[Fault]]:
         values, faults = self._defaults.copy(), []

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import codecs
 import hashlib
-import re
 from uuid import UUID
 
 from django.conf import settings
 
 from fido.lib.values.errors import DomainError, Kind
-from transactions.imports.header import UploadRefused, layout_of
-from transactions.imports.layout import BOM, MAX_ROW_LENGTH, Layout
+from transactions.imports.contents import Contents, FromBank, Native
+from transactions.imports.header import UploadRefused
+from transactions.imports.layout import Layout
 from transactions.imports.spool import Writer
+from transactions.statements.recognition import HEAD_BYTES, STATEMENTS, recognised
 
-LINE_END = re.compile(r"[\r\n]")
 # The first bytes of formats that are often sent by mistake.
 NOT_TEXT = {
     b"PK\x03\x04": "a zip archive or a spreadsheet",
@@ -23,7 +22,6 @@ NOT_TEXT = {
     b"\xfe\xff": "in UTF-16",
     b"%PDF": "a PDF",
 }
-LONGEST_SIGNATURE = max(map(len, NOT_TEXT))
 
 
 class UploadTooLarge(DomainError):
@@ -37,12 +35,9 @@ class Intake:
         self.import_id = import_id
         self.max_bytes = settings.IMPORT_MAX_BYTES
         self.size_bytes = 0
-        self.layout: Layout | None = None
         self._hash = hashlib.sha256()
-        self._decoder = codecs.getincrementaldecoder("utf-8")()
-        self._first_bytes = b""
-        self._head: str | None = None
-        self._line_bytes = 0
+        self._head = b""
+        self._contents: Contents | None = None
         self._kept = False
         self._writer = Writer(import_id)
 
@@ -64,8 +59,7 @@ class Intake:
     def finish(self) -> Layout:
         """The file's layout, once all of it is on disk. Raises as `feed` does."""
         try:
-            self._decode(b"", final=True)
-            layout = self.layout or self._layout_of_the_rest()
+            layout = (self._contents or self._recognised()).finish()
             self._writer.close()
         except BaseException:
             self.abandon()
@@ -84,54 +78,28 @@ class Intake:
         self._writer.abandon()
 
     def _check(self, data: bytes) -> None:
-        self._require_text(data)
         self.size_bytes += len(data)
         if self.size_bytes > self.max_bytes:
             raise UploadTooLarge(f"At most {self.max_bytes:,} bytes.")
         self._hash.update(data)
-        self._require_short_lines(data)
-        text = self._decode(data)
-        if self.layout is None:
-            self._find_layout(text)
-
-    def _require_text(self, data: bytes) -> None:
-        if len(self._first_bytes) >= LONGEST_SIGNATURE:
+        if self._contents:
+            self._contents.feed(data)
             return
-        self._first_bytes += data[:LONGEST_SIGNATURE]
+        self._head += data
+        self._require_text()
+        if Native.begins(self._head) or len(self._head) >= HEAD_BYTES:
+            self._recognised()
+
+    def _recognised(self) -> Contents:
+        """The contents, which are fed what has come so far."""
+        form = None if Native.begins(self._head) else recognised(self._head)
+        self._contents = FromBank(form) if form else Native()
+        self._contents.feed(self._head)
+        return self._contents
+
+    def _require_text(self) -> None:
         for signature, what in NOT_TEXT.items():
-            if self._first_bytes.startswith(signature):
-                detail = f"The file is {what}: send CSV or NDJSON in UTF-8."
+            if self._head.startswith(signature):
+                known = ", ".join(STATEMENTS.values())
+                detail = f"The file is {what}. Send CSV or NDJSON in UTF-8, {known}."
                 raise UploadRefused("not-text", detail)
-
-    def _require_short_lines(self, data: bytes) -> None:
-        first, *others = map(len, data.replace(b"\r", b"\n").split(b"\n"))
-        lengths = [self._line_bytes + first, *others]
-        self._line_bytes = lengths[-1]
-        if max(lengths) > MAX_ROW_LENGTH:
-            raise UploadRefused("line-too-long", f"A line has more than {MAX_ROW_LENGTH:,} bytes.")
-
-    def _decode(self, data: bytes, *, final: bool = False) -> str:
-        try:
-            text = self._decoder.decode(data, final)
-        except UnicodeDecodeError:
-            raise UploadRefused("not-utf-8", "The file is not text in UTF-8.") from None
-        if "\0" in text:
-            raise UploadRefused("not-text", "The file is not text: it holds a NUL.")
-        return text
-
-    def _find_layout(self, text: str) -> None:
-        """Collect the first line, which may come in pieces."""
-        if self._head is None:
-            # A byte order mark counts only at the very beginning, and needs all its three bytes.
-            if not text:
-                return
-            self._head, text = "", text.removeprefix(BOM)
-        # Any number of blank lines may come before it.
-        self._head = (self._head + text).lstrip()
-        if end := LINE_END.search(self._head):
-            self.layout = layout_of(self._head[: end.start()])
-
-    def _layout_of_the_rest(self) -> Layout:
-        if not self._head:
-            raise UploadRefused("empty-file", "The file is empty.")
-        return layout_of(self._head)

@@ -1,4 +1,4 @@
-"""The layout of an uploaded file: CSV or NDJSON, its separator and its columns.
+"""The layout of an uploaded file: its form, and what it takes to read it.
 
 It does not import Django, so that the processes that encode stay small.
 """
@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from transactions.statements.recognition import STATEMENTS
+
 CSV, NDJSON = "csv", "ndjson"
+
 SEPARATORS = (",", ";")
 BOM = "\ufeff"
 # The longest valid row, with every character escaped, is a quarter of this. In bytes for a line,
@@ -17,8 +20,16 @@ MAX_ROW_LENGTH = 64 * 1024
 
 @dataclass(frozen=True)
 class Layout:
-    """`columns` are a CSV file's, in its order; NDJSON names them in each line."""
+    """`columns` are a CSV file's, in its order; NDJSON names them in each line.
+
+    `encoding` is that of a bank's file; others are in UTF-8.
+    """
 
     form: str
     separator: str = ","
     columns: tuple[str, ...] = ()
+    encoding: str = "utf-8"
+
+    @property
+    def is_from_bank(self) -> bool:
+        return self.form in STATEMENTS

@@ -28,7 +28,7 @@ class Import(models.Model):
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
     status = models.CharField(max_length=9, choices=Status.choices, default=Status.QUEUED)
-    layout = models.JSONField(help_text="Format, separator and columns, from the file's header.")
+    layout = models.JSONField(help_text="Its form, and what it takes to read it.")
     size_bytes = models.BigIntegerField()
     # Counted in the database transaction that creates the rows. If a worker dies, the next one
     # continues from this count.
@@ -39,6 +39,16 @@ class Import(models.Model):
         default=list, help_text=f"The first {MAX_ERRORS:,}: line, column, code and detail."
     )
     failure = models.CharField(max_length=50, blank=True, help_text="Why it failed: a code.")
+    failure_detail = models.CharField(max_length=200, blank=True, db_default="")
+    # Of a bank's file, known at its end.
+    rows_pending = models.BigIntegerField(
+        default=0, db_default=0, help_text="Entries that the bank has not booked yet: left out."
+    )
+    warnings = models.JSONField(
+        default=list,
+        db_default=[],
+        help_text="Statements whose entries do not add up.",
+    )
     # The current worker's lease. A worker that has lost it can no longer commit.
     lease = models.UUIDField(null=True, blank=True)
     leased_until = models.DateTimeField(null=True, blank=True)

@@ -108,13 +108,14 @@ def release(row: Import, *, was_busy: bool = False) -> None:
 
 
 def finish(row: Import, *, failure: str = "") -> None:
-    """End the import, and remove its file.
+    """End the import, with what was found in all of its file, and remove the file.
 
     Raises:
         LeaseLost
     """
     status = Import.Status.FAILED if failure else Import.Status.DONE
-    if not _ended(_leased(row), status, failure=failure):
+    found = {name: getattr(row, name) for name in ("failure_detail", "rows_pending", "warnings")}
+    if not _ended(_leased(row), status, failure=failure, **found):
         raise LeaseLost
     spool.discard(row.pk)
 

@@ -6,8 +6,9 @@ import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import TextIO
+from typing import Any, TextIO
 
+from transactions.imports.bank_files import Unread
 from transactions.imports.layout import CSV, MAX_ROW_LENGTH, Layout
 
 
@@ -18,8 +19,8 @@ class Unreadable:
     last_line: int
 
 
-# A CSV row's cells, or a line of NDJSON.
-Raw = list[str] | str | Unreadable
+# A CSV row's cells, a line of NDJSON, or an entry of a bank's file by columns.
+Raw = list[str] | str | Unreadable | dict[str, Any] | Unread
 # The line number on which it begins, counted from 1, and its content.
 Record = tuple[int, Raw]
 

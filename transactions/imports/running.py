@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import closing
 from functools import partial
 from itertools import islice
+from uuid import UUID
 
 from django.conf import settings
 
@@ -14,13 +15,15 @@ from accounts.models import User
 from accounts.wallets import queries as wallets
 from fido.lib.process.database import is_busy
 from fido.lib.values.crypto.fields import blind_index
-from transactions.imports import operations, spool
+from transactions.imports import bank_files, operations, spool
 from transactions.imports.encoding import Encoder, Recipe
 from transactions.imports.lanes import Lanes
 from transactions.imports.layout import Layout
 from transactions.imports.models import Import
-from transactions.imports.reading import batches, records
+from transactions.imports.proof import Proof
+from transactions.imports.reading import Record, batches, records
 from transactions.models import Transaction
+from transactions.statements.items import NotReadable
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +61,9 @@ def _failure(
         return "interrupted-too-often"
     try:
         return "" if _done(row, must_stop, advance) else None
+    except NotReadable as error:
+        row.failure_detail = error.detail
+        return error.code
     except spool.SpoolLost:
         logger.error("The file of import %s is not on this machine, or damaged.", row.pk)
         return "file-lost"
@@ -67,8 +73,9 @@ def _done(row: Import, must_stop: Callable[[], bool], advance: Callable[[int], N
     recipe = _recipe(row.user, Layout(**row.layout))
     encoder = Encoder(recipe)
     lanes = Lanes(recipe, settings.IMPORT_PROCESSES)
-    with spool.opened(row.pk) as text, closing(lanes):
-        rest = islice(records(text, recipe.layout), row.rows_read, None)
+    proof = Proof()
+    with closing(_records(row.pk, recipe.layout, proof)) as found, closing(lanes):
+        rest = islice(found, row.rows_read, None)
         for batch, encoded in lanes.encoded(batches(rest, BATCH_ROWS)):
             operations.add_batch(
                 row=row, encoded=encoded, encode=partial(encoder.encode, batch), records=len(batch)
@@ -77,7 +84,17 @@ def _done(row: Import, must_stop: Callable[[], bool], advance: Callable[[int], N
             if must_stop():
                 operations.release(row)
                 return False
+    proof.finish()
+    row.rows_pending, row.warnings = proof.pending, proof.warnings
     return True
+
+
+def _records(import_id: UUID, layout: Layout, proof: Proof) -> Generator[Record, None, None]:
+    if layout.is_from_bank:
+        yield from bank_files.rows(partial(spool.opened_bytes, import_id), layout, proof)
+        return
+    with spool.opened(import_id) as text:
+        yield from records(text, layout)
 
 
 def _recipe(owner: User, layout: Layout) -> Recipe:

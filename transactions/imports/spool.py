@@ -161,8 +161,8 @@ class _Blocks(io.RawIOBase):
             raise SpoolLost from None
 
 
-def opened(import_id: UUID) -> io.TextIOWrapper:
-    """The file's text, with its original line ends and without its byte order mark.
+def opened_bytes(import_id: UUID) -> io.BufferedReader:
+    """The file as it was uploaded.
 
     Raises:
         SpoolLost: now or while it is read.
@@ -171,5 +171,12 @@ def opened(import_id: UUID) -> io.TextIOWrapper:
         file = path_of(import_id).open("rb")
     except OSError:
         raise SpoolLost from None
-    blocks = io.BufferedReader(_Blocks(file), BLOCK_BYTES)
-    return io.TextIOWrapper(blocks, encoding="utf-8-sig", newline="")
+    return io.BufferedReader(_Blocks(file), BLOCK_BYTES)
+
+
+def opened(import_id: UUID) -> io.TextIOWrapper:
+    """The file's text, with its original line ends and without its byte order mark.
+
+    Raises as `opened_bytes` does.
+    """
+    return io.TextIOWrapper(opened_bytes(import_id), encoding="utf-8-sig", newline="")

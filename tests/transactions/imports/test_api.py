@@ -67,8 +67,11 @@ def test_an_upload_is_answered_with_where_to_ask(ada: ApiClient, folder: Path) -
         "rows_read": 0,
         "rows_created": 0,
         "rows_refused": 0,
+        "rows_pending": 0,
         "errors": [],
+        "warnings": [],
         "failure": None,
+        "failure_detail": None,
         "finished_at": None,
     }
     assert created_at.endswith("Z")

@@ -23,10 +23,12 @@ from transactions.imports.api.serializers import ImportAnswer, UploadFields
 from transactions.imports.intake import Intake
 from transactions.imports.models import Import
 from transactions.imports.submission import submitted
+from transactions.statements.recognition import STATEMENTS
 
 TAKES_IN = f"""Accepts a CSV or NDJSON file; a worker creates transactions from it.
 
-{columns.sentence()} The Location shows its progress."""
+{columns.sentence()} Or a bank's file: {", ".join(STATEMENTS.values())}. The Location shows its
+progress."""
 REFUSED = OpenApiResponse(description="The file cannot be read, or a field has a bad value.")
 TOO_LARGE = OpenApiResponse(description="The file is larger than imports may be.")
 NO_FORM = OpenApiResponse(description="The body is not a multipart form.")
