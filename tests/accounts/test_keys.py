@@ -99,6 +99,23 @@ def test_a_revocation_is_fenced_like_every_write(machine: Machine, steps: list[S
     assert not writer_stands(machine.user_id)
 
 
+def test_a_key_that_is_revoked_while_a_process_looks_it_up_is_not_remembered_for_good(
+    ada: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ada.user
+    machine, use = Machine(ada.user), keys.use
+
+    def revoked_meanwhile(**kwargs: Any) -> Any:
+        found = use(**kwargs)
+        machine.revoke()
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keys, "use", revoked_meanwhile)
+        machine.get("/analytics")  # it began before the revocation had ended
+    assert statuses(machine) == [401, 401]
+
+
 def test_other_keys_of_the_user_go_on(machine: Machine, ben: ApiClient) -> None:
     assert machine.user
     assert ben.user
