@@ -1,5 +1,6 @@
 """HTTP for a user's own API keys. No key may manage keys."""
 
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
@@ -16,16 +17,22 @@ from fido.lib.api.idempotency import without_key
 from fido.lib.api.scopes import SCOPES
 from fido.lib.api.serializers import ChoiceField, MomentField, StrictSerializer, Text
 from fido.lib.api.viewsets import DestroyMixin, ListMixin, RetrieveMixin
+from fido.lib.values import clock
 from fido.lib.values.errors import NotFound
 
 TOO_MANY = OpenApiResponse(description=keys.TooManyKeys.title)
+
+
+class ExpiryField(MomentField):
+    def to_representation(self, value: datetime) -> str:
+        return clock.text(value)
 
 
 class ApiKeySerializer(StrictSerializer):
     id = serializers.UUIDField(read_only=True)
     name = Text(max_length=MAX_KEY_NAME_LENGTH, help_text="What it is for; unique among yours.")
     scopes = serializers.ListField(child=ChoiceField(SCOPES), min_length=1, max_length=len(SCOPES))
-    expires_at = MomentField(required=False, allow_null=True, help_text="Null: never.")
+    expires_at = ExpiryField(required=False, allow_null=True, help_text="Null: never.")
     prefix = serializers.CharField(read_only=True, help_text="How the key begins.")
     created_at = serializers.DateTimeField(read_only=True)
     last_used_at = serializers.DateTimeField(

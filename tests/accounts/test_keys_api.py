@@ -86,6 +86,22 @@ def test_a_name_is_taken_once_per_user(ada: ApiClient, ben: ApiClient) -> None:
     assert ApiKey.objects.count() == 2
 
 
+@pytest.mark.parametrize(
+    ("sent", "answered"),
+    [
+        ("2100-01-31", "2100-01-31T00:00:00Z"),
+        ("2100-01-31T12:00:00+01:00", "2100-01-31T11:00:00Z"),
+        (None, None),
+    ],
+)
+def test_a_key_may_have_an_end(ada: ApiClient, sent: str | None, answered: str | None) -> None:
+    made = ada.post(KEYS, BODY | {"expires_at": sent}).json()
+
+    assert made["expires_at"] == answered
+    assert ada.get(f"{KEYS}/{made['id']}").json()["expires_at"] == answered
+    assert ApiClient(token=made["key"]).get("/transactions").status_code == 200
+
+
 def test_a_scope_that_is_named_twice_counts_once(ada: ApiClient) -> None:
     made = ada.post(KEYS, BODY | {"scopes": ["users:read", "events:write", "users:read"]}).json()
 

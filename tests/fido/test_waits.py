@@ -22,6 +22,7 @@ NO_WAITS = {
     "fido.settings.RATES_SYNC_SECONDS": "how often rates are synced",
     "fido.settings.SECURE_HSTS_SECONDS": "a header",
     "fido.env.SECONDS": "units",
+    "accounts.api.authentication.KEY_SECONDS": "how long a process remembers an API key",
     "fido.lib.cache.redis_link.LEASE_SECONDS": "how long a generation lasts",
     "fido.lib.cache.redis_link.BEAT_SECONDS": "how often a thread prolongs it",
     "fido.lib.cache.redis_link.PROBE_SECONDS": "how often a thread retries",

@@ -86,3 +86,16 @@ def test_every_refusal_in_the_schema_is_a_problem() -> None:
             if status >= "400":
                 known = shared.get(answer.get("$ref", "").rpartition("/")[2], answer)
                 assert list(known["content"]) == ["application/problem+json"]
+
+
+def test_the_schema_says_what_a_key_needs() -> None:
+    assert {
+        name: (scheme["scheme"], scheme["bearerFormat"])
+        for name, scheme in schema.raw_schema["components"]["securitySchemes"].items()
+    } == {"bearer": ("bearer", "JWT"), "key": ("bearer", "fido_…")}
+    for path, operations in schema.raw_schema["paths"].items():
+        for operation in operations.values():
+            by_key = {"key": []} in operation.get("security", [])
+            said = operation["responses"].get("403", {}).get("description", "")
+            assert ("A key needs the scope `" in said) == by_key, path
+            assert ("No key may do this." in said) == (not by_key and "/auth/" not in path), path

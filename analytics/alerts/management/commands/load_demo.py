@@ -1,30 +1,35 @@
 """Loads the demonstration into an empty installation."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from accounts import operations as accounts
 from accounts.models import User
+from accounts.wallets import operations as wallets
+from analytics.alerts import demo
 from fido.env import Environment
 from fido.lib.commands.progress import progress
 from fido.lib.values import clock
 from fido.lib.values.errors import InvalidInput
 from transactions import operations
 from transactions.demo import PEOPLE, Person, history
+from transactions.imports.demo import submit_statement
 
 PASSWORD = "FIDO_DEMO_PASSWORD"  # noqa: S105 - the variable's name
 
-# Recorded together, and counted together by the progress bar.
-AT_ONCE = 200
+# Recorded together.
+AT_ONCE = 1000
 
 
 class Command(BaseCommand):
     help = (
-        "Loads five people with two years of transactions each, and the staff login `admin`; all "
-        f"of them log in with {PASSWORD}. Does nothing if there is any user."
+        "Loads five people with two years of transactions each, some alerts, and the staff login "
+        f"`admin`; all of them log in with {PASSWORD}. Does nothing if there is any user."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -56,18 +61,38 @@ class Command(BaseCommand):
             self._load(password, until or clock.now())
 
     def _load(self, password: str, end: datetime) -> None:
-        histories = {person: history(person, end) for person in PEOPLE}
-        count = sum(map(len, histories.values()))
+        now = clock.now()
         # All or nothing: after an interrupted load the installation is still empty.
-        with progress("Transactions", count) as advance, transaction.atomic():
-            for person, drafts in histories.items():
-                owner = _user(person, password)
-                for start in range(0, len(drafts), AT_ONCE):
-                    some = drafts[start : start + AT_ONCE]
-                    operations.record_many(owner=owner, drafts=some)
-                    advance(len(some))
+        with progress("People", len(PEOPLE)) as advance, transaction.atomic():
+            demo.add_rules()
+            endpoint, users, count = demo.add_endpoint(), dict[str, User](), 0
+            for person in PEOPLE:
+                users[person.username] = owner = _user(person, password)
+                count += _recorded(person, owner, end)
+                advance(1)
             User.objects.create_superuser("admin", "admin@example.org", password)
+            demo.check(list(users.values()))
+            demo.answer(endpoint, now)
+        submit_statement(users["grace"], end.date())
         self.stdout.write(f"{len(PEOPLE)} people, {count:,} transactions. Log in as ada or admin.")
+
+
+def _recorded(person: Person, owner: User, end: datetime) -> int:
+    """Open the person's wallets and record the history; return how many movements it has."""
+    drafts = history(person, end, _opened(person, owner))
+    for start in range(0, len(drafts), AT_ONCE):
+        operations.record_many(owner=owner, drafts=drafts[start : start + AT_ONCE])
+    return len(drafts)
+
+
+def _opened(person: Person, owner: User) -> dict[str, UUID]:
+    ids = {}
+    for name, sums in person.wallets.items():
+        wallet = wallets.create_wallet(user_id=owner.pk, name=name)
+        for currency, opening in sums.items():
+            wallets.open_balance(wallet=wallet, currency=currency, opening=Decimal(opening))
+        ids[name] = wallet.pk
+    return ids
 
 
 def _user(person: Person, password: str) -> User:
