@@ -27,7 +27,10 @@ DOCUMENTS = [
 GUIDES = [document for document in DOCUMENTS if document.parent.name != "adr"]
 # Read from the environment, but not a setting of Fido.
 OF_THE_SYSTEM = {"PATH"}
-MADE_WHEN_IT_RUNS = {".fido/", ".secrets/", ".site/", "backups/"}
+MADE_WHEN_IT_RUNS = {
+    *(".fido/", ".secrets/", ".site/", "backups/"),
+    *("build/clients/python/", "build/clients/typescript/"),
+}
 MAPPINGS = {"os.environ", "environment", "everyone.environment"}
 VARIABLE = re.compile(r"^(#?)([A-Z][A-Z0-9_]+)=(.*)$", re.MULTILINE)
 # In code or code blocks: `word/word.ext`, and folders that end with a slash.

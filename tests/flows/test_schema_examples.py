@@ -17,6 +17,7 @@ from transactions import operations as transactions
 from transactions.imports.models import Import
 
 FOR_STAFF = {"list_users", "create_customer"}
+FOR_EMPTY_WALLETS = {"open_balance", "close_wallet"}
 PATHS = DOCUMENT["paths"]
 
 
@@ -64,7 +65,9 @@ def test_an_example_is_accepted(sent: Sent, request: pytest.FixtureRequest, db: 
         client = ApiClient()
     else:
         jane = request.getfixturevalue("jane")
-        wallet(jane.user, **({} if sent.id == "close_wallet" else {"USD": "100.00"}))
+        if sent.id != "open_wallet":
+            held = {} if sent.id in FOR_EMPTY_WALLETS else {"EUR": "100.00"}
+            wallet(jane.user, "holiday", **held)
         client = ApiClient(StaffFactory.create()) if sent.id in FOR_STAFF else jane
 
     answer = client.request(sent.method, _url(sent), **_body(sent, client))

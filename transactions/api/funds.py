@@ -61,7 +61,7 @@ class FundsViewSet(BaseViewSet):
     path_parameters = {
         "name": WALLET_NAME,
         "code": path_parameter(
-            {"$ref": "#/components/schemas/Currency"}, "USD", "A currency that the wallet has."
+            {"$ref": "#/components/schemas/Currency"}, "EUR", "A currency that the wallet has."
         ),
     }
 

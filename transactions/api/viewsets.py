@@ -58,7 +58,6 @@ PURCHASE = {
     "transaction_type": "debit",
     "currency": "USD",
     "description": "Groceries",
-    "category": "food",
 }
 # Set to null by a PUT that omits them. An omitted name becomes the profile's.
 NULLED = ["wallet_id" if name == "wallet" else name for name in NULLABLE if name != "full_name"]

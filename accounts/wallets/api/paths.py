@@ -10,7 +10,7 @@ from fido.lib.values.errors import NotFound
 
 WALLET_NAME = path_parameter(
     {"type": "string", "minLength": 1, "maxLength": names.MAX_LENGTH},
-    "main",
+    "holiday",
     "The name of one of your wallets.",
 )
 

@@ -1,6 +1,8 @@
 """The refusals that all routes share, as components: an operation only refers to them."""
 
-from fido.lib.api.problems import MEDIA_TYPE
+from typing import NamedTuple
+
+from fido.lib.api.problems import MEDIA_TYPE, problem
 from fido.lib.api.schema import Json
 
 PROBLEM: Json = {
@@ -39,39 +41,62 @@ HEADERS: Json = {
 }
 LATER: Json = {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}}
 
-# Name: status, description, headers.
-STANDARD: dict[str, tuple[str, str, Json]] = {
-    "NotModified": ("304", "The client already has this answer.", {}),
-    "BadBody": ("400", "The body has errors.", {}),
-    "BadParameter": ("400", "A parameter has errors.", {}),
-    "BadRequest": ("400", "The body or a parameter has errors.", {}),
-    "Unauthorized": (
-        "401",
+
+class Refusal(NamedTuple):
+    status: int
+    description: str
+    code: str
+    headers: Json = {}
+
+
+STANDARD = {
+    "NotModified": Refusal(304, "The client already has this answer.", ""),
+    "BadBody": Refusal(400, "The body has errors.", "validation-error"),
+    "BadParameter": Refusal(400, "A parameter has errors.", "validation-error"),
+    "BadRequest": Refusal(400, "The body or a parameter has errors.", "validation-error"),
+    "Unauthorized": Refusal(
+        401,
         "No valid token, or wrong credentials.",
+        "invalid-token",
         {"WWW-Authenticate": {"$ref": "#/components/headers/Challenge"}},
     ),
-    "NotFound": ("404", "There is no such record, or it is not yours.", {}),
-    "NotAcceptable": ("406", "The answer is JSON only.", {}),
-    "KeyInProgress": ("409", "A request with this Idempotency-Key is in progress.", {}),
-    "Changed": ("412", "The record has changed since it was read.", {}),
-    "TooLarge": ("413", "The body is too large.", {}),
-    "NotJson": ("415", "The body is not JSON.", {}),
-    "KeyReused": ("422", "This Idempotency-Key was used for another request.", {}),
-    "TooManyRequests": ("429", "Too many requests.", LATER),
-    "Unavailable": ("503", "The database did not answer, or is busy.", LATER),
+    "NotFound": Refusal(404, "There is no such record, or it is not yours.", "not-found"),
+    "NotAcceptable": Refusal(406, "The answer is JSON only.", "not-acceptable"),
+    "KeyInProgress": Refusal(
+        409, "A request with this Idempotency-Key is in progress.", "idempotency-key-in-flight"
+    ),
+    "Changed": Refusal(412, "The record has changed since it was read.", "precondition-failed"),
+    "TooLarge": Refusal(413, "The body is too large.", "body-too-large"),
+    "NotJson": Refusal(415, "The body is not JSON.", "unsupported-media-type"),
+    "KeyReused": Refusal(
+        422, "This Idempotency-Key was used for another request.", "idempotency-key-reused"
+    ),
+    "TooManyRequests": Refusal(429, "Too many requests.", "throttled", LATER),
+    "Unavailable": Refusal(
+        503, "The database did not answer, or is busy.", "database-unavailable", LATER
+    ),
 }
+
+
+def _component(refusal: Refusal) -> Json:
+    component: Json = {"description": refusal.description}
+    if refusal.headers:
+        component["headers"] = refusal.headers
+    if refusal.code:
+        example = problem(refusal.status, refusal.code, refusal.description, "/api/v1/wallets")
+        component["content"] = {MEDIA_TYPE: CONTENT[MEDIA_TYPE] | {"example": example}}
+    return component
+
+
 COMPONENTS: Json = {
     "schemas": {"Problem": PROBLEM, "ProblemError": PROBLEM_ERROR},
     "headers": HEADERS,
-    "responses": {
-        name: {"description": description}
-        | ({"headers": headers} if headers else {})
-        | ({"content": CONTENT} if status >= "400" else {})
-        for name, (status, description, headers) in STANDARD.items()
-    },
+    "responses": {name: _component(refusal) for name, refusal in STANDARD.items()},
 }
 
 
 def standard(*names: str) -> Json:
     """References to these answers, by status."""
-    return {STANDARD[name][0]: {"$ref": f"#/components/responses/{name}"} for name in names}
+    return {
+        str(STANDARD[name].status): {"$ref": f"#/components/responses/{name}"} for name in names
+    }
