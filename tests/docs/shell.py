@@ -54,9 +54,9 @@ class Shell:
         environment = [str(PYTHON), "-m", "fido.embedded"] if by_operator else []
         script = STRICT + f"echo '{MARK}'\n".join(block.text for block in blocks)
         shell = subprocess.run(
-            [*environment, "bash"],
+            [*environment, "bash", "-c", script],
             check=False,
-            input=script,
+            stdin=subprocess.DEVNULL,
             cwd=folder,
             env=self._environment(),
             capture_output=True,

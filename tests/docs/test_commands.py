@@ -88,7 +88,7 @@ def differences(typed: list[Block], printed: list[str], errors: str) -> Iterator
             yield f"--- {block.page}:\n{block.text}\n--- printed:\n{output}\n{errors}"
     if len(printed) < len(typed):
         left = len(typed) - len(printed)
-        yield f"--- {typed[0].page}: {left} blocks were not reached:\n{errors}"
+        yield f"--- {typed[-1].page}: {left} blocks were not reached:\n{errors}"
 
 
 def _shown_by_the_quickstart() -> str:
