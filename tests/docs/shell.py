@@ -31,6 +31,7 @@ VARYING = [
     (r"(?m)^(FERNET_KEYS|BLIND_INDEX_KEYS)=\S+$", r"\1=(key)"),
     (r"(?m)^(fido_\S+) [0-9.e+-]+$", r"\1 (number)"),
     (r"(?m)^[\d,]+ (?=users, no difference)", "(count) "),
+    (r"\d+ warmed, \d+ already kept, \d+ skipped", "(counts)"),
     (r"127\.0\.0\.1:\d+", "127.0.0.1:(port)"),
     (r"after [\d.]+ s\.", "after (seconds) s."),
     (r"with the password \S+", "with the password (password)"),
@@ -54,9 +55,9 @@ class Shell:
         environment = [str(PYTHON), "-m", "fido.embedded"] if by_operator else []
         script = STRICT + f"echo '{MARK}'\n".join(block.text for block in blocks)
         shell = subprocess.run(
-            [*environment, "bash"],
+            [*environment, "bash", "-c", script],
             check=False,
-            input=script,
+            stdin=subprocess.DEVNULL,
             cwd=folder,
             env=self._environment(),
             capture_output=True,

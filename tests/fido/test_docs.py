@@ -161,8 +161,9 @@ def test_every_route_that_is_named_exists(document: Path) -> None:
     assert [route for route in sorted(routes) if not _leads_somewhere(route)] == []
 
 
-def test_every_route_that_exists_is_named() -> None:
-    named = {_nameless(route) for guide in GUIDES for route in _routes(guide)}
+def test_every_route_that_exists_has_a_place_in_the_guides() -> None:
+    guides = [guide for guide in GUIDES if guide.parent.name == "docs"]
+    named = {_nameless(route) for guide in guides for route in _routes(guide)}
     paths = SchemaGenerator().get_schema(public=True)["paths"]
     routes = [path.removeprefix("/api/v1") for path in paths]
 
