@@ -14,12 +14,19 @@ from accounts.api.authentication import caller
 from accounts.models import MAX_KEY_NAME_LENGTH, ApiKey
 from fido.lib.api.conditional import json_answer
 from fido.lib.api.idempotency import without_key
+from fido.lib.api.schema import example, location_on, path_parameter
 from fido.lib.api.scopes import SCOPES
 from fido.lib.api.serializers import ChoiceField, MomentField, StrictSerializer, Text
 from fido.lib.api.viewsets import DestroyMixin, ListMixin, RetrieveMixin
 from fido.lib.values import clock
 from fido.lib.values.errors import NotFound
 
+NIGHTLY = example("To export by night", {"name": "nightly export", "scopes": ["transactions:read"]})
+KEY_ID = path_parameter(
+    {"type": "string", "format": "uuid"},
+    "019c13a5-7f08-7d53-8a19-4e6c90b2d816",
+    "The id of a key.",
+)
 TOO_MANY = OpenApiResponse(description=keys.TooManyKeys.title)
 
 
@@ -45,10 +52,20 @@ class NewApiKeySerializer(ApiKeySerializer):
 
 
 @extend_schema_view(
-    list=extend_schema(operation_id="list_own_keys", description="The caller's API keys."),
-    retrieve=extend_schema(operation_id="read_own_key"),
+    list=extend_schema(
+        operation_id="list_own_keys",
+        summary="List your keys",
+        description="The caller's API keys.",
+    ),
+    retrieve=extend_schema(
+        operation_id="read_own_key",
+        summary="Read one of your keys",
+        description="Everything but the key itself, which nobody can read again.",
+    ),
     destroy=extend_schema(
-        operation_id="revoke_own_key", description="The next request with the key is refused."
+        operation_id="revoke_own_key",
+        summary="Revoke one of your keys",
+        description="The next request with the key is refused.",
     ),
 )
 class ApiKeyViewSet(ListMixin, RetrieveMixin, DestroyMixin):
@@ -59,6 +76,7 @@ class ApiKeyViewSet(ListMixin, RetrieveMixin, DestroyMixin):
     lookup_field = "pk"
     lookup_url_kwarg = "key_id"
     lookup_value_converter = "uuid"
+    path_parameters = {"key_id": KEY_ID}
     kind = "keys"
 
     def get_question(self) -> None:
@@ -75,6 +93,9 @@ class ApiKeyViewSet(ListMixin, RetrieveMixin, DestroyMixin):
 
     @extend_schema(
         operation_id="make_own_key",
+        summary="Make a key",
+        examples=[NIGHTLY],
+        parameters=[location_on(201)],
         description="Makes a key. The answer shows it, and nothing does so again. Takes no"
         " Idempotency-Key: if the answer is lost, revoke the key of this name and make another.",
         responses={201: NewApiKeySerializer, 409: TOO_MANY},

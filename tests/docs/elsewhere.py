@@ -71,6 +71,13 @@ LISTED = (
         "itself is run on the same page.",
     ),
     Elsewhere(
+        page="docs/clients.md",
+        begins="make clients",
+        where=".ci/run",
+        shows="\nmake lint-schema\nmake test-clients\n",
+        why="It installs generators: CI does it, and drives both clients.",
+    ),
+    Elsewhere(
         page="docs/development.md",
         begins="make storms",
         where=".ci/run",

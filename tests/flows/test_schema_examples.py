@@ -10,6 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.client import MULTIPART_CONTENT
 
+from accounts.models import ApiKey
 from tests.client import ApiClient
 from tests.document import DOCUMENT, operations, parameters_of, resolved
 from tests.factories import DraftFactory, StaffFactory, UserFactory, wallet
@@ -56,6 +57,8 @@ def jane(db: None) -> ApiClient:
     id_ = _example("import_id", "/imports/{import_id}")
     layout = {"form": "csv", "separator": ",", "columns": []}
     Import.objects.create(id=id_, user=user, created_by=user, layout=layout, size_bytes=100)
+    id_ = _example("key_id", "/users/me/keys/{key_id}")
+    ApiKey.objects.create(id=id_, user=user, name="x", prefix="x", digest=b"x", scopes=[])
     return ApiClient(user)
 
 

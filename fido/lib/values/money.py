@@ -135,7 +135,8 @@ def require_decimals(amount: Decimal, currency: str) -> None:
     exponent = amount.as_tuple().exponent
     places = decimals(currency)
     if isinstance(exponent, int) and -exponent > places:
-        message = f"Amounts are in units of {currency}, with at most {places} decimals."
+        most = f"at most {places}" if places else "no"
+        message = f"Amounts are in units of {currency}, with {most} decimals."
         raise MalformedAmount("too-many-decimals", message)
 
 

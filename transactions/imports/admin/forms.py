@@ -12,6 +12,7 @@ from fido.lib.api.paths import MAX_BIGINT
 from fido.lib.values.errors import DomainError
 from transactions.files import columns
 from transactions.imports.intake import Intake
+from transactions.statements.recognition import STATEMENTS
 
 
 class UploadForm(forms.Form):
@@ -26,7 +27,8 @@ class UploadForm(forms.Form):
     file = forms.FileField(
         required=False,
         widget=forms.FileInput(attrs={"required": True}),
-        help_text=f"CSV or NDJSON in UTF-8. {columns.sentence()}",
+        help_text=f"CSV or NDJSON in UTF-8. {columns.sentence()} Or a bank's file:"
+        f" {', '.join(STATEMENTS.values())}.",
     )
 
     def clean_user_id(self) -> User:

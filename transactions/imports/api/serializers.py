@@ -48,10 +48,10 @@ class ImportAnswer(serializers.Serializer[Any]):
     rows_read = serializers.IntegerField()
     rows_created = serializers.IntegerField()
     rows_refused = serializers.IntegerField()
-    errors = ImportErrorAnswer(many=True, help_text="The first 1,000.")  # type: ignore[assignment]
     rows_pending = serializers.IntegerField(
         help_text="Entries of a bank's file that are not booked yet: left out."
     )
+    errors = ImportErrorAnswer(many=True, help_text="The first 1,000.")  # type: ignore[assignment]
     warnings = ImportWarningAnswer(
         many=True, help_text="Statements whose entries do not explain its balances: at most 100."
     )

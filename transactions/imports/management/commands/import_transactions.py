@@ -25,7 +25,7 @@ SHOWN_ERRORS = 20
 
 class Command(BaseCommand):
     help = (
-        "Imports a CSV or NDJSON file as transactions of one user. Refused rows are listed with "
+        "Imports a file as transactions of one user. Refused rows are listed with "
         "their line numbers and make the command exit with status 1; the others are created. A "
         "worker continues an interrupted import, or this command does with --resume."
     )
