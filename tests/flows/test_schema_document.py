@@ -77,24 +77,23 @@ def test_no_filter_is_filled_in_by_the_form_in_the_docs() -> None:
 
 class TestServed:
     @pytest.mark.parametrize(
-        ("accept", "query", "form"),
+        ("accept", "query", "form", "media_type"),
         [
-            ("*/*", {}, "yaml"),
-            ("application/json", {}, "json"),
-            ("application/yaml", {}, "yaml"),
-            ("application/vnd.oai.openapi+json", {}, "json"),
-            ("text/html, */*;q=0.8", {"format": "json"}, "json"),
-            ("*/*", {"format": "yaml"}, "yaml"),
+            ("*/*", {}, "yaml", "application/vnd.oai.openapi; charset=utf-8"),
+            ("application/json", {}, "json", "application/json"),
+            ("application/yaml;q=0.9", {}, "yaml", "application/yaml; charset=utf-8"),
+            ("application/vnd.oai.openapi+json", {}, "json", "application/vnd.oai.openapi+json"),
+            ("text/html, */*;q=0.8", {"format": "json"}, "json", "application/json"),
+            ("*/*", {"format": "yaml"}, "yaml", "application/vnd.oai.openapi; charset=utf-8"),
         ],
     )
     def test_in_the_form_that_is_asked_for(
-        self, anybody: ApiClient, accept: str, query: dict[str, str], form: str
+        self, anybody: ApiClient, accept: str, query: dict[str, str], form: str, media_type: str
     ) -> None:
         answer = get(anybody, HTTP_ACCEPT=accept, query_params=query)
 
         assert answer.status_code == 200
-        assert form in answer["Content-Type"] or form == "yaml"
-        assert ("json" in answer["Content-Type"]) == (form == "json")
+        assert answer["Content-Type"] == media_type
         assert answer.content == view.copy_of(form).body
         assert {"Accept", "Accept-Encoding"} <= set(answer["Vary"].split(", "))
 

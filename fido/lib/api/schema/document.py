@@ -45,6 +45,7 @@ def share_components(result: Json, generator: Any, **kwargs: Any) -> Json:
         components[kind] = components.get(kind, {}) | more
     for schema in components["schemas"].values():
         _name_the_values(schema)
+        _allow_null(schema)
     for _, parameter in _parameters(result):
         _without_misleading_example(parameter)
         if list(parameter["schema"]) == ["allOf"]:
@@ -68,6 +69,16 @@ def _parameters(result: Json) -> Iterator[tuple[list[Json], Json]]:
         parameters = operation.get("parameters", [])
         for parameter in parameters:
             yield parameters, parameter
+
+
+def _allow_null(schema: Any) -> None:
+    """Move `nullable` to an alternative: without a type it means nothing in OpenAPI 3.0."""
+    if isinstance(schema, dict):
+        alternatives = schema.get("oneOf") or schema.get("anyOf")
+        if alternatives and schema.pop("nullable", False):
+            alternatives[0]["nullable"] = True
+        for part in schema.values():
+            _allow_null(part)
 
 
 def _name_the_values(schema: Json) -> None:
@@ -99,7 +110,7 @@ def _shared_parameters(result: Json) -> Json:
     for text, found in shared.items():
         parameter = json.loads(text)
         place = "" if names[parameter["name"]] == 1 else f"_{parameter['in']}"
-        name = camelize(parameter["name"].replace("-", "") + place)
+        name = camelize(parameter["name"].replace("-", "_") + place)
         if components.setdefault(name, found[0][1]) != parameter:
             continue  # a third one of the same name stays where it is
         for parameters, each in found:

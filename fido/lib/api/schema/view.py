@@ -9,8 +9,8 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.utils.cache import patch_vary_headers
+from drf_spectacular import renderers
 from drf_spectacular.generators import SchemaGenerator
-from drf_spectacular.renderers import OpenApiYamlRenderer
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
@@ -42,14 +42,22 @@ class DocumentView(SpectacularAPIView):
     """The OpenAPI document as YAML or JSON, compressed if the client takes that."""
 
     content_negotiation_class = ByFormat
+    # Of one form, the first is the default. Browsers show this one of JSON.
+    renderer_classes = [
+        renderers.OpenApiYamlRenderer,
+        renderers.OpenApiYamlRenderer2,
+        renderers.OpenApiJsonRenderer2,
+        renderers.OpenApiJsonRenderer,
+    ]
 
     def _get_schema_response(self, request: Request) -> HttpResponse:
-        form = request.accepted_renderer.format
+        form, media_type = request.accepted_renderer.format, request.accepted_renderer.media_type
+        charset = "" if form == "json" else "; charset=utf-8"  # JSON has no other
         compressed = bool(_GZIP.search(request.headers.get("Accept-Encoding", "")))
         copy = copy_of(form, compressed=compressed)
         response = conditional.answer(request, copy.body, copy.etag)
         if response.status_code == 200:
-            response["Content-Type"] = f"{request.accepted_media_type}; charset=utf-8"
+            response["Content-Type"] = media_type + charset
             response["Content-Disposition"] = f'inline; filename="fido.{form}"'
             if compressed:
                 response["Content-Encoding"] = "gzip"
@@ -68,7 +76,7 @@ def copy_of(form: str, *, compressed: bool = False) -> Copy:
 def _copies() -> dict[tuple[str, bool], Copy]:
     generator: Any = SchemaGenerator()  # type: ignore[no-untyped-call]
     document = generator.get_schema(request=None, public=True)
-    yaml: bytes = OpenApiYamlRenderer().render(document)  # type: ignore[no-untyped-call]
+    yaml: bytes = renderers.OpenApiYamlRenderer().render(document)  # type: ignore[no-untyped-call]
     forms = {"yaml": yaml, "json": json_bytes(document)}
     return {
         (form, compressed): Copy(body, conditional.etag_of(body))
