@@ -55,11 +55,13 @@ class Checker:
     """Turns records of a file into checked rows.
 
     `defaults` replace values that a row omits: `full_name` and `currency`. `wallets` has the ids of
-    the user's wallets by name.
+    the user's wallets by name. A row that says whose it is has to say `user_id`.
     """
 
-    def __init__(self, layout: Layout, defaults: Values, wallets: Mapping[str, str]) -> None:
-        self._layout = layout
+    def __init__(
+        self, layout: Layout, defaults: Values, wallets: Mapping[str, str], user_id: int
+    ) -> None:
+        self._layout, self._user_id = layout, str(user_id)
         self._defaults = dict.fromkeys(OPTIONAL) | defaults
         with_comma = layout.form == CSV and layout.separator == ";"
         required: dict[str, Callable[[Any], Any]] = {
@@ -107,6 +109,9 @@ class Checker:
                 faults += _faults(name, error)
         if missing := sorted(_REQUIRED - given.keys()):
             faults += [Fault(name, "required", "This field is required.") for name in missing]
+        # Otherwise an export of many people would come in as the history of one.
+        if (owner := given.get("user_id")) is not None and str(owner) != self._user_id:
+            faults.append(Fault("user_id", "another-user", "The row is of another user."))
         if not given.keys() <= _KNOWN:
             faults.append(Fault("", "unknown", "The row has an unknown field."))
         return values, faults

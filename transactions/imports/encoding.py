@@ -92,7 +92,7 @@ class Encoded:
 class Encoder:
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
-        self._checker = Checker(recipe.layout, recipe.defaults, recipe.wallets)
+        self._checker = Checker(recipe.layout, recipe.defaults, recipe.wallets, recipe.user_id)
         self._fernet = Fernet(recipe.fernet_key)
         self._cells: dict[str, Callable[[Any], str]] = {
             name: self._token if name in SECRET else _CELLS.get(name, _text) for name in IMPORTABLE

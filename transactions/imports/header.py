@@ -40,7 +40,7 @@ def layout_of(first_line: str) -> Layout:
 
 def _require_columns(columns: tuple[str, ...]) -> None:
     for number, name in enumerate(columns, start=1):
-        # All columns of an export are allowed. Imported rows get their own id, user and times.
+        # All columns of an export are allowed. Imported rows get their own id and times.
         if name not in NAMES:
             known = ", ".join(sorted(IMPORTABLE))
             detail = f"Column {number} of the first line is not one of: {known}."

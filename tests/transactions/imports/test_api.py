@@ -13,7 +13,7 @@ from fido.lib.values.ids import new_id
 from tests.client import ApiClient
 from tests.factories import UserFactory
 from tests.flows.refusals import invalid, refused
-from tests.imports import claimed, csv, imported, submitted, upload, work
+from tests.imports import claimed, csv, faults, imported, submitted, upload, work
 from transactions.imports import operations
 from transactions.imports.models import Import
 from transactions.models import Transaction
@@ -270,7 +270,7 @@ def test_without_a_token_nothing_is_stored(anybody: ApiClient, folder: Path) -> 
     assert not folder.exists()
 
 
-@pytest.mark.parametrize("method", ["get", "put", "patch", "delete"])
+@pytest.mark.parametrize("method", ["put", "patch", "delete"])
 def test_uploads_are_posted(ada: ApiClient, method: str) -> None:
     refused(ada.request(method, "/imports"), 405, "method-not-allowed")
 
@@ -328,3 +328,27 @@ def test_a_database_that_takes_no_import_leaves_no_file(
     assert upload(ada, FILE).status_code == 500
 
     assert nothing_left(folder)
+
+
+def test_a_row_of_another_user_is_refused(ada: ApiClient) -> None:
+    header = "user_id,transaction_date,transaction_amount,transaction_type"
+    rows = [f"{user_id},2026-01-31,1.50,credit" for user_id in (ada.user_id, 0, "", "x")]
+
+    row = imported(ada, csv(*rows, header=header))
+
+    assert (row.rows_created, row.rows_refused) == (2, 2)
+    assert faults(row) == [(3, "user_id", "another-user"), (5, "user_id", "another-user")]
+
+
+def test_ones_own_imports_are_listed_newest_first(ada: ApiClient, ben: ApiClient) -> None:
+    first, second = imported(ada, FILE), imported(ada, csv("x,1,debit"))
+    imported(ben, FILE)
+
+    page = ada.get("/imports", limit=1).json()
+    rest = ada.get(page["next"]).json()
+
+    (newest,), (oldest,) = page["results"], rest["results"]
+    assert [newest["id"], oldest["id"]] == [str(second.pk), str(first.pk)]
+    assert rest["next"] is None
+    assert (newest["status"], newest["rows_refused"]) == ("done", 1)
+    assert newest.keys().isdisjoint({"errors", "warnings"})

@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 
@@ -13,13 +14,14 @@ from fido.lib.api.conditional import json_answer
 from fido.lib.api.idempotency import Write
 from fido.lib.api.schema import example, location_on, path_parameter
 from fido.lib.api.uploads import FIELD, NoFile, UploadParser
-from fido.lib.api.viewsets import CreateMixin, DestroyMixin, RetrieveMixin
+from fido.lib.api.viewsets import CreateMixin, DestroyMixin, ListMixin, RetrieveMixin
+from fido.lib.cache.answers import Body
 from fido.lib.values.errors import NotFound
 from fido.lib.values.ids import new_id
 from transactions.api.rights import owner_named
 from transactions.files import columns
 from transactions.imports import operations, queries
-from transactions.imports.api.serializers import ImportAnswer, UploadFields
+from transactions.imports.api.serializers import ImportAnswer, ImportInList, UploadFields
 from transactions.imports.intake import Intake
 from transactions.imports.models import Import
 from transactions.imports.submission import submitted
@@ -48,6 +50,13 @@ FINISHED = OpenApiResponse(description="The import has already ended.")
 
 
 @extend_schema_view(
+    list=extend_schema(
+        operation_id="list_imports",
+        summary="List your imports",
+        description="The imports into the caller's transactions, newest first, without what was"
+        " refused.",
+        responses=ImportInList(many=True),
+    ),
     create=extend_schema(
         operation_id="start_import",
         summary="Import a file",
@@ -77,7 +86,7 @@ FINISHED = OpenApiResponse(description="The import has already ended.")
         responses={204: None, 409: FINISHED},
     ),
 )
-class ImportViewSet(CreateMixin, RetrieveMixin, DestroyMixin):
+class ImportViewSet(ListMixin, CreateMixin, RetrieveMixin, DestroyMixin):
     """The caller's own imports, those that the caller has sent, and for staff everybody's."""
 
     resource = "imports"
@@ -87,6 +96,8 @@ class ImportViewSet(CreateMixin, RetrieveMixin, DestroyMixin):
     lookup_url_kwarg = "import_id"
     lookup_value_converter = "uuid"
     path_parameters = {"import_id": IMPORT_ID}
+    ordering = ("-created_at", "-id")
+    kind = "imports"
     intake: Intake | None = None
 
     def new_receiver(self) -> Intake:
@@ -99,6 +110,15 @@ class ImportViewSet(CreateMixin, RetrieveMixin, DestroyMixin):
         finally:
             if self.intake:
                 self.intake.close()
+
+    def get_question(self) -> None:
+        return None  # a worker claims and ends an import without the fence of a write
+
+    def get_queryset(self) -> QuerySet[Import]:
+        return Import.objects.filter(user_id=caller(self.request).pk).defer("errors", "warnings")
+
+    def represent_page(self, rows: list[Import]) -> list[Body]:
+        return list(ImportInList(rows, many=True).data)
 
     def get_object(self) -> Import:
         verb = "change" if self.action == "destroy" else "view"
