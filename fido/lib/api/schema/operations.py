@@ -35,9 +35,7 @@ class OperationSchema(AutoSchema):
             for status, answer in answers.items():
                 if status >= "400":
                     answer["content"] = CONTENT
-                answer["description"] = (
-                    answer["description"] or f"{HTTPStatus(int(status)).phrase}."
-                )
+                answer["description"] = answer["description"] or HTTPStatus(int(status)).phrase
             shared = standard(*self._refusals(operation))
             operation["responses"] = dict(sorted((shared | answers).items()))
         return operation
