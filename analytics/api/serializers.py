@@ -12,7 +12,7 @@ from transactions.api.serializers import HistoryFilters
 class AnalyticsQuery(PeriodSerializer):
     """The period: `start` and `end`, or one day as `transaction_date`."""
 
-    transaction_date = DayField(required=False)
+    transaction_date = DayField(required=False, help_text="One day, instead of a period.")
     currency = CurrencyField(required=False, help_text="The reporting currency.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -31,7 +31,7 @@ class FoundQuery(HistoryFilters):
 
 
 class SeriesQuery(PeriodSerializer):
-    interval = ChoiceField(choices=["day", "week", "month"])
+    interval = ChoiceField(choices=["day", "week", "month"], help_text="What each row covers.")
 
 
 class PeriodAnswer(serializers.Serializer[Any]):

@@ -1,5 +1,6 @@
 """The locks: what is run is what is tested, and everything is named with its hash."""
 
+import json
 import re
 
 import pytest
@@ -44,3 +45,12 @@ def test_what_runs_is_what_is_tested_and_no_more() -> None:
 
 def test_no_lock_names_where_packages_come_from() -> None:
     assert not [name for name in LOCKS if "://" in (PROJECT / name).read_text()]
+
+
+def test_the_lock_of_npm_has_hashes_and_no_hosts() -> None:
+    lock = json.loads((PROJECT / "tests" / "clients" / "package-lock.json").read_text())
+    packages = [package for name, package in lock["packages"].items() if name]
+
+    assert len(packages) > 100
+    assert all(package["integrity"].startswith("sha512-") for package in packages)
+    assert not any("resolved" in package for package in packages)

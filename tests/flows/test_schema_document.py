@@ -36,6 +36,8 @@ def test_an_operation_is_described(operation: dict[str, Any]) -> None:
     assert 3 < len(operation["summary"]) < 50
     assert operation["description"].endswith(".")
     assert set(operation["tags"]) < TAGS
+    assert all(each["description"].endswith(".") for each in parameters_of(operation))
+    assert all(resolved(answer)["description"] for answer in operation["responses"].values())
     refusals = (answer for code, answer in operation["responses"].items() if code >= "400")
     assert all("Problem" in json.dumps(resolved(answer)) for answer in refusals)
 

@@ -101,19 +101,32 @@ class BulkResultSerializer(serializers.Serializer[Any]):
 class HistoryFilters(PeriodSerializer):
     """Which transactions, and in which order."""
 
-    transaction_type = ChoiceField(choices=Transaction.Type.choices, required=False)
-    currency = CurrencyField(required=False)
-    min_amount = MoneyField(required=False)
-    max_amount = MoneyField(required=False)
-    external_id = Text(max_length=columns.max_length("external_id"), required=False)
-    full_name = Text(max_length=columns.max_length("full_name"), required=False)
-    wallet = WalletField(max_length=columns.max_length("wallet"), required=False)
-    category = Text(max_length=columns.max_length("category"), required=False)
+    transaction_type = ChoiceField(
+        choices=Transaction.Type.choices, required=False, help_text="Only these."
+    )
+    currency = CurrencyField(required=False, help_text="In this currency.")
+    min_amount = MoneyField(required=False, help_text="Of at least this amount.")
+    max_amount = MoneyField(required=False, help_text="Of at most this amount.")
+    external_id = Text(
+        max_length=columns.max_length("external_id"), required=False, help_text="With this id."
+    )
+    full_name = Text(
+        max_length=columns.max_length("full_name"),
+        required=False,
+        help_text="With this whole name; case and accents do not matter.",
+    )
+    wallet = WalletField(
+        max_length=columns.max_length("wallet"), required=False, help_text="In this wallet."
+    )
+    category = Text(
+        max_length=columns.max_length("category"), required=False, help_text="Of this category."
+    )
     user_id = UserIdField(help_text="Staff only.")
     order = ChoiceField(
         choices=["-transaction_date", "transaction_date"],
         default="-transaction_date",
         required=False,
+        help_text="The latest or the earliest first.",
     )
 
 
@@ -124,7 +137,9 @@ class HistorySerializer(ListQuery, HistoryFilters):
 class ExportSerializer(HistoryFilters):
     """The filters of a history, and the format of its file."""
 
-    format = ChoiceField(choices=sorted(FORMATS), default="csv", required=False)
+    format = ChoiceField(
+        choices=sorted(FORMATS), default="csv", required=False, help_text="Of the file."
+    )
 
 
 def represent(row: Transaction, wallets: Mapping[UUID, str], *, clear: bool) -> Body:

@@ -56,7 +56,9 @@ class BalanceSerializer(StrictSerializer):
 
 class ConversionQuery(QuerySerializer):
     to = CurrencyField(required=False, help_text="Default: the caller's currency.")
-    rate = ChoiceField(choices=COLUMNS, default="mid", required=False)
+    rate = ChoiceField(
+        choices=COLUMNS, default="mid", required=False, help_text="Which of the bank's rates."
+    )
 
 
 class ConvertedLine(serializers.Serializer[Any]):

@@ -95,5 +95,7 @@ class AlertSerializer(serializers.Serializer[Any]):
 class AlertsQuery(ListQuery, PeriodSerializer):
     """Which alerts; the period is about their transactions' times."""
 
-    code = serializers.IntegerField(min_value=1, max_value=MAX_CODE, required=False)
+    code = serializers.IntegerField(
+        min_value=1, max_value=MAX_CODE, required=False, help_text="Raised by rules of this code."
+    )
     user_id = UserIdField(help_text="Staff only.")

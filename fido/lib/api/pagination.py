@@ -61,7 +61,11 @@ class ListQuery(QuerySerializer):
     """The two parameters of every list."""
 
     limit = serializers.IntegerField(
-        min_value=1, max_value=MAX_LIMIT, default=DEFAULT_LIMIT, required=False
+        min_value=1,
+        max_value=MAX_LIMIT,
+        default=DEFAULT_LIMIT,
+        required=False,
+        help_text="Rows in a page.",
     )
     cursor = CursorField(required=False, help_text="From the link to another page.")
 
@@ -153,6 +157,7 @@ class KeysetPagination(BasePagination):
         link = {"type": "string", "format": "uri", "nullable": True}
         return {
             "type": "object",
+            "description": "A page. Follow `next` until it is null.",
             "required": ["results", "next", "previous"],
             "properties": {
                 "results": schema,

@@ -200,8 +200,8 @@ class ProblemErrors(serializers.ListField):
 class PeriodSerializer(QuerySerializer):
     """`start <= t < end`. A date as `end` includes that whole day."""
 
-    start = MomentField(required=False)
-    end = EndField(required=False)
+    start = MomentField(required=False, help_text="Included; a date means its midnight.")
+    end = EndField(required=False, help_text="Excluded; a date means that whole day.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         attrs["period"] = period = clock.Period(attrs.pop("start", None), attrs.pop("end", None))

@@ -1,5 +1,6 @@
 """Each operation: what follows from its route need not be said by its viewset."""
 
+from http import HTTPStatus
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
@@ -37,6 +38,7 @@ class OperationSchema(AutoSchema):
             for status, answer in answers.items():
                 if status >= "400":
                     answer["content"] = CONTENT
+                answer["description"] = answer["description"] or HTTPStatus(int(status)).phrase
             shared = standard(*self._refusals(operation))
             operation["responses"] = dict(sorted((shared | answers).items()))
         return operation
