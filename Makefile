@@ -77,7 +77,7 @@ bench: .venv/.with-dev .venv/.with-bench ## Measure what a request costs, beside
 load: .venv/.with-dev .venv/.with-load ## Put a minute of checked load on a new service, or on the one at HOST.
 	$(IN_VENV) -m benchmarks.swarm $(if $(HOST),--host $(HOST)) $(ARGS)
 
-lock: .venv/.with-dev ## Lock the newest versions that pyproject.toml allows.
+lock: .venv/.with-dev .venv/.with-clients ## Lock the newest versions that pyproject.toml and package.json allow.
 	$(COMPILE) --upgrade pyproject.toml -o requirements.txt
 	$(COMPILE) --upgrade --group pyproject.toml:uv -o requirements-uv.txt
 	for group in run dev; do \
@@ -86,6 +86,7 @@ lock: .venv/.with-dev ## Lock the newest versions that pyproject.toml allows.
 	for group in bench load traces clients; do \
 		$(COMPILE) --upgrade -c requirements-dev.txt --group pyproject.toml:$$group \
 			-o requirements-$$group.txt || exit; done
+	$(IN_NODE) update --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts
 
 .venv/.with-%: requirements-%.txt requirements-uv.txt
 	@test -n "$(PYTHON)" || { \
