@@ -83,7 +83,7 @@ docs: .venv/.with-docs ## Build the documentation as a site, in .site; a warning
 	$(IN_VENV) docs/generate_configuration.py > docs/configuration.md
 	$(IN_VENV) -m sphinx $(SPHINX) docs .site
 
-lock: .venv/.with-dev ## Lock the newest versions that pyproject.toml allows.
+lock: .venv/.with-dev .venv/.with-clients ## Lock the newest versions that pyproject.toml and package.json allow.
 	$(COMPILE) --upgrade pyproject.toml -o requirements.txt
 	$(COMPILE) --upgrade --group pyproject.toml:uv -o requirements-uv.txt
 	for group in run dev; do \
@@ -92,6 +92,7 @@ lock: .venv/.with-dev ## Lock the newest versions that pyproject.toml allows.
 	for group in bench load traces clients docs; do \
 		$(COMPILE) --upgrade -c requirements-dev.txt --group pyproject.toml:$$group \
 			-o requirements-$$group.txt || exit; done
+	$(IN_NODE) update --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts
 
 .venv/.with-%: requirements-%.txt requirements-uv.txt
 	@test -n "$(PYTHON)" || { \

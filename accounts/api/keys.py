@@ -5,7 +5,12 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
-from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from drf_spectacular.utils import (
+    OpenApiResponse,
+    extend_schema,
+    extend_schema_field,
+    extend_schema_view,
+)
 from rest_framework import serializers
 from rest_framework.request import Request
 
@@ -14,10 +19,10 @@ from accounts.api.authentication import caller
 from accounts.models import MAX_KEY_NAME_LENGTH, ApiKey
 from fido.lib.api.conditional import json_answer
 from fido.lib.api.idempotency import without_key
-from fido.lib.api.schema import example, location_on, path_parameter
-from fido.lib.api.scopes import SCOPES
+from fido.lib.api.schema import example, path_parameter
+from fido.lib.api.scopes import RESOURCES, SCOPES
 from fido.lib.api.serializers import ChoiceField, MomentField, StrictSerializer, Text
-from fido.lib.api.viewsets import DestroyMixin, ListMixin, RetrieveMixin
+from fido.lib.api.viewsets import DestroyMixin, ListMixin
 from fido.lib.values import clock
 from fido.lib.values.errors import NotFound
 
@@ -35,20 +40,27 @@ class ExpiryField(MomentField):
         return clock.text(value)
 
 
+# Not an enum in the document, where other resources may follow.
+@extend_schema_field({"type": "string", "pattern": f"^({'|'.join(RESOURCES)}):(read|write)$"})
+class ScopeField(ChoiceField):
+    """One of the scopes."""
+
+
 class ApiKeySerializer(StrictSerializer):
     id = serializers.UUIDField(read_only=True)
     name = Text(max_length=MAX_KEY_NAME_LENGTH, help_text="What it is for; unique among yours.")
-    scopes = serializers.ListField(child=ChoiceField(SCOPES), min_length=1, max_length=len(SCOPES))
+    scopes = serializers.ListField(child=ScopeField(SCOPES), min_length=1, max_length=len(SCOPES))
     expires_at = ExpiryField(required=False, allow_null=True, help_text="Null: never.")
     prefix = serializers.CharField(read_only=True, help_text="How the key begins.")
     created_at = serializers.DateTimeField(read_only=True)
     last_used_at = serializers.DateTimeField(
         read_only=True, allow_null=True, help_text="Up to an hour before it was last used."
     )
-
-
-class NewApiKeySerializer(ApiKeySerializer):
-    key = serializers.CharField(read_only=True, help_text="Shown this once.")
+    key = serializers.CharField(
+        read_only=True,
+        allow_null=True,
+        help_text="In the answer that made it. Null ever after: it is stored nowhere.",
+    )
 
 
 @extend_schema_view(
@@ -57,18 +69,13 @@ class NewApiKeySerializer(ApiKeySerializer):
         summary="List your keys",
         description="The caller's API keys.",
     ),
-    retrieve=extend_schema(
-        operation_id="read_own_key",
-        summary="Read one of your keys",
-        description="Everything but the key itself, which nobody can read again.",
-    ),
     destroy=extend_schema(
         operation_id="revoke_own_key",
         summary="Revoke one of your keys",
         description="The next request with the key is refused.",
     ),
 )
-class ApiKeyViewSet(ListMixin, RetrieveMixin, DestroyMixin):
+class ApiKeyViewSet(ListMixin, DestroyMixin):
     """The caller's own API keys."""
 
     resource = None
@@ -95,19 +102,17 @@ class ApiKeyViewSet(ListMixin, RetrieveMixin, DestroyMixin):
         operation_id="make_own_key",
         summary="Make a key",
         examples=[NIGHTLY],
-        parameters=[location_on(201)],
         description="Makes a key. The answer shows it, and nothing does so again. Takes no"
         " Idempotency-Key: if the answer is lost, revoke the key of this name and make another.",
-        responses={201: NewApiKeySerializer, 409: TOO_MANY},
+        responses={201: ApiKeySerializer, 409: TOO_MANY},
     )
     @without_key("its answer holds a key, which is stored nowhere; a repeat finds the name taken")
     def create(self, request: Request) -> HttpResponse:
         values = self.checked().validated_data
         row, key = keys.make(user=caller(request), **{"expires_at": None, **values})
         body = self.represent(row) | {"key": key}
-        path = request.build_absolute_uri(f"{request.path}/{row.pk}")
         # RFC 6749, section 5.1, says it of tokens: no intermediary may store one.
-        return json_answer(body, 201, Location=path, **{"Cache-Control": "no-store"})
+        return json_answer(body, 201, **{"Cache-Control": "no-store"})
 
     def perform_destroy(self, row: Any) -> None:
         keys.revoke(user_id=row.user_id, key_id=row.pk)

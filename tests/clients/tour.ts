@@ -173,7 +173,7 @@ async function files(fido: Fido): Promise<void> {
   for (;;) {
     const now = body(200, await fido.GET("/imports/{import_id}", { params: { path } }));
     if (now.status === "done") {
-      assert.deepEqual([now.rows_created, now.rows_refused, now.errors[0]?.line], [1, 1, 3]);
+      assert.deepEqual([now.rows_created, now.rows_refused, now.errors?.[0]?.line], [1, 1, 3]);
       return;
     }
     assert(Date.now() < deadline, JSON.stringify(now));

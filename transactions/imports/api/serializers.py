@@ -36,8 +36,8 @@ class ImportWarningAnswer(serializers.Serializer[Any]):
     detail = serializers.CharField()
 
 
-class ImportInList(serializers.Serializer[Any]):
-    """An import and its progress, without what was refused."""
+class ImportAnswer(serializers.Serializer[Any]):
+    """An import and its progress. A list leaves out `errors` and `warnings`."""
 
     id = serializers.UUIDField()
     user_id = serializers.IntegerField()
@@ -51,6 +51,14 @@ class ImportInList(serializers.Serializer[Any]):
     rows_pending = serializers.IntegerField(
         help_text="Entries of a bank's file that are not booked yet: left out."
     )
+    errors = ImportErrorAnswer(  # type: ignore[assignment]
+        many=True, required=False, help_text="The first 1,000."
+    )
+    warnings = ImportWarningAnswer(
+        many=True,
+        required=False,
+        help_text="Statements whose entries do not explain its balances: at most 100.",
+    )
     failure = serializers.CharField(allow_null=True, help_text="Why it failed: a stable code.")
     failure_detail = serializers.CharField(allow_null=True, help_text="The same, for people.")
     created_at = serializers.DateTimeField()
@@ -60,12 +68,3 @@ class ImportInList(serializers.Serializer[Any]):
         absent = {"failure": instance.failure or None}
         absent["failure_detail"] = instance.failure_detail or None
         return super().to_representation(instance) | absent
-
-
-class ImportAnswer(ImportInList):
-    """An import and its progress."""
-
-    errors = ImportErrorAnswer(many=True, help_text="The first 1,000.")  # type: ignore[assignment]
-    warnings = ImportWarningAnswer(
-        many=True, help_text="Statements whose entries do not explain its balances: at most 100."
-    )
