@@ -25,5 +25,5 @@ def kept(request: HttpRequest) -> HttpResponse:
 
 
 urlpatterns = [path("kept", kept)]
-settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], MIDDLEWARE=[])
+settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], MIDDLEWARE=[], TRACES_ENDPOINT=None)
 application = get_wsgi_application()
