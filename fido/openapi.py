@@ -6,7 +6,8 @@ SUMMARY = "Records people's money movements and answers questions about them exa
 DESCRIPTION = f"""{SUMMARY}
 
 **Logging in.** `POST /auth/login` returns an access token, which goes into the header
-`Authorization: Bearer …` of all other requests, and a refresh token.
+`Authorization: Bearer …` of all other requests, and a refresh token. A machine sends a key there
+instead (`fido_…`), which `POST /users/me/keys` makes.
 
 **Money** is a decimal string with the currency's own number of decimals, such as `"100.00"`. A
 request may also send a JSON number.
