@@ -16,6 +16,8 @@ SWIFT = re.compile(r"\{\d:")
 UTF_8 = "utf-8"
 # What banks use that do not use UTF-8, and do not say so.
 ELSE = "cp1252"
+# How OFX 1 names a code page of Windows. XML is asked by its parser.
+CODE_PAGE = re.compile(rb"^\s*CHARSET:\s*(125\d)\s*$", re.MULTILINE)
 
 
 class Contents(Protocol):
@@ -91,10 +93,14 @@ class Native:
 
 
 class FromBank:
-    """A bank's file, which is read by the worker; here its encoding is found."""
+    """A bank's file, which begins with `head` and is read by the worker.
 
-    def __init__(self, form: str) -> None:
-        self._form = form
+    Here its encoding is found: UTF-8 if all of it is, else the one that it declares.
+    """
+
+    def __init__(self, form: str, head: bytes) -> None:
+        declared = CODE_PAGE.search(head)
+        self._form, self._else = form, f"cp{declared[1].decode()}" if declared else ELSE
         self._decoder = codecs.getincrementaldecoder(UTF_8)()
         self._encoding = UTF_8
 
@@ -112,4 +118,4 @@ class FromBank:
             try:
                 self._decoder.decode(data, final)
             except UnicodeDecodeError:
-                self._encoding = ELSE
+                self._encoding = self._else

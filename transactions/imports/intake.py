@@ -93,7 +93,7 @@ class Intake:
     def _recognised(self) -> Contents:
         """The contents, which are fed what has come so far."""
         form = None if Native.begins(self._head) else recognised(self._head)
-        self._contents = FromBank(form) if form else Native()
+        self._contents = FromBank(form, self._head) if form else Native()
         self._contents.feed(self._head)
         return self._contents
 

@@ -17,6 +17,7 @@ from tests.client import ApiClient
 from tests.factories import StaffFactory, UserFactory
 from tests.imports import csv, imported, upload, work
 from tests.staff import Desk, clerk
+from tests.transactions.statements.files import content
 from transactions.imports import operations
 from transactions.imports.models import Import
 from transactions.models import Transaction
@@ -329,6 +330,17 @@ def test_a_record_shows_its_errors_as_a_table_and_cannot_be_changed(
     for where in (page_of(row), f"{LIST}{row.pk}/delete/"):
         assert root.post(where, status="queued", post="yes").status_code == 403
     assert Import.objects.get().status == "done"
+
+
+def test_a_record_tells_what_a_banks_file_lacks(root: Desk, jane: User) -> None:
+    send(root, jane.pk, content("camt/camt053.v2.five.decimals.xml"))
+    row = Import.objects.get()
+    work(row.pk, jane.pk)
+
+    page = root.text(page_of(row))
+
+    assert "its closing balance is 0.05 EUR away from its opening balance" in page
+    assert "CAMT" in page
 
 
 def test_a_record_of_nothing_leads_back(root: Desk) -> None:

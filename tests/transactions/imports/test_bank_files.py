@@ -183,6 +183,26 @@ def test_a_description_that_is_too_long_is_cut(ada: ApiClient) -> None:
     assert seen["description"].endswith("…")
 
 
+@pytest.mark.parametrize(
+    ("head", "encoding"),
+    [
+        ("OFXHEADER:100\nCHARSET:1251\n", "cp1251"),
+        ("OFXHEADER:100\nCHARSET:1251\n", "utf-8"),  # many say what they are not
+        ("OFXHEADER:100\nCHARSET:NONE\n", "cp1252"),
+    ],
+)
+def test_names_are_read_in_the_encoding_that_the_file_is_in(
+    ada: ApiClient, head: str, encoding: str
+) -> None:
+    name = "Żółć" if encoding == "utf-8" else b"\xc6\xe5\xed\xff".decode(encoding)
+    entry = f"<STMTTRN><DTPOSTED>20260131<TRNAMT>-1<NAME>{name}</STMTTRN>"
+
+    imported(ada, f"{head}<OFX><STMTRS><CURDEF>EUR{entry}</OFX>".encode(encoding))
+
+    (seen,) = ada.get("/transactions").json()["results"]
+    assert seen["full_name"] == name
+
+
 CAMT = b'<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.02">%b</Document>'
 BOMB = b"""<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">
 <!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>"""

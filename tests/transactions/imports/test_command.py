@@ -10,6 +10,7 @@ from django.core.management.base import CommandError
 
 from tests.client import ApiClient
 from tests.imports import claimed, csv, present, submitted, work
+from tests.transactions.statements.files import content
 from transactions.imports import running, spool
 from transactions.imports.models import Import
 from transactions.models import Transaction
@@ -140,3 +141,19 @@ def test_an_interrupted_import_is_left_to_the_workers_at_once(
     row = Import.objects.get()
     assert (row.status, row.lease) == ("running", None)
     assert work(row.pk).rows_created == 2
+
+
+def test_what_a_banks_file_tells_is_said(ada: ApiClient, file: Path) -> None:
+    file.write_bytes(content("camt/camt053.v2.five.decimals.xml"))
+
+    said, errors = command(file, "--user", ada.user_id)
+
+    assert "1 rows created, 0 refused" in said
+    assert errors.startswith("Statement 1: its closing balance is 0.05 EUR away")
+
+    file.write_bytes(content("camt/camt052.v6.Amt-zero.xml"))
+    assert "1 entries are not booked yet: left out." in command(file, "--user", ada.user_id)[0]
+
+    file.write_bytes(content("ofx/signon_fail.ofx"))
+    with pytest.raises(CommandError, match="The bank refused the login"):
+        command(file, "--user", ada.user_id)

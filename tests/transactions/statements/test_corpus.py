@@ -26,7 +26,7 @@ from transactions.statements.recognition import recognised
 def items(data: bytes) -> list[Item]:
     form = recognised(data)
     assert form
-    contents = FromBank(form)
+    contents = FromBank(form, data)
     contents.feed(data)
     return list(READERS[form](lambda: io.BytesIO(data), contents.finish().encoding))
 

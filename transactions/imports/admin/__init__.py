@@ -45,8 +45,9 @@ class ImportAdmin(SearchedByUserAdmin, ReadOnlyAdmin):
     user_fields = ("user", "created_by")
     search_help_text = "An import's id, or the id or whole user name of its user or of its sender."
     fields = (
-        *("id", "user", "created_by", "status", "failure", "format", "size"),
-        *("rows_read", "rows_created", "rows_refused", "created_at", "finished_at", "refused"),
+        *("id", "user", "created_by", "status", "failure", "failure_detail", "format", "size"),
+        *("rows_read", "rows_created", "rows_refused", "rows_pending"),
+        *("created_at", "finished_at", "told", "refused"),
     )
     change_list_template = "admin/imports/import/list.html"
     change_form_template = "admin/imports/import/record.html"
@@ -89,6 +90,12 @@ class ImportAdmin(SearchedByUserAdmin, ReadOnlyAdmin):
     @admin.display(description="size")
     def size(self, row: Import) -> str:
         return filesizeformat(row.size_bytes)
+
+    @admin.display(description="warnings")
+    def told(self, row: Import) -> SafeString | None:
+        if not row.warnings:
+            return None
+        return format_html_join("", "<div>{}</div>", ((each["detail"],) for each in row.warnings))
 
     @admin.display(description=f"the first {MAX_ERRORS:,} errors")
     def refused(self, row: Import) -> SafeString | None:

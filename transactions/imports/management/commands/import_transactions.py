@@ -64,12 +64,16 @@ class Command(BaseCommand):
         for error in row.errors[:SHOWN_ERRORS]:
             column = f" {error['column']}:" if error["column"] else ""
             self.stderr.write(f"line {error['line']}:{column} {error['detail']}")
+        for warning in row.warnings:
+            self.stderr.write(warning["detail"])
+        if row.rows_pending:
+            self.stdout.write(f"{row.rows_pending:,} entries are not booked yet: left out.")
         self.stdout.write(
             f"Import {row.pk} is {row.status}: {row.rows_created:,} rows created, "
             f"{row.rows_refused:,} refused."
         )
         if row.failure:
-            raise CommandError(f"The import failed: {row.failure}.")
+            raise CommandError(f"The import failed: {row.failure_detail or row.failure}")
         if row.rows_refused:
             sys.exit(1)
 
