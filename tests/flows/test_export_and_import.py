@@ -1,6 +1,5 @@
 """An exported file can be imported, with the same texts and totals."""
 
-import re
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.client import ApiClient
+from tests.exports import given_to
 from tests.factories import record
 from tests.imports import imported
 from tests.movements import FIRST_DAY
@@ -59,12 +59,6 @@ def answers(owner: ApiClient) -> list[Any]:
         owner.get("/users/me/analytics/series", interval="day").json(),
     ]
     return [{k: v for k, v in each.items() if k not in {"user_id", "full_name"}} for each in shown]
-
-
-def given_to(heir: ApiClient, exported: bytes, owner: ApiClient) -> bytes:
-    """The file with another user in its column."""
-    pattern = rb'(^[0-9a-f-]{36},|"user_id":\s?)%d,' % owner.user_id
-    return re.sub(pattern, rb"\g<1>%d," % heir.user_id, exported, flags=re.MULTILINE)
 
 
 @pytest.mark.django_db(transaction=True)

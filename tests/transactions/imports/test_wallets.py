@@ -9,6 +9,7 @@ import pytest
 from accounts.wallets.models import Wallet
 from accounts.wallets.operations import close_wallet
 from tests.client import ApiClient
+from tests.exports import given_to
 from tests.factories import record, wallet
 from tests.imports import HEADER, claimed, csv, imported, submitted
 from tests.movements import assert_exact
@@ -119,7 +120,8 @@ def test_an_export_of_a_wallet_is_refused_where_there_is_no_such_wallet(
 ) -> None:
     record(main.user, wallet_id=main.pk)
     exports = {
-        form: ada.get("/transactions/export", format=form).getvalue() for form in ("csv", "ndjson")
+        form: given_to(ben, ada.get("/transactions/export", format=form).getvalue(), ada)
+        for form in ("csv", "ndjson")
     }
 
     for content in exports.values():
