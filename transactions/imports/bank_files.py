@@ -13,7 +13,7 @@ from transactions.files.columns import max_length
 from transactions.imports.layout import MAX_ROW_LENGTH, Layout
 from transactions.imports.proof import Proof
 from transactions.statements import camt, mt940, ofx, qif
-from transactions.statements.items import Account, Entry, Items, NotReadable, Pending, Refused
+from transactions.statements.items import Account, Entry, Items, NotReadable, Refused
 from transactions.statements.recognition import CAMT, MT940, OFX, QIF
 
 # Each takes a hundred bytes of memory while the file is read.
@@ -50,8 +50,6 @@ def rows(opened: Open, layout: Layout, proof: Proof) -> Iterator[Row]:
             yield item.place, _row(item, ids.of(account, item))
         elif isinstance(item, Refused):
             yield item.place, Unread(tuple((each.column, each.detail) for each in item.faults))
-        elif isinstance(item, Pending):
-            proof.pending += 1
 
 
 def _row(entry: Entry, external_id: str) -> dict[str, Any]:

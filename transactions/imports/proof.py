@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from fido.lib.values import money
-from transactions.statements.items import Account, Balance, Entry, Item, Moment
+from transactions.statements.items import Account, Balance, Entry, Item, Moment, Pending
 
 # A file of many years has a statement for each day.
 MAX_WARNINGS = 100
@@ -40,6 +40,8 @@ class Proof:
         elif isinstance(item, Entry):
             current.moved = money.added(current.moved, item.amount)
             current.currencies.add(item.currency)
+        elif isinstance(item, Pending):
+            self.pending += 1
 
     def finish(self) -> None:
         self._turn_over()

@@ -21,6 +21,7 @@ from transactions.statements.items import (
     Items,
     Moment,
     NotReadable,
+    Pending,
     Refused,
 )
 from transactions.statements.values import Faults, Malformed, day_of, tidy, with_point
@@ -35,8 +36,8 @@ STATEMENTS = {"STMTRS", "CCSTMTRS", "INVSTMTRS"}
 PARTS = {
     *("STMTTRN", "LEDGERBAL", "BANKACCTFROM", "CCACCTFROM", "INVACCTFROM"),
     *("CURRENCY", "ORIGCURRENCY", "SONRS", "PAYEE", "BANKACCTTO", "CCACCTTO"),
+    "STMTTRNP",  # pending
 }
-PENDING = {"BANKTRANLISTP", "CCTRANLISTP", "STMTTRNP"}
 
 
 @dataclass
@@ -116,7 +117,7 @@ def _begun(file: _File, name: str, text: str) -> None:
     elif name in STATEMENTS:
         file.statements += 1
         file.currency = None
-    elif name in PARTS or name in PENDING:
+    elif name in PARTS:
         file.parts.append(_Part(name))
     elif value := tidy(unescape(text)):
         if name == "CURDEF":
@@ -145,9 +146,10 @@ def _read(file: _File, part: _Part) -> Iterator[Item]:
         file.refusal = "The bank refused the login: the file holds its error, and no statement."
     elif part.name == "LEDGERBAL":
         yield from _balance(values, file.currency)
-    elif part.name == "STMTTRN":
+    elif part.name.startswith("STMTTRN"):
         file.entries += 1
-        yield _entry(file.entries, values, file.currency)
+        is_booked = part.name == "STMTTRN"
+        yield _entry(file.entries, values, file.currency) if is_booked else Pending(file.entries)
 
 
 def _balance(values: dict[str, str], currency: str | None) -> Iterator[Balance]:

@@ -176,6 +176,16 @@ def test_a_tag_may_be_cut_anywhere() -> None:
         assert found.day == date(2026, 1, 31)
 
 
+def test_what_ofx_lists_as_pending_is_no_entry() -> None:
+    pending = "<STMTTRNP><DTTRAN>20260131<TRNAMT>-9<NAME>Hotel</STMTTRNP>"
+    whole = statement("<DTPOSTED>20260131<TRNAMT>-5").replace("</OFX>", f"{pending}</OFX>")
+
+    first, second = ofx.read([whole])
+
+    assert isinstance(first, Entry)
+    assert second == Pending(2)
+
+
 def test_entities_are_no_more_than_text() -> None:
     bomb = '<!DOCTYPE x [<!ENTITY a "b">]>' + statement("<DTPOSTED>20260131<TRNAMT>1<NAME>&a;&a;")
 
