@@ -202,6 +202,7 @@ def _files(visitor: Visitor) -> None:
     export = visitor.send("GET", "/transactions/export", query="?format=ndjson&external_id=b-1")
     assert (export.status, export.json["transaction_amount"]) == (200, "19.99")
     # No worker can be requested for it yet.
+    _mappings(visitor)
     one = visitor.upload("/imports", csv("2026-01-31,1,credit"))
     assert one.status == 202
     route = "/imports/{import_id}"
@@ -210,6 +211,17 @@ def _files(visitor: Visitor) -> None:
     assert listed["id"] == one.json["id"]
     assert visitor.send("DELETE", route, at=one.json["id"]).status == 204
     assert visitor.send("GET", route, at=one.json["id"]).json["status"] == "cancelled"
+
+
+def _mappings(visitor: Visitor) -> None:
+    columns = {"Day": {"role": "transaction_date"}, "Amount": {"role": "signed_amount"}}
+    body = {"name": "mine", "mapping": {"columns": columns}}
+    route = "/imports/mappings/{name}"
+    assert visitor.send("POST", "/imports/mappings", body).status == 201
+    (listed,) = visitor.send("GET", "/imports/mappings").json["results"]
+    assert visitor.send("GET", route, at="mine").json == listed
+    assert visitor.send("PUT", route, body, at="mine").json["mapping"] == body["mapping"]
+    assert visitor.send("DELETE", route, at="mine").status == 204
 
 
 def _alerts(visitor: Visitor, user_id: int) -> None:

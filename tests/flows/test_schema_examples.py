@@ -15,7 +15,7 @@ from tests.client import ApiClient
 from tests.document import DOCUMENT, operations, parameters_of, resolved
 from tests.factories import DraftFactory, StaffFactory, UserFactory, wallet
 from transactions import operations as transactions
-from transactions.imports.models import Import
+from transactions.imports.models import Import, SavedMapping
 
 FOR_STAFF = {"list_users", "create_customer"}
 FOR_EMPTY_WALLETS = {"open_balance", "close_wallet"}
@@ -57,6 +57,9 @@ def jane(db: None) -> ApiClient:
     id_ = _example("import_id", "/imports/{import_id}")
     layout = {"form": "csv", "separator": ",", "columns": []}
     Import.objects.create(id=id_, user=user, created_by=user, layout=layout, size_bytes=100)
+    SavedMapping.objects.create(
+        user=user, name=_example("name", "/imports/mappings/{name}"), mapping={}
+    )
     id_ = _example("key_id", "/users/me/keys/{key_id}")
     ApiKey.objects.create(id=id_, user=user, name="x", prefix="x", digest=b"x", scopes=[])
     return ApiClient(user)

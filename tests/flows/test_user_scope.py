@@ -83,6 +83,7 @@ def test_the_tables_that_grow_per_user_are_known() -> None:
         "checks_finding",
         "fido_idempotencykey",
         "imports_import",
+        "imports_savedmapping",
         "transactions_transaction",
         "wallets_balance",
         "wallets_wallet",

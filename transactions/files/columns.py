@@ -76,6 +76,12 @@ def max_length(name: str) -> int:
     return length
 
 
+def fitting(text: str | None, name: str) -> str | None:
+    """The text, cut if it is longer than the column."""
+    length = max_length(name)
+    return text if text is None or len(text) <= length else text[: length - 1] + "…"
+
+
 def sentence() -> str:
     """The columns that a file may have, as a sentence for people."""
     return f"Columns: {', '.join(REQUIRED)}; optional: {', '.join(OPTIONAL)}."

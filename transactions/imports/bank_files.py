@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import io
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Any, BinaryIO
 
-from transactions.files.columns import max_length
+from transactions.files.columns import fitting
+from transactions.imports.identities import Identities
 from transactions.imports.layout import MAX_ROW_LENGTH, Layout
 from transactions.imports.proof import Proof
 from transactions.statements import camt, mt940, ofx, qif
 from transactions.statements.items import Account, Entry, Items, NotReadable, Refused
 from transactions.statements.recognition import CAMT, MT940, OFX, QIF
+from transactions.statements.values import trimmed
 
-# Each takes a hundred bytes of memory while the file is read.
-MAX_ENTRIES = 1_000_000
 PIECE = 64 * 1024
 
 Open = Callable[[], BinaryIO]
@@ -40,14 +38,14 @@ def rows(opened: Open, layout: Layout, proof: Proof) -> Iterator[Row]:
     Raises:
         NotReadable
     """
-    ids = _Ids()
+    ids = Identities()
     account = ""
     for item in READERS[layout.form](opened, layout.encoding):
         proof.note(item)
         if isinstance(item, Account):
             account = item.number
         elif isinstance(item, Entry):
-            yield item.place, _row(item, ids.of(account, item))
+            yield item.place, _row(item, _id_of(account, item, ids))
         elif isinstance(item, Refused):
             yield item.place, Unread(tuple((each.column, each.detail) for each in item.faults))
 
@@ -55,47 +53,27 @@ def rows(opened: Open, layout: Layout, proof: Proof) -> Iterator[Row]:
 def _row(entry: Entry, external_id: str) -> dict[str, Any]:
     values = {
         "transaction_date": entry.day.isoformat(),
-        # Banks write more zeros than the currency has decimals.
-        "transaction_amount": abs(entry.amount).normalize(),
+        "transaction_amount": trimmed(entry.amount.copy_abs()),
         "transaction_type": "debit" if entry.amount < 0 else "credit",
-        "full_name": _fitting(entry.name, "full_name"),
-        "description": _fitting(entry.text, "description"),
-        "category": _fitting(entry.category, "category"),
+        "full_name": fitting(entry.name, "full_name"),
+        "description": fitting(entry.text, "description"),
+        "category": fitting(entry.category, "category"),
         "external_id": external_id,
     }
     return values | ({"currency": entry.currency} if entry.currency else {})
 
 
-def _fitting(text: str | None, column: str) -> str | None:
-    """The text, cut if it is longer than the column."""
-    length = max_length(column)
-    return text if text is None or len(text) <= length else text[: length - 1] + "…"
+def _id_of(account: str, entry: Entry, ids: Identities) -> str:
+    """An external id of the bank's own reference, if the entry has one, or else of its content.
 
-
-class _Ids:
-    """External ids that are the same in every file of this account.
-
-    They are of the bank's own reference, if the entry has one, or else of its content. Banks do not
-    keep references unique, so the day and the amount are in both. What is equal in all of it gets
-    numbers, in the order of the file: two coffees of one day are two.
+    Banks do not keep references unique, so the day and the amount are in both.
     """
-
-    def __init__(self) -> None:
-        self._seen: Counter[bytes] = Counter()
-
-    def of(self, account: str, entry: Entry) -> str:
-        kind, words = "content", f"{entry.name or ''}\x1f{entry.text or ''}"
-        if entry.reference:
-            kind, words = "reference", entry.reference
-        amount = f"{entry.amount.normalize():f}"
-        parts = (account, entry.day.isoformat(), amount, entry.currency or "", kind, words)
-        key = blake2b("\x1e".join(parts).encode(errors="surrogatepass"), digest_size=16).digest()
-        self._seen[key] += 1
-        if len(self._seen) > MAX_ENTRIES:
-            detail = f"The file has more than {MAX_ENTRIES:,} entries: split it."
-            raise NotReadable("too-many-entries", detail)
-        number = self._seen[key].to_bytes(4)
-        return f"bank-{kind}-{blake2b(key + number, digest_size=16).hexdigest()}"
+    kind, words = "content", f"{entry.name or ''}\x1f{entry.text or ''}"
+    if entry.reference:
+        kind, words = "reference", entry.reference
+    amount = f"{trimmed(entry.amount):f}"
+    parts = (account, entry.day.isoformat(), amount, entry.currency or "", kind, words)
+    return ids.of(kind, parts)
 
 
 def _text(opened: Open, encoding: str) -> io.TextIOWrapper:

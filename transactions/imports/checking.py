@@ -23,6 +23,8 @@ from transactions.files.columns import FREE_TEXT, NAMES, OPTIONAL, REQUIRED, max
 from transactions.imports.bank_files import Unread
 from transactions.imports.layout import CSV, Layout
 from transactions.imports.reading import Raw, Unreadable
+from transactions.mappings.mapping import parsed
+from transactions.mappings.rows import Reader
 
 # A transaction's values by column: checked, as Python types.
 Values = dict[str, Any]
@@ -63,7 +65,8 @@ class Checker:
     ) -> None:
         self._layout, self._user_id = layout, str(user_id)
         self._defaults = dict.fromkeys(OPTIONAL) | defaults
-        with_comma = layout.form == CSV and layout.separator == ";"
+        self._foreign = _foreign(layout)
+        with_comma = layout.form == CSV and layout.separator == ";" and not layout.mapping
         required: dict[str, Callable[[Any], Any]] = {
             "transaction_date": clock.parse_moment,
             "transaction_amount": _amount_with_comma if with_comma else money.parse,
@@ -84,21 +87,32 @@ class Checker:
                 for column, detail in raw.faults
             ]
         try:
-            given = self._given(raw)
+            given, unread = self._given(raw)
         except RowRefused as refusal:
             return _faults("", refusal)
-        values, faults = self._parsed(given)
+        values, faults = self._parsed(given, unread)
         if not faults:
             faults = _decimals(values)
         return faults or values
 
-    def _given(self, raw: list[str] | str | Unreadable | dict[str, Any]) -> Values:
+    def _given(
+        self, raw: list[str] | str | Unreadable | dict[str, Any]
+    ) -> tuple[Values, list[Fault]]:
+        """The values as the file has them, and what is wrong with those that it lacks."""
         if isinstance(raw, dict):
-            return raw
-        return _of_json(raw) if isinstance(raw, str) else self._of_cells(raw)
+            return raw, []
+        if isinstance(raw, str):
+            return _of_json(raw), []
+        cells = self._cells(raw)
+        if self._foreign is None:
+            return self._of_cells(cells), []
+        given, unread = self._foreign.values(cells)
+        # The last cell is the id that the file gives it.
+        values = {"external_id": cells[-1]} | given
+        return values, [Fault(each.column, "invalid", each.detail) for each in unread]
 
-    def _parsed(self, given: Values) -> tuple[Values, list[Fault]]:
-        values, faults = self._defaults.copy(), []
+    def _parsed(self, given: Values, unread: list[Fault]) -> tuple[Values, list[Fault]]:
+        values, faults = self._defaults.copy(), unread.copy()
         for name, value in given.items():
             parse = self._parsers.get(name)
             if parse is None:
@@ -107,7 +121,7 @@ class Checker:
                 values[name] = parse(value)
             except ValueError as error:
                 faults += _faults(name, error)
-        if missing := sorted(_REQUIRED - given.keys()):
+        if missing := sorted(_REQUIRED - given.keys() - _told(unread)):
             faults += [Fault(name, "required", "This field is required.") for name in missing]
         # Otherwise an export of many people would come in as the history of one.
         if (owner := given.get("user_id")) is not None and str(owner) != self._user_id:
@@ -116,20 +130,33 @@ class Checker:
             faults.append(Fault("", "unknown", "The row has an unknown field."))
         return values, faults
 
-    def _of_cells(self, cells: list[str] | Unreadable) -> Values:
+    def _cells(self, cells: list[str] | Unreadable) -> list[str]:
         if isinstance(cells, Unreadable):
             detail = f"Up to line {cells.last_line}: a quote is out of place, or never closes."
             raise RowRefused(("malformed-row", detail))
-        columns = self._layout.columns
-        if len(cells) != len(columns):
-            detail = f"The header has {len(columns)} columns."
-            raise RowRefused(("wrong-number-of-cells", detail))
+        width = len(self._layout.columns)
+        if len(cells) != width + (self._foreign is not None):
+            raise RowRefused(("wrong-number-of-cells", f"The header has {width} columns."))
+        return cells
+
+    def _of_cells(self, cells: list[str]) -> Values:
         # An empty cell is null in a column that may be null; in others it counts as omitted.
         return {
             name: (bare(cell).strip() or None) if name in FREE_TEXT else cell.strip()
-            for name, cell in zip(columns, cells, strict=True)
+            for name, cell in zip(self._layout.columns, cells, strict=True)
             if name in FREE_TEXT or cell.strip()
         }
+
+
+def _told(unread: list[Fault]) -> set[str]:
+    """The columns that nobody has to be told of again."""
+    columns = {fault.column for fault in unread}
+    # A foreign amount says as well whether it is a credit.
+    return columns | ({"transaction_type"} if "transaction_amount" in columns else set())
+
+
+def _foreign(layout: Layout) -> Reader | None:
+    return Reader(parsed(layout.mapping), layout.columns) if layout.mapping else None
 
 
 def _of_json(line: str) -> Values:

@@ -8,12 +8,13 @@ import re
 from typing import Protocol
 
 from transactions.imports.header import UploadRefused, layout_of
-from transactions.imports.layout import BOM, MAX_ROW_LENGTH, Layout
+from transactions.imports.layout import BOM, CSV, MAX_ROW_LENGTH, Layout
 
 LINE_END = re.compile(r"[\r\n]")
-# A message of SWIFT, which is no JSON.
-SWIFT = re.compile(r"\{\d:")
-UTF_8 = "utf-8"
+# A message of SWIFT, or words in brackets: no JSON.
+NO_JSON = re.compile(r"\{\d:|\[\s*[^\s{\[\]\"\d]")
+UTF_8, UTF_16 = "utf-8", "utf-16"
+UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # What banks use that do not use UTF-8, and do not say so.
 ELSE = "cp1252"
 # How OFX 1 names a code page of Windows. XML is asked by its parser.
@@ -25,7 +26,7 @@ class Contents(Protocol):
         """Raises UploadRefused."""
 
     def finish(self) -> Layout:
-        """Raises UploadRefused."""
+        """The layout as far as it is known. Raises UploadRefused."""
 
 
 class Native:
@@ -35,21 +36,21 @@ class Native:
         self._layout: Layout | None = None
         self._decoder = codecs.getincrementaldecoder(UTF_8)()
         self._head: str | None = None
-        self._line_bytes = 0
+        self._lines = _ShortLines()
 
     @staticmethod
     def begins(head: bytes) -> bool:
         """Whether a file that begins so is one of ours; False also while nobody can tell."""
         text = head.decode(errors="replace").removeprefix(BOM).lstrip()
-        if text.startswith("{"):
-            return len(text) > 2 and SWIFT.match(text) is None
+        if text.startswith(("{", "[")):
+            return len(text) > 2 and NO_JSON.match(text) is None
         end = LINE_END.search(text)
         with contextlib.suppress(UploadRefused):
             return end is not None and bool(layout_of(text[: end.start()]))
         return False
 
     def feed(self, data: bytes) -> None:
-        self._require_short_lines(data)
+        self._lines.feed(data)
         text = self._decode(data)
         if self._layout is None:
             self._find_layout(text)
@@ -58,20 +59,13 @@ class Native:
         self._decode(b"", final=True)
         return self._layout or self._layout_of_the_rest()
 
-    def _require_short_lines(self, data: bytes) -> None:
-        first, *others = map(len, data.replace(b"\r", b"\n").split(b"\n"))
-        lengths = [self._line_bytes + first, *others]
-        self._line_bytes = lengths[-1]
-        if max(lengths) > MAX_ROW_LENGTH:
-            raise UploadRefused("line-too-long", f"A line has more than {MAX_ROW_LENGTH:,} bytes.")
-
     def _decode(self, data: bytes, *, final: bool = False) -> str:
         try:
             text = self._decoder.decode(data, final)
         except UnicodeDecodeError:
             raise UploadRefused("not-utf-8", "The file is not text in UTF-8.") from None
         if "\0" in text:
-            raise UploadRefused("not-text", "The file is not text: it holds a NUL.")
+            raise _no_text()
         return text
 
     def _find_layout(self, text: str) -> None:
@@ -93,29 +87,76 @@ class Native:
 
 
 class FromBank:
-    """A bank's file, which begins with `head` and is read by the worker.
-
-    Here its encoding is found: UTF-8 if all of it is, else the one that it declares.
-    """
+    """A bank's file, which begins with `head` and is read by the worker."""
 
     def __init__(self, form: str, head: bytes) -> None:
         declared = CODE_PAGE.search(head)
-        self._form, self._else = form, f"cp{declared[1].decode()}" if declared else ELSE
-        self._decoder = codecs.getincrementaldecoder(UTF_8)()
-        self._encoding = UTF_8
+        self._form = form
+        self._encoding = _Encoding(f"cp{declared[1].decode()}" if declared else ELSE)
 
     def feed(self, data: bytes) -> None:
         if b"\0" in data:
-            raise UploadRefused("not-text", "The file is not text: it holds a NUL.")
-        self._try(data)
+            raise _no_text()
+        self._encoding.feed(data)
 
     def finish(self) -> Layout:
-        self._try(b"", final=True)
-        return Layout(self._form, encoding=self._encoding)
+        return Layout(self._form, encoding=self._encoding.found())
 
-    def _try(self, data: bytes, *, final: bool = False) -> None:
-        if self._encoding == UTF_8:
-            try:
-                self._decoder.decode(data, final)
-            except UnicodeDecodeError:
-                self._encoding = self._else
+
+class Foreign:
+    """Another CSV, which begins with `head`; what its columns are is found at its end."""
+
+    def __init__(self, head: bytes) -> None:
+        self._is_wide = head.startswith(UTF_16_MARKS)
+        self._encoding = _Encoding(ELSE, first=UTF_16 if self._is_wide else UTF_8)
+        self._lines = _ShortLines()
+
+    def feed(self, data: bytes) -> None:
+        self._lines.feed(data)
+        if b"\0" in data and not self._is_wide:
+            raise _no_text()
+        self._encoding.feed(data)
+
+    def finish(self) -> Layout:
+        found = self._encoding.found()
+        if self._is_wide and found != UTF_16:
+            raise _no_text()
+        return Layout(CSV, encoding=found)
+
+
+class _ShortLines:
+    """Refuses lines that would not fit into memory."""
+
+    def __init__(self) -> None:
+        self._bytes = 0
+
+    def feed(self, data: bytes) -> None:
+        first, *others = map(len, data.replace(b"\r", b"\n").split(b"\n"))
+        lengths = [self._bytes + first, *others]
+        self._bytes = lengths[-1]
+        if max(lengths) > MAX_ROW_LENGTH:
+            raise UploadRefused("line-too-long", f"A line has more than {MAX_ROW_LENGTH:,} bytes.")
+
+
+class _Encoding:
+    """The first one if the whole file is in it, or `other`."""
+
+    def __init__(self, other: str, *, first: str = UTF_8) -> None:
+        self._found, self._other = first, other
+        self._decoder: codecs.IncrementalDecoder | None = codecs.getincrementaldecoder(first)()
+
+    def feed(self, data: bytes, *, final: bool = False) -> None:
+        if self._decoder is None:
+            return
+        try:
+            self._decoder.decode(data, final)
+        except UnicodeDecodeError:
+            self._found, self._decoder = self._other, None
+
+    def found(self) -> str:
+        self.feed(b"", final=True)
+        return self._found
+
+
+def _no_text() -> UploadRefused:
+    return UploadRefused("not-text", "The file is not text: it holds a NUL.")

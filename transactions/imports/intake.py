@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from uuid import UUID
 
 from django.conf import settings
 
 from fido.lib.values.errors import DomainError, Kind
-from transactions.imports.contents import Contents, FromBank, Native
+from transactions.imports import foreign
+from transactions.imports.contents import Contents, Foreign, FromBank, Native
 from transactions.imports.header import UploadRefused
-from transactions.imports.layout import Layout
+from transactions.imports.layout import CSV, Layout
 from transactions.imports.spool import Writer
+from transactions.mappings.mapping import ColumnMapping
 from transactions.statements.recognition import HEAD_BYTES, STATEMENTS, recognised
 
+# What of the beginning is kept, to find out what the columns are.
+KEPT_BYTES = 64 * 1024
 # The first bytes of formats that are often sent by mistake.
 NOT_TEXT = {
     b"PK\x03\x04": "a zip archive or a spreadsheet",
     b"\x1f\x8b": "compressed by gzip",
-    b"\xff\xfe": "in UTF-16",
-    b"\xfe\xff": "in UTF-16",
     b"%PDF": "a PDF",
 }
 
@@ -36,7 +39,7 @@ class Intake:
         self.max_bytes = settings.IMPORT_MAX_BYTES
         self.size_bytes = 0
         self._hash = hashlib.sha256()
-        self._head = b""
+        self._head = self._waiting = b""
         self._contents: Contents | None = None
         self._kept = False
         self._writer = Writer(import_id)
@@ -56,10 +59,21 @@ class Intake:
             self.abandon()
             raise
 
-    def finish(self) -> Layout:
-        """The file's layout, once all of it is on disk. Raises as `feed` does."""
+    def finish(
+        self, mapping: ColumnMapping | None = None, known: Iterable[ColumnMapping] = ()
+    ) -> Layout:
+        """The file's layout, once all of it is on disk. Raises as `feed` does.
+
+        `mapping` says what a CSV's columns are. Without one, and if they are not ours, one of the
+        `known` applies, or they are guessed.
+        """
         try:
             layout = (self._contents or self._recognised()).finish()
+            if mapping and layout.form != CSV:
+                detail = "A mapping is for a CSV file, and this is none."
+                raise UploadRefused("mapping-not-needed", detail)
+            if mapping or foreign.is_needed(layout):
+                layout = foreign.with_mapping(layout, self._head, mapping, known)
             self._writer.close()
         except BaseException:
             self.abandon()
@@ -82,20 +96,28 @@ class Intake:
         if self.size_bytes > self.max_bytes:
             raise UploadTooLarge(f"At most {self.max_bytes:,} bytes.")
         self._hash.update(data)
+        if len(self._head) < KEPT_BYTES:
+            self._head = (self._head + data)[:KEPT_BYTES]
         if self._contents:
             self._contents.feed(data)
             return
-        self._head += data
+        self._waiting += data
         self._require_text()
         if Native.begins(self._head) or len(self._head) >= HEAD_BYTES:
             self._recognised()
 
     def _recognised(self) -> Contents:
         """The contents, which are fed what has come so far."""
-        form = None if Native.begins(self._head) else recognised(self._head)
-        self._contents = FromBank(form, self._head) if form else Native()
-        self._contents.feed(self._head)
-        return self._contents
+        self._contents = contents = self._new_contents()
+        contents.feed(self._waiting)
+        self._waiting = b""
+        return contents
+
+    def _new_contents(self) -> Contents:
+        if Native.begins(self._head):
+            return Native()
+        form = recognised(self._head)
+        return FromBank(form, self._head) if form else Foreign(self._head)
 
     def _require_text(self) -> None:
         for signature, what in NOT_TEXT.items():

@@ -6,6 +6,7 @@ It does not import Django, so that the processes that encode stay small.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from transactions.statements.recognition import STATEMENTS
 
@@ -22,13 +23,16 @@ MAX_ROW_LENGTH = 64 * 1024
 class Layout:
     """`columns` are a CSV file's, in its order; NDJSON names them in each line.
 
-    `encoding` is that of a bank's file; others are in UTF-8.
+    `encoding` is that of a bank's file or of a foreign CSV; our own are in UTF-8. `mapping` says
+    what a foreign CSV's columns are, as JSON; `is_guessed`: it was found in the file.
     """
 
     form: str
     separator: str = ","
     columns: tuple[str, ...] = ()
     encoding: str = "utf-8"
+    mapping: dict[str, Any] | None = None
+    is_guessed: bool = False
 
     @property
     def is_from_bank(self) -> bool:

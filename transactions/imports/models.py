@@ -10,6 +10,7 @@ from fido.lib.values import clock
 from fido.lib.values.ids import new_id
 
 MAX_ERRORS = 1000
+MAX_MAPPING_NAME = 50
 
 
 class Import(models.Model):
@@ -79,3 +80,23 @@ class Import(models.Model):
     @property
     def is_unfinished(self) -> bool:
         return self.status in self.UNFINISHED
+
+
+class SavedMapping(models.Model):
+    """What the columns of a foreign CSV are, kept by a user under a name."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
+    name = models.CharField(max_length=MAX_MAPPING_NAME)
+    mapping = models.JSONField(help_text="As API.md describes it. It holds no names of people.")
+    version = models.BigIntegerField(default=1)
+    created_at = models.DateTimeField(default=clock.now)
+    updated_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "name"], name="mapping_unique_by_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

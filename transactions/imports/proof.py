@@ -10,7 +10,7 @@ from fido.lib.values import money
 from transactions.statements.items import Account, Balance, Entry, Item, Moment, Pending
 
 # A file of many years has a statement for each day.
-MAX_WARNINGS = 100
+MAX_WARNINGS = MAX_BALANCES = 100
 
 
 @dataclass
@@ -23,9 +23,13 @@ class _Statement:
 
 @dataclass
 class Proof:
-    """`pending` counts the entries that are left out because they are not booked yet."""
+    """`pending` counts the entries that are left out because they are not booked yet.
+
+    `balances` are those of each statement: what it says that the account held.
+    """
 
     pending: int = 0
+    balances: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[dict[str, Any]] = field(default_factory=list)
     _current: _Statement = field(default_factory=lambda: _Statement(1))
 
@@ -50,9 +54,22 @@ class Proof:
         current = self._current
         if only_if_used and not (current.balances or current.currencies):
             return
+        self._keep(current)
         if difference := _difference(current):
             self._warn(current.number, *difference)
         self._current = _Statement(current.number + 1)
+
+    def _keep(self, statement: _Statement) -> None:
+        if statement.balances and len(self.balances) < MAX_BALANCES:
+            self.balances += [
+                {
+                    "statement": statement.number,
+                    "moment": moment.value,
+                    "amount": f"{balance.amount:f}",
+                    "currency": balance.currency,
+                }
+                for moment, balance in sorted(statement.balances.items(), reverse=True)
+            ]
 
     def _warn(self, number: int, difference: Decimal, currency: str) -> None:
         if len(self.warnings) < MAX_WARNINGS:

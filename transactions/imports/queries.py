@@ -1,14 +1,28 @@
 """Queries about imports."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
+from fido.lib.values import clock
 from transactions.imports.models import Import
 from transactions.models import Transaction
+
+SIMILAR = """\
+SELECT place - 1 FROM unnest(%s::timestamptz[], %s::numeric[], %s::text[], %s::text[])
+    WITH ORDINALITY AS row (day, amount, type, currency, place)
+WHERE EXISTS (
+    SELECT FROM transactions_transaction
+    WHERE user_id = %s AND transaction_date >= day AND transaction_date < day + interval '1 day'
+        AND transaction_amount = amount AND transaction_type = type
+        AND transactions_transaction.currency = row.currency
+)
+ORDER BY place"""
 
 
 def nobodys() -> Q:
@@ -40,3 +54,13 @@ def external_ids_in_use(user_id: int, external_ids: Collection[str]) -> set[str]
     """Those external ids that the user's transactions have."""
     rows = Transaction.objects.filter(user_id=user_id, external_id__in=external_ids)
     return {found for found in rows.values_list("external_id", flat=True) if found is not None}
+
+
+def similar(user_id: int, rows: Sequence[dict[str, Any]]) -> list[int]:
+    """The places of those rows for whose day the user has one of this amount, type and currency."""
+    names = ("transaction_amount", "transaction_type", "currency")
+    columns = [[row[name] for row in rows] for name in names]
+    days = [clock.midnight(row["transaction_date"].date()) for row in rows]
+    with connection.cursor() as cursor:
+        cursor.execute(SIMILAR, [days, *columns, user_id])
+        return [place for (place,) in cursor.fetchall()]

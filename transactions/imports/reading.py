@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TextIO
 
 from transactions.imports.bank_files import Unread
+from transactions.imports.identities import Identities
 from transactions.imports.layout import CSV, MAX_ROW_LENGTH, Layout
+from transactions.imports.proof import Proof
+from transactions.mappings.mapping import ColumnMapping, parsed
+from transactions.mappings.rows import content_of, status_in
+from transactions.mappings.tables import fitting
+from transactions.statements.values import Malformed
 
 
 @dataclass(frozen=True)
@@ -25,9 +32,18 @@ Raw = list[str] | str | Unreadable | dict[str, Any] | Unread
 Record = tuple[int, Raw]
 
 
-def records(text: TextIO, layout: Layout) -> Iterator[Record]:
-    """All records after the header, without blank lines. `text` is read with newline=""."""
-    return _rows(_Lines(text), layout.separator) if layout.form == CSV else _objects(text)
+def records(text: TextIO, layout: Layout, proof: Proof) -> Iterator[Record]:
+    """All records after the header, without blank lines. `text` is read with newline="".
+
+    What is not booked yet is left out, and `proof` counts it.
+    """
+    if layout.form != CSV:
+        return _objects(text)
+    lines = _Lines(text)
+    if layout.mapping is None:
+        _skip_header(lines)
+        return _rows(lines, layout.separator)
+    return _identified(lines, layout, parsed(layout.mapping), proof)
 
 
 def batches(rows: Iterator[Record], size: int) -> Iterator[list[Record]]:
@@ -58,8 +74,7 @@ class _Lines(Iterator[str]):
         return line
 
 
-def _rows(lines: _Lines, separator: str) -> Iterator[Record]:
-    _skip_header(lines)
+def _rows(lines: _Lines, separator: str) -> Iterator[tuple[int, list[str] | Unreadable]]:
     reader = csv.reader(lines, delimiter=separator, strict=True)
     while True:
         lines.begin_row()
@@ -83,6 +98,33 @@ def _skip_header(lines: _Lines) -> None:
         if line.strip():
             return
         lines.begin_row()
+
+
+def _identified(
+    lines: _Lines, layout: Layout, mapping: ColumnMapping, proof: Proof
+) -> Iterator[Record]:
+    """A foreign CSV's rows, each with an external id as one cell more."""
+    for _ in range((mapping.skip_lines or 0) + mapping.header):
+        lines.begin_row()
+        next(lines, None)
+    ids, width = Identities(), len(layout.columns)
+    content, status = content_of(mapping, layout.columns), status_in(mapping, layout.columns)
+    for number, cells in _rows(lines, layout.separator):
+        if isinstance(cells, Unreadable):
+            yield number, cells
+        elif row := fitting(cells, width):
+            if _is_pending(row, status):
+                proof.pending += 1
+            else:
+                yield number, [*row, ids.of("content", content(row))]
+        else:
+            yield number, []  # the wrong number of cells
+
+
+def _is_pending(cells: list[str], status: Callable[[list[str]], str]) -> bool:
+    with suppress(Malformed):  # then the row is refused
+        return status(cells) == "pending"
+    return False
 
 
 def _objects(text: TextIO) -> Iterator[Record]:

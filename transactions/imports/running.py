@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from itertools import islice
-from uuid import UUID
 
 from django.conf import settings
 
-from accounts.models import User
-from accounts.wallets import queries as wallets
 from fido.lib.process.database import is_busy
-from fido.lib.values.crypto.fields import blind_index
-from transactions.imports import bank_files, operations, spool
-from transactions.imports.encoding import Encoder, Recipe
+from transactions.imports import operations, spool
+from transactions.imports.encoding import Encoder
 from transactions.imports.lanes import Lanes
 from transactions.imports.layout import Layout
 from transactions.imports.models import Import
 from transactions.imports.proof import Proof
-from transactions.imports.reading import Record, batches, records
-from transactions.models import Transaction
+from transactions.imports.reading import batches
+from transactions.imports.source import recipe_of, records_of
 from transactions.statements.items import NotReadable
 
 logger = logging.getLogger(__name__)
@@ -70,11 +66,11 @@ def _failure(
 
 
 def _done(row: Import, must_stop: Callable[[], bool], advance: Callable[[int], None]) -> bool:
-    recipe = _recipe(row.user, Layout(**row.layout))
+    recipe = recipe_of(row.user, Layout(**row.layout))
     encoder = Encoder(recipe)
     lanes = Lanes(recipe, settings.IMPORT_PROCESSES)
     proof = Proof()
-    with closing(_records(row.pk, recipe.layout, proof)) as found, closing(lanes):
+    with closing(records_of(row.pk, recipe.layout, proof)) as found, closing(lanes):
         rest = islice(found, row.rows_read, None)
         for batch, encoded in lanes.encoded(batches(rest, BATCH_ROWS)):
             operations.add_batch(
@@ -87,23 +83,3 @@ def _done(row: Import, must_stop: Callable[[], bool], advance: Callable[[int], N
     proof.finish()
     row.rows_pending, row.warnings = proof.pending, proof.warnings
     return True
-
-
-def _records(import_id: UUID, layout: Layout, proof: Proof) -> Generator[Record, None, None]:
-    if layout.is_from_bank:
-        yield from bank_files.rows(partial(spool.opened_bytes, import_id), layout, proof)
-        return
-    with spool.opened(import_id) as text:
-        yield from records(text, layout)
-
-
-def _recipe(owner: User, layout: Layout) -> Recipe:
-    return Recipe(
-        layout=layout,
-        user_id=owner.pk,
-        defaults={"currency": owner.currency, "full_name": owner.full_name},
-        wallets={name: str(id_) for name, id_ in wallets.open_ids(owner.pk).items()},
-        fernet_key=settings.FERNET_KEYS[0],
-        index_key=settings.BLIND_INDEX_KEYS[0],
-        index_label=blind_index(Transaction, "full_name").label,
-    )

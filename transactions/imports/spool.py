@@ -174,9 +174,13 @@ def opened_bytes(import_id: UUID) -> io.BufferedReader:
     return io.BufferedReader(_Blocks(file), BLOCK_BYTES)
 
 
-def opened(import_id: UUID) -> io.TextIOWrapper:
+def opened(import_id: UUID, encoding: str) -> io.TextIOWrapper:
     """The file's text, with its original line ends and without its byte order mark.
+
+    A byte that has no meaning in the encoding is replaced.
 
     Raises as `opened_bytes` does.
     """
-    return io.TextIOWrapper(opened_bytes(import_id), encoding="utf-8-sig", newline="")
+    if encoding == "utf-8":
+        encoding = "utf-8-sig"
+    return io.TextIOWrapper(opened_bytes(import_id), encoding, errors="replace", newline="")

@@ -3,19 +3,36 @@
 from django.db import InterfaceError, OperationalError, transaction
 
 from accounts.models import User
-from transactions.imports import operations, tasks
+from transactions.imports import operations, saved, tasks
 from transactions.imports.intake import Intake
 from transactions.imports.layout import Layout
 from transactions.imports.models import Import
+from transactions.mappings.mapping import ColumnMapping
 
 
-def submitted(intake: Intake, *, owner: User, sender: User, queued: bool = True) -> Import:
+def layout_of(intake: Intake, sender: User, mapping: ColumnMapping | None) -> Layout:
+    """The layout of everything the intake was fed; without a mapping by those that are known.
+
+    Raises:
+        UploadRefused, SpoolUnavailable: the caller still has to close the intake.
+    """
+    return intake.finish(mapping, () if mapping else saved.known(sender.pk))
+
+
+def submitted(
+    intake: Intake,
+    *,
+    owner: User,
+    sender: User,
+    mapping: ColumnMapping | None = None,
+    queued: bool = True,
+) -> Import:
     """The import of everything the intake was fed; if `queued`, a worker has been requested.
 
     Raises:
         UploadRefused, SpoolUnavailable, TooManyImports: the caller still has to close the intake.
     """
-    layout = intake.finish()
+    layout = layout_of(intake, sender, mapping)
     try:
         return _committed(intake, layout, owner, sender, queued)
     except (OperationalError, InterfaceError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import TypeVar
 
 from transactions.statements.items import Fault
@@ -17,6 +17,8 @@ _COMMA = re.compile(r"\d*,\d*", re.ASCII)
 _POINT = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?", re.ASCII)
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?", re.ASCII)
 _CENTURY = 2000
+# The default context rounds at 28 digits.
+_EXACT = Context(prec=LONGEST)
 
 
 class Malformed(ValueError):
@@ -39,6 +41,11 @@ def with_point(text: str) -> Decimal:
         if match and (match[2] or match[3]):
             return Decimal(text)
     raise Malformed("An amount is a decimal number such as 1234.50.")
+
+
+def trimmed(amount: Decimal) -> Decimal:
+    """The amount without zeros at its end: banks write more than the currency has decimals."""
+    return amount.normalize(_EXACT)
 
 
 def day_of(year: int, month: int, day: int) -> date:

@@ -137,7 +137,7 @@ class Attempt:
             KeyReused: the key was used for another request.
             KeyInFlight: another request with this key has not finished.
         """
-        if not self.has_key:
+        if not self.has_key or write.is_rehearsal:
             return write.make()
         owners = sorted(set(write.owners))
         # Entered here as well as in the write, so that they end after this commit or rollback.
@@ -226,6 +226,8 @@ class Write:
     owners: Collection[int]
     # If one statement can do it: the same under a condition that the key makes from the answer.
     make_if: MakeIf | None = None
+    # It writes nothing, so there is nothing that a repeat could do twice.
+    is_rehearsal: bool = False
 
 
 def idempotent(check: Callable[..., Write]) -> Callable[..., HttpResponse]:

@@ -79,7 +79,7 @@ def test_a_file_without_a_statement_says_why(ada: ApiClient, name: str) -> None:
 def test_what_is_no_statement_is_refused_at_once(ada: ApiClient, name: str) -> None:
     answer = upload(ada, content(name))
 
-    assert (answer.status_code, answer.json()["code"]) == (400, "unknown-column")
+    assert (answer.status_code, answer.json()["code"]) == (400, "unknown-columns")
 
 
 def test_each_fault_of_an_entry_is_told(ada: ApiClient) -> None:

@@ -22,6 +22,7 @@ from transactions.files.armour import armoured
 from transactions.files.columns import FREE_TEXT, OPTIONAL, REQUIRED
 from transactions.imports.checking import Checker, Fault
 from transactions.imports.layout import CSV, NDJSON, Layout
+from transactions.imports.proof import Proof
 from transactions.imports.reading import records
 from transactions.models import Transaction
 
@@ -194,7 +195,7 @@ def row_of(cells: dict[str, str], separator: str) -> tuple[Any, Layout]:
     writer.writerows([cells.keys(), [_written(*item) for item in cells.items()]])
     layout = Layout(CSV, separator, tuple(cells))
     text.seek(0)
-    ((line, raw),) = records(text, layout)
+    ((line, raw),) = records(text, layout, Proof())
     assert line == 2
     return raw, layout
 

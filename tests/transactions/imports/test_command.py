@@ -62,7 +62,7 @@ def test_refused_rows_are_listed_and_are_a_failure(ada: ApiClient, file: Path) -
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"Jane Doe,1\n", "Column 1 of the first line is not one of"),
+        (b"Jane Doe,1\n", "no line at its beginning names"),
         (b"PK\x03\x04rest", "a zip archive"),
         (b"", "The file is empty."),
     ],

@@ -9,6 +9,7 @@ import pytest
 
 from transactions.imports.header import UploadRefused, layout_of
 from transactions.imports.layout import CSV, MAX_ROW_LENGTH, NDJSON, Layout
+from transactions.imports.proof import Proof
 from transactions.imports.reading import Unreadable, records
 
 HEADER = "transaction_date,transaction_amount,transaction_type"
@@ -16,7 +17,7 @@ COMMAS = layout_of(HEADER)
 
 
 def read(text: str, layout: Layout = COMMAS) -> list[Any]:
-    return list(records(io.StringIO(text, newline=""), layout))
+    return list(records(io.StringIO(text, newline=""), layout, Proof()))
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
@@ -72,7 +73,7 @@ def test_a_row_without_end_is_not_read_into_memory(line: str) -> None:
     lines = chain([f"{HEADER}\n", '"\n'], repeat(line, 20 * 1024 * 1024 // len(line)))
 
     tracemalloc.start()
-    first, *_ = islice(records(lines, COMMAS), 1)  # type: ignore[arg-type]
+    first, *_ = islice(records(lines, COMMAS, Proof()), 1)  # type: ignore[arg-type]
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
 

@@ -36,7 +36,7 @@ def written(*pieces: bytes) -> UUID:
 
 
 def read(import_id: UUID) -> str:
-    with spool.opened(import_id) as text:
+    with spool.opened(import_id, "utf-8") as text:
         return text.read()
 
 
@@ -99,7 +99,7 @@ def test_a_damaged_file_is_lost(at: int) -> None:
 
 def test_a_file_that_is_not_here_or_was_never_closed_is_lost() -> None:
     with pytest.raises(SpoolLost):
-        spool.opened(new_id())
+        spool.opened(new_id(), "utf-8")
     writer = Writer(import_id := new_id())
     writer.write(b"x" * BLOCK_BYTES)
     with pytest.raises(SpoolLost):

@@ -20,11 +20,22 @@ from fido.lib.values.errors import NotFound
 from fido.lib.values.ids import new_id
 from transactions.api.rights import owner_named
 from transactions.files import columns
-from transactions.imports import operations, queries
-from transactions.imports.api.serializers import ImportAnswer, UploadFields
+from transactions.imports import operations, queries, saved
+from transactions.imports.api.serializers import (
+    ImportAnswer,
+    ImportPreview,
+    ImportQuery,
+    UploadFields,
+    represent_preview,
+)
+from transactions.imports.header import UploadRefused
 from transactions.imports.intake import Intake
 from transactions.imports.models import Import
-from transactions.imports.submission import submitted
+from transactions.imports.preview import preview
+from transactions.imports.spool import SpoolLost, SpoolUnavailable
+from transactions.imports.submission import layout_of, submitted
+from transactions.mappings.mapping import ColumnMapping
+from transactions.statements.items import NotReadable
 from transactions.statements.recognition import STATEMENTS
 
 TAKES_IN = f"""Accepts a CSV or NDJSON file; a worker creates transactions from it.
@@ -63,10 +74,11 @@ FINISHED = OpenApiResponse(description="The import has already ended.")
         operation_id="start_import",
         summary="Import a file",
         description=TAKES_IN,
-        parameters=[location_on(202)],
+        parameters=[ImportQuery, location_on(202)],
         examples=[example("A CSV file", {"file": CSV}, media_type=FORM)],
         request={FORM: UploadFields},
         responses={
+            200: ImportPreview,
             202: ImportAnswer,
             400: REFUSED,
             403: NOT_FOR_OTHERS,
@@ -134,15 +146,36 @@ class ImportViewSet(ListMixin, CreateMixin, RetrieveMixin, DestroyMixin):
         return [self._taken_in().digest, self._fields()]
 
     def get_write(self) -> Write:
-        owner = owner_named(caller(self.request), self._user_id())
-        return Write(partial(self._started, self._taken_in(), owner), owners=[])
+        is_rehearsal = ImportQuery.read(self.request)["dry_run"]
+        intake, fields = self._taken_in(), self._checked_fields()
+        owner = owner_named(caller(self.request), fields.get("user_id"))
+        mapping = self._mapping(fields.get("mapping"))
+        work = self._previewed if is_rehearsal else self._started
+        return Write(partial(work, intake, owner, mapping), owners=[], is_rehearsal=is_rehearsal)
 
     def perform_destroy(self, row: Import) -> None:
         operations.cancel(row=row, if_unchanged=self.is_bound)
 
-    def _started(self, intake: Intake, owner: User) -> HttpResponse:
-        row = submitted(intake, owner=owner, sender=caller(self.request))
+    def _started(self, intake: Intake, owner: User, mapping: ColumnMapping | None) -> HttpResponse:
+        row = submitted(intake, owner=owner, sender=caller(self.request), mapping=mapping)
         return json_answer(self.represent(row), 202, Location=self.url_of(row))
+
+    def _previewed(
+        self, intake: Intake, owner: User, mapping: ColumnMapping | None
+    ) -> HttpResponse:
+        me = caller(self.request)
+        layout = layout_of(intake, me, mapping)
+        may_compare = owner == me or me.may_for_others("transactions.view_transaction")
+        try:
+            found = preview(intake.import_id, owner=owner, layout=layout, may_compare=may_compare)
+        except NotReadable as error:
+            raise UploadRefused(error.code, error.detail) from None
+        except SpoolLost:
+            raise SpoolUnavailable() from None
+        return json_answer(represent_preview(found))
+
+    def _mapping(self, given: ColumnMapping | str | None) -> ColumnMapping | None:
+        return saved.named(caller(self.request).pk, given) if isinstance(given, str) else given
 
     def _taken_in(self) -> Intake:
         intake: Intake | None = self.request.FILES.get(FIELD)
@@ -153,11 +186,10 @@ class ImportViewSet(ListMixin, CreateMixin, RetrieveMixin, DestroyMixin):
     def _fields(self) -> dict[str, str]:
         return {name: value for name, value in self.request.data.items() if name != FIELD}
 
-    def _user_id(self) -> int | None:
+    def _checked_fields(self) -> dict[str, Any]:
         serializer = UploadFields(data=self._fields(), partial=True)
         serializer.is_valid(raise_exception=True)
-        user_id: int | None = serializer.validated_data.get("user_id")
-        return user_id
+        return dict(serializer.validated_data)
 
 
 def _import_for(viewer: User, import_id: UUID, verb: str) -> Import:

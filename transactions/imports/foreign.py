@@ -1,0 +1,91 @@
+"""The layout of a foreign CSV: by the mapping that came with it, a known one, or a guess."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+
+from transactions.files.columns import REQUIRED
+from transactions.imports.contents import LINE_END, UTF_8
+from transactions.imports.header import UploadRefused, layout_of
+from transactions.imports.layout import CSV, Layout
+from transactions.mappings import guess, tables
+from transactions.mappings.mapping import ColumnMapping, fingerprint_of
+from transactions.mappings.tables import Table
+
+# Control characters that no text has, other than the end of a file of old.
+NO_TEXT = re.compile("[\\x00-\\x08\\x0e-\\x19\\x1b-\\x1f]")
+Read = tuple[ColumnMapping, Table]
+
+
+def is_needed(layout: Layout) -> bool:
+    """Whether it is still open what the columns are."""
+    return layout.form == CSV and not layout.columns
+
+
+def with_mapping(
+    layout: Layout, head: bytes, mapping: ColumnMapping | None, known: Iterable[ColumnMapping]
+) -> Layout:
+    """The layout of the file that begins so, with a complete mapping.
+
+    `known` are mappings of which one applies if the file has exactly its columns.
+
+    Raises:
+        UploadRefused
+    """
+    encoding = mapping.encoding if mapping and mapping.encoding else layout.encoding
+    text = head.decode(encoding, errors="replace").removeprefix("\ufeff")
+    _require_text(text)
+    if mapping is None and layout.encoding == UTF_8 and (own := _our_own(text)):
+        return own
+    stated = _stated(text, mapping) if mapping else _known(text, known)
+    try:
+        found, table = stated or guess.guessed(text)
+        found = guess.completed(found, table)
+    except guess.NotGuessed as error:
+        if _is_meant_as_ours(text):
+            layout_of(_first_line(text))
+        raise UploadRefused(error.code, error.detail) from None
+    found = replace(found, encoding=encoding, delimiter=table.separator, skip_lines=table.skipped)
+    return Layout(CSV, table.separator, table.header, encoding, found.as_json(), stated is None)
+
+
+def _stated(text: str, mapping: ColumnMapping) -> Read:
+    if table := tables.at(text, mapping):
+        return mapping, tables.with_sample(text, table, has_header=mapping.header)
+    detail = f"None of the first {tables.SEARCHED_LINES} lines has all columns of the mapping."
+    raise UploadRefused("missing-column", detail)
+
+
+def _known(text: str, known: Iterable[ColumnMapping]) -> Read | None:
+    by_columns = {each.fingerprint: each for each in known if each.header}
+    for table in tables.candidates(text):
+        mapping = by_columns.get(fingerprint_of(filter(None, table.header)))
+        if mapping and mapping.delimiter in {None, table.separator}:
+            return mapping, tables.with_sample(text, table)
+    return None
+
+
+def _require_text(text: str) -> None:
+    if not text.strip():
+        raise UploadRefused("empty-file", "The file is empty.")
+    if NO_TEXT.search(text):
+        raise UploadRefused("not-text", "The file is not text.")
+
+
+def _first_line(text: str) -> str:
+    return LINE_END.split(text.lstrip(), maxsplit=1)[0]
+
+
+def _our_own(text: str) -> Layout | None:
+    """Our own layout, if there is a header and nothing else: it could not be told before."""
+    with contextlib.suppress(UploadRefused):
+        return layout_of(_first_line(text))
+    return None
+
+
+def _is_meant_as_ours(text: str) -> bool:
+    first = _first_line(text).casefold()
+    return any(name in first for name in REQUIRED)
