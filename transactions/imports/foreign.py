@@ -20,21 +20,27 @@ NO_TEXT = re.compile("[\\x00-\\x08\\x0e-\\x19\\x1b-\\x1f]")
 Read = tuple[ColumnMapping, Table]
 
 
-def is_needed(layout: Layout) -> bool:
-    """Whether it is still open what the columns are."""
-    return layout.form == CSV and not layout.columns
-
-
-def with_mapping(
-    layout: Layout, head: bytes, mapping: ColumnMapping | None, known: Iterable[ColumnMapping]
+def decided(
+    layout: Layout, head: bytes, mapping: ColumnMapping | None, known: Iterable[ColumnMapping] = ()
 ) -> Layout:
-    """The layout of the file that begins so, with a complete mapping.
+    """The layout of the file that begins so; of a foreign CSV with a complete mapping.
 
-    `known` are mappings of which one applies if the file has exactly its columns.
+    Without a `mapping`, one of the `known` applies if the file has exactly its columns, or it is
+    guessed.
 
     Raises:
         UploadRefused
     """
+    if mapping and layout.form != CSV:
+        raise UploadRefused("mapping-not-needed", "A mapping is for a CSV file, and this is none.")
+    if layout.form != CSV or (layout.columns and not mapping):
+        return layout
+    return _with_mapping(layout, head, mapping, known)
+
+
+def _with_mapping(
+    layout: Layout, head: bytes, mapping: ColumnMapping | None, known: Iterable[ColumnMapping]
+) -> Layout:
     encoding = mapping.encoding if mapping and mapping.encoding else layout.encoding
     text = head.decode(encoding, errors="replace").removeprefix("\ufeff")
     _require_text(text)

@@ -12,7 +12,7 @@ from fido.lib.values.errors import DomainError, Kind
 from transactions.imports import foreign
 from transactions.imports.contents import Contents, Foreign, FromBank, Native
 from transactions.imports.header import UploadRefused
-from transactions.imports.layout import CSV, Layout
+from transactions.imports.layout import Layout
 from transactions.imports.spool import Writer
 from transactions.mappings.mapping import ColumnMapping
 from transactions.statements.recognition import HEAD_BYTES, STATEMENTS, recognised
@@ -39,7 +39,7 @@ class Intake:
         self.max_bytes = settings.IMPORT_MAX_BYTES
         self.size_bytes = 0
         self._hash = hashlib.sha256()
-        self._head = self._waiting = b""
+        self.head = self._waiting = b""
         self._contents: Contents | None = None
         self._kept = False
         self._writer = Writer(import_id)
@@ -67,13 +67,20 @@ class Intake:
         `mapping` says what a CSV's columns are. Without one, and if they are not ours, one of the
         `known` applies, or they are guessed.
         """
+        layout = self.stored()
+        try:
+            return foreign.decided(layout, self.head, mapping, known)
+        except BaseException:
+            self.abandon()
+            raise
+
+    def stored(self) -> Layout:
+        """What is known of the layout before any mapping, once all of the file is on disk.
+
+        Raises as `feed` does.
+        """
         try:
             layout = (self._contents or self._recognised()).finish()
-            if mapping and layout.form != CSV:
-                detail = "A mapping is for a CSV file, and this is none."
-                raise UploadRefused("mapping-not-needed", detail)
-            if mapping or foreign.is_needed(layout):
-                layout = foreign.with_mapping(layout, self._head, mapping, known)
             self._writer.close()
         except BaseException:
             self.abandon()
@@ -96,14 +103,14 @@ class Intake:
         if self.size_bytes > self.max_bytes:
             raise UploadTooLarge(f"At most {self.max_bytes:,} bytes.")
         self._hash.update(data)
-        if len(self._head) < KEPT_BYTES:
-            self._head = (self._head + data)[:KEPT_BYTES]
+        if len(self.head) < KEPT_BYTES:
+            self.head = (self.head + data)[:KEPT_BYTES]
         if self._contents:
             self._contents.feed(data)
             return
         self._waiting += data
         self._require_text()
-        if Native.begins(self._head) or len(self._head) >= HEAD_BYTES:
+        if Native.begins(self.head) or len(self.head) >= HEAD_BYTES:
             self._recognised()
 
     def _recognised(self) -> Contents:
@@ -114,14 +121,14 @@ class Intake:
         return contents
 
     def _new_contents(self) -> Contents:
-        if Native.begins(self._head):
+        if Native.begins(self.head):
             return Native()
-        form = recognised(self._head)
-        return FromBank(form, self._head) if form else Foreign(self._head)
+        form = recognised(self.head)
+        return FromBank(form, self.head) if form else Foreign(self.head)
 
     def _require_text(self) -> None:
         for signature, what in NOT_TEXT.items():
-            if self._head.startswith(signature):
+            if self.head.startswith(signature):
                 known = ", ".join(STATEMENTS.values())
                 detail = f"The file is {what}. Send CSV or NDJSON in UTF-8, {known}."
                 raise UploadRefused("not-text", detail)

@@ -1,5 +1,9 @@
 """Turns an uploaded file into an import."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
 from django.db import InterfaceError, OperationalError, transaction
 
 from accounts.models import User
@@ -8,6 +12,15 @@ from transactions.imports.intake import Intake
 from transactions.imports.layout import Layout
 from transactions.imports.models import Import
 from transactions.mappings.mapping import ColumnMapping
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A file in the spool."""
+
+    import_id: UUID
+    layout: Layout
+    size_bytes: int
 
 
 def layout_of(intake: Intake, sender: User, mapping: ColumnMapping | None) -> Layout:
@@ -33,24 +46,37 @@ def submitted(
         UploadRefused, SpoolUnavailable, TooManyImports: the caller still has to close the intake.
     """
     layout = layout_of(intake, sender, mapping)
+    stored = Stored(intake.import_id, layout, intake.size_bytes)
     try:
-        return _committed(intake, layout, owner, sender, queued)
+        return submit_stored(stored, owner=owner, sender=sender, queued=queued, then=intake.keep)
     except (OperationalError, InterfaceError):
         # It may have committed anyway; a file that no import claims is removed later.
         intake.keep()
         raise
 
 
-def _committed(intake: Intake, layout: Layout, owner: User, sender: User, queued: bool) -> Import:
+def submit_stored(
+    stored: Stored,
+    *,
+    owner: User,
+    sender: User,
+    queued: bool = True,
+    then: Callable[[], None] = lambda: None,
+) -> Import:
+    """The import of a file that is in the spool; `then` is called once it is committed.
+
+    Raises:
+        TooManyImports
+    """
     with transaction.atomic():
         row = operations.submit(
-            id_=intake.import_id,
+            id_=stored.import_id,
             owner=owner,
             created_by=sender,
-            layout=layout,
-            size_bytes=intake.size_bytes,
+            layout=stored.layout,
+            size_bytes=stored.size_bytes,
         )
-        transaction.on_commit(intake.keep)
+        transaction.on_commit(then)
         if queued:
             transaction.on_commit(lambda: tasks.request_import(owner.pk, row.pk), robust=True)
     return row

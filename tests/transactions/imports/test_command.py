@@ -8,14 +8,22 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
+from fido.lib.values.ids import new_id
+from fido.lib.values.strict_json import read_json
 from tests.client import ApiClient
 from tests.imports import claimed, csv, present, submitted, work
 from tests.transactions.statements.files import content
-from transactions.imports import running, spool
+from transactions.imports import running, saved, spool
 from transactions.imports.models import Import
+from transactions.mappings.mapping import parsed
 from transactions.models import Transaction
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def folder(spool_folder: Path) -> Path:
+    return spool_folder
 
 
 @pytest.fixture
@@ -134,7 +142,7 @@ def test_an_interrupted_import_is_left_to_the_workers_at_once(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(running, "_recipe", interrupted)
+        patch.setattr(running, "recipe_of", interrupted)
         with pytest.raises(CommandError, match="A worker will continue it, or use --resume"):
             command(file, "--user", ada.user_id)
 
@@ -157,3 +165,59 @@ def test_what_a_banks_file_tells_is_said(ada: ApiClient, file: Path) -> None:
     file.write_bytes(content("ofx/signon_fail.ofx"))
     with pytest.raises(CommandError, match="The bank refused the login"):
         command(file, "--user", ada.user_id)
+
+
+def test_a_dry_run_tells_and_records_nothing(ada: ApiClient, file: Path) -> None:
+    said, errors = command(file, "--user", ada.user_id, "--dry-run")
+
+    assert said == (
+        "USD: 2 rows, 1.00 credit, 2.00 debit.\n"
+        "Nothing was recorded. 2 rows would be created, 0 refused, of which 0 are recorded"
+        " already.\n"
+    )
+    assert errors == ""
+    assert not Import.objects.exists()
+    assert not Transaction.objects.exists()
+    assert list(spool.path_of(new_id()).parent.iterdir()) == []
+
+
+MAPPING = (
+    '{"columns": {"Day": {"role": "transaction_date"}, "Sum": {"role": "transaction_amount"}},'
+    ' "constants": {"transaction_type": "debit"}}'
+)
+
+
+def test_a_mapping_is_a_file_or_a_name(ada: ApiClient, file: Path, tmp_path: Path) -> None:
+    file.write_bytes(b"Day,Sum\n2026-01-31,5\n")
+    mapping = tmp_path / "mapping.json"
+    mapping.write_text(MAPPING)
+    saved.save(user_id=ada.user_id, name="mine", mapping=parsed(read_json(MAPPING)))
+
+    previewed, _ = command(file, "--user", ada.user_id, "--mapping", "mine", "--dry-run")
+    said, _ = command(file, "--user", ada.user_id, "--mapping", mapping)
+
+    assert "USD: 1 rows, 0.00 credit, 5.00 debit." in previewed
+    assert "1 rows created, 0 refused" in said
+    assert Transaction.objects.get().transaction_type == "debit"
+
+
+@pytest.mark.parametrize(
+    ("mapping", "reason"),
+    [
+        ("nobodys", "nobodys is no file, and no mapping"),
+        ("{", "it is not JSON"),
+        ("{}", "1 to 200 columns"),
+    ],
+)
+def test_a_mapping_that_cannot_be_used_is_told(
+    ada: ApiClient, file: Path, tmp_path: Path, mapping: str, reason: str
+) -> None:
+    given = mapping
+    if mapping.startswith("{"):
+        (tmp_path / "mapping.json").write_text(mapping)
+        given = str(tmp_path / "mapping.json")
+
+    with pytest.raises(CommandError, match=reason):
+        command(file, "--user", ada.user_id, "--mapping", given)
+
+    assert not Import.objects.exists()

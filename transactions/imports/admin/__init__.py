@@ -1,43 +1,32 @@
-"""Imports for staff: the list, the form that imports a file, and cancelling."""
+"""Imports for staff: the list, the record, and cancelling. Uploading is beside it."""
 
 from __future__ import annotations
 
-from contextlib import closing
-from typing import Any, cast
+import csv
+from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.template.defaultfilters import filesizeformat
-from django.template.response import TemplateResponse
-from django.utils.decorators import method_decorator
+from django.urls import path
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.views.decorators.csrf import csrf_exempt, csrf_protect
-from rest_framework.exceptions import APIException
 
-from accounts.models import User
 from accounts.staff.access import SearchedByUserAdmin
-from fido.lib.api import uploads
-from fido.lib.api.problems import status_of
 from fido.lib.staff.pages import ReadOnlyAdmin
-from fido.lib.values.errors import DomainError, NotFound
-from fido.lib.values.ids import new_id
+from fido.lib.values.errors import NotFound
 from transactions.imports import operations
-from transactions.imports.admin.forms import FileOfForm, UploadForm
-from transactions.imports.intake import Intake
+from transactions.imports.admin.uploading import UploadPages
 from transactions.imports.models import MAX_ERRORS, Import
-from transactions.imports.submission import submitted
 
-UPLOAD_PAGE = "admin/imports/import/upload.html"
-Refusal = DomainError | APIException
+ERROR_FIELDS = ("line", "column", "code", "detail")
 
 
 @admin.register(Import)
-class ImportAdmin(SearchedByUserAdmin, ReadOnlyAdmin):
+class ImportAdmin(UploadPages, SearchedByUserAdmin, ReadOnlyAdmin):
     ordering = ("-id",)  # the id grows with time, and has an index
     list_display = ("created_at", "user", "status", "rows_created", "rows_refused")
     list_filter = ("status",)
@@ -76,10 +65,28 @@ class ImportAdmin(SearchedByUserAdmin, ReadOnlyAdmin):
 
     # --- how it is shown ---
 
+    def get_urls(self) -> list[Any]:
+        refused = self.admin_site.admin_view(self.refused_view)
+        name = "imports_import_refused"
+        return [path("<uuid:import_id>/refused.csv", refused, name=name), *super().get_urls()]
+
+    def refused_view(self, request: HttpRequest, import_id: UUID) -> HttpResponse:
+        """The errors as CSV. They quote nothing from the file."""
+        row = self.get_object(request, str(import_id))
+        if row is None or not self.has_view_permission(request, row):
+            raise PermissionDenied
+        answer = HttpResponse(content_type="text/csv; charset=utf-8")
+        answer["Content-Disposition"] = f'attachment; filename="import-{import_id}-refused.csv"'
+        writer = csv.DictWriter(answer, ERROR_FIELDS)
+        writer.writeheader()
+        writer.writerows(row.errors)
+        return answer
+
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         unfinished = kwargs["obj"].status in Import.UNFINISHED
+        context["unfinished"] = unfinished
         context["may_cancel"] = unfinished and self.has_cancel_permission(request)
         return super().render_change_form(request, context, *args, **kwargs)
 
@@ -120,71 +127,6 @@ class ImportAdmin(SearchedByUserAdmin, ReadOnlyAdmin):
         self.message_user(request, f"Cancelled: {len(cancelled)}.")
         if ended := len(rows) - len(cancelled):
             self.message_user(request, f"Already ended: {ended}.", messages.WARNING)
-
-    @method_decorator(csrf_exempt)
-    @method_decorator(uploads.streams_its_body)
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        """The form that imports a file. Without the permission, nothing of the file is read."""
-        if not self.has_add_permission(request):
-            raise PermissionDenied
-        if request.method != "POST":
-            return self._upload_page(request, UploadForm())
-        try:
-            return self._uploaded(request)
-        except (DomainError, APIException) as refusal:
-            return self._upload_page(request, UploadForm(), refusal)
-
-    def _uploaded(self, request: HttpRequest) -> HttpResponse:
-        with closing(Intake(new_id())) as intake:
-            file = FileOfForm(intake)
-            uploads.read_form(request, file)
-            # Only now, because the token is in the body.
-            return csrf_protect(self._submitted)(request, file)
-
-    def _submitted(self, request: HttpRequest, file: FileOfForm) -> HttpResponse:
-        form = UploadForm(request.POST)
-        if not form.is_valid():
-            return self._upload_page(request, form, file.refusal)
-        try:
-            row = submitted(file.accepted(), owner=form.owner(), sender=cast(User, request.user))
-        except DomainError as refusal:
-            return self._upload_page(request, form, refusal)
-        self.log_addition(request, row, "Imported a file.")
-        self.message_user(request, f"Import {row.pk} is queued. Reload to see its progress.")
-        if self.has_view_permission(request):
-            return redirect("admin:imports_import_change", row.pk)
-        return redirect("admin:imports_import_add")
-
-    def _upload_page(
-        self, request: HttpRequest, form: UploadForm, refusal: Refusal | None = None
-    ) -> HttpResponse:
-        """The page with the form. A refusal has the same status as in the API."""
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": "Import a file",
-            "form": form,
-            "refusal": refusal and _reason(refusal),
-            "may_view": self.has_view_permission(request),
-        }
-        status = _status(refusal) if refusal else 400 if form.is_bound else 200
-        return TemplateResponse(request, UPLOAD_PAGE, context, status=status)
-
-
-def _reason(refusal: Refusal) -> str:
-    return refusal.detail if isinstance(refusal, DomainError) else _first(refusal.detail)
-
-
-def _first(detail: Any) -> str:
-    while isinstance(detail, dict | list):
-        detail = next(iter(detail.values() if isinstance(detail, dict) else detail))
-    return str(detail)
-
-
-def _status(refusal: Refusal) -> int:
-    return status_of(refusal) if isinstance(refusal, DomainError) else refusal.status_code
 
 
 def _cancelled(row: Import) -> bool:

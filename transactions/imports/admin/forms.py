@@ -8,7 +8,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from accounts.models import User
-from fido.lib.api.paths import MAX_BIGINT
+from accounts.staff.access import user_ids
 from fido.lib.values.errors import DomainError
 from transactions.files import columns
 from transactions.imports.intake import Intake
@@ -18,24 +18,23 @@ from transactions.statements.recognition import STATEMENTS
 class UploadForm(forms.Form):
     """The form's fields. The file itself is streamed and never reaches the form."""
 
-    user_id = forms.IntegerField(
+    user_id = forms.CharField(
         label="User",
-        min_value=1,
-        max_value=MAX_BIGINT,
-        help_text="The id of the user whose transactions they are.",
+        max_length=254,
+        help_text="The id or the whole user name of the user whose transactions they are.",
     )
     file = forms.FileField(
         required=False,
         widget=forms.FileInput(attrs={"required": True}),
-        help_text=f"CSV or NDJSON in UTF-8. {columns.sentence()} Or a bank's file:"
-        f" {', '.join(STATEMENTS.values())}.",
+        help_text=f"A bank's file ({', '.join(STATEMENTS.values())}), a bank's CSV, or our own"
+        f" CSV or NDJSON. {columns.sentence()}",
     )
 
     def clean_user_id(self) -> User:
-        owner = User.objects.filter(pk=self.cleaned_data["user_id"]).first()
-        if owner is None:
-            raise ValidationError("There is no such user.", code="unknown-user")
-        return owner
+        owners = User.objects.filter(pk__in=user_ids(self.cleaned_data["user_id"]))[:2]
+        if len(owners) != 1:
+            raise ValidationError("There is no such user, or more than one.", code="unknown-user")
+        return owners[0]
 
     def owner(self) -> User:
         """The user. Only for a valid form."""

@@ -1,8 +1,11 @@
 """Imports a file from the command line, like `POST /imports`."""
 
+import json
 import sys
 from argparse import ArgumentTypeError
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,12 +15,18 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from accounts.models import User
 from fido.lib.commands.progress import progress
 from fido.lib.process.database import bound_transactions
-from fido.lib.values.errors import DomainError
+from fido.lib.values import money
+from fido.lib.values.errors import DomainError, InvalidInput
 from fido.lib.values.ids import new_id
-from transactions.imports import operations, running
+from fido.lib.values.strict_json import read_json
+from transactions.imports import operations, running, saved
 from transactions.imports.intake import Intake
+from transactions.imports.layout import Layout
 from transactions.imports.models import Import
-from transactions.imports.submission import submitted
+from transactions.imports.preview import preview
+from transactions.imports.submission import layout_of, submitted
+from transactions.mappings.mapping import ColumnMapping, InvalidMapping, parsed
+from transactions.statements.items import NotReadable
 
 PIECE_BYTES = 1024 * 1024
 SHOWN_ERRORS = 20
@@ -33,13 +42,26 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", nargs="?", type=Path)
         parser.add_argument("--user", type=int, metavar="ID", help="the owner of the transactions")
+        parser.add_argument(
+            "--mapping", metavar="NAME|FILE", help="what the columns of a foreign CSV are"
+        )
+        parser.add_argument(
+            "--dry-run", action="store_true", help="only tell what the import would do"
+        )
         parser.add_argument("--resume", type=_uuid, metavar="IMPORT", help="the import to continue")
 
     def handle(self, *args: Any, **options: Any) -> None:
         bound_transactions()
         match (options["file"], options["user"], options["resume"]):
             case (Path() as file, int() as user_id, None):
-                row = _submitted(file, user_id)
+                with _taken_in(file, user_id, options["mapping"]) as (intake, owner, mapping):
+                    if options["dry_run"]:
+                        self._preview(intake, owner, layout_of(intake, owner, mapping))
+                        return
+                    # Not queued, because a worker could claim it first.
+                    row = submitted(
+                        intake, owner=owner, sender=owner, mapping=mapping, queued=False
+                    )
             case (None, None, UUID() as import_id):
                 row = _resumed(import_id)
             case _:
@@ -60,10 +82,30 @@ class Command(BaseCommand):
             ) from None
         self._report(Import.objects.get(user_id=row.user_id, id=row.pk))
 
-    def _report(self, row: Import) -> None:
-        for error in row.errors[:SHOWN_ERRORS]:
+    def _preview(self, intake: Intake, owner: User, layout: Layout) -> None:
+        found = preview(intake.import_id, owner=owner, layout=layout, may_compare=True)
+        self._tell([{"line": line, **asdict(fault)} for line, fault in found.errors])
+        if layout.mapping:
+            self.stdout.write(json.dumps(layout.mapping, ensure_ascii=False))
+        for currency, moved in sorted(found.moved.items()):
+            self.stdout.write(
+                f"{currency}: {moved.count:,} rows, {money.text(moved.credit, currency)} credit, "
+                f"{money.text(moved.debit, currency)} debit."
+            )
+        beginning = "" if found.is_whole else f" These are the first {found.rows_read:,} rows."
+        self.stdout.write(
+            f"Nothing was recorded. {found.rows_acceptable:,} rows would be created, "
+            f"{found.rows_refused:,} refused, of which {len(found.recorded):,} are recorded "
+            f"already.{beginning}"
+        )
+
+    def _tell(self, errors: list[dict[str, Any]]) -> None:
+        for error in errors[:SHOWN_ERRORS]:
             column = f" {error['column']}:" if error["column"] else ""
             self.stderr.write(f"line {error['line']}:{column} {error['detail']}")
+
+    def _report(self, row: Import) -> None:
+        self._tell(row.errors)
         for warning in row.warnings:
             self.stderr.write(warning["detail"])
         if row.rows_pending:
@@ -78,17 +120,34 @@ class Command(BaseCommand):
             sys.exit(1)
 
 
-def _submitted(file: Path, user_id: int) -> Import:
+@contextmanager
+def _taken_in(
+    file: Path, user_id: int, mapping: str | None
+) -> Iterator[tuple[Intake, User, ColumnMapping | None]]:
     owner = User.objects.filter(pk=user_id).first()
     if owner is None:
         raise CommandError(f"There is no user {user_id}.")
     try:
         with closing(Intake(new_id())) as intake:
             _feed(intake, file)
-            # Not queued, because a worker could claim it first.
-            return submitted(intake, owner=owner, sender=owner, queued=False)
-    except (OSError, DomainError) as refusal:
+            yield intake, owner, _mapping(owner, mapping)
+    except (OSError, DomainError, NotReadable) as refusal:
         raise CommandError(f"{file}: {_reason(refusal)}") from None
+
+
+def _mapping(owner: User, given: str | None) -> ColumnMapping | None:
+    if given is None:
+        return None
+    if not Path(given).is_file():
+        try:
+            return saved.named(owner.pk, given)
+        except InvalidInput:
+            raise CommandError(f"{given} is no file, and no mapping of the user's.") from None
+    try:
+        return parsed(read_json(Path(given).read_text("utf-8")))
+    except (ValueError, RecursionError, ArithmeticError) as error:
+        reason = error if isinstance(error, InvalidMapping) else "it is not JSON."
+        raise CommandError(f"{given}: {reason}") from None
 
 
 def _feed(intake: Intake, file: Path) -> None:
@@ -105,8 +164,8 @@ def _resumed(import_id: UUID) -> Import:
     return row
 
 
-def _reason(refusal: OSError | DomainError) -> str:
-    return str(refusal) if isinstance(refusal, DomainError) else str(refusal.strerror)
+def _reason(refusal: OSError | DomainError | NotReadable) -> str:
+    return str(refusal.strerror) if isinstance(refusal, OSError) else str(refusal)
 
 
 def _uuid(text: str) -> UUID:
