@@ -78,8 +78,11 @@ def max_length(name: str) -> int:
 
 def fitting(text: str | None, name: str) -> str | None:
     """The text, cut if it is longer than the column."""
-    length = max_length(name)
-    return text if text is None or len(text) <= length else text[: length - 1] + "…"
+    return None if text is None else cut(text, max_length(name))
+
+
+def cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def sentence() -> str:

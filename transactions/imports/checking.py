@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -68,7 +69,7 @@ class Checker:
         self._foreign = _foreign(layout)
         with_comma = layout.form == CSV and layout.separator == ";" and not layout.mapping
         required: dict[str, Callable[[Any], Any]] = {
-            "transaction_date": clock.parse_moment,
+            "transaction_date": _moment if layout.mapping else clock.parse_moment,
             "transaction_amount": _amount_with_comma if with_comma else money.parse,
             "transaction_type": partial(parse_choice, choices=TYPES),
             "currency": money.parse_currency,
@@ -167,6 +168,11 @@ def _of_json(line: str) -> Values:
     if not isinstance(given, dict):
         raise RowRefused(("malformed-row", "The line is not a JSON object."))
     return given
+
+
+def _moment(value: Any) -> datetime:
+    """A foreign date was parsed by its format, unless that is ISO 8601."""
+    return value if isinstance(value, datetime) else clock.parse_moment(value)
 
 
 def _present(value: Any, *, parse: Callable[[Any], Any]) -> Any:

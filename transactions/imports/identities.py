@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from hashlib import blake2b
 
@@ -20,7 +19,7 @@ class Identities:
     """
 
     def __init__(self) -> None:
-        self._seen: Counter[bytes] = Counter()
+        self._seen: dict[bytes, int] = {}
 
     def of(self, kind: str, parts: Iterable[str]) -> str:
         """`bank-{kind}-` and a digest. The account has to be among the parts.
@@ -30,9 +29,10 @@ class Identities:
         """
         text = "\x1e".join(parts).encode(errors="surrogatepass")
         key = blake2b(text, digest_size=16).digest()
-        self._seen[key] += 1
+        self._seen[key] = number = self._seen.get(key, 0) + 1
         if len(self._seen) > MAX_ENTRIES:
             detail = f"The file has more than {MAX_ENTRIES:,} entries: split it."
             raise NotReadable("too-many-entries", detail)
-        number = self._seen[key].to_bytes(4)
-        return f"bank-{kind}-{blake2b(key + number, digest_size=16).hexdigest()}"
+        if number > 1:
+            key = blake2b(key + number.to_bytes(4), digest_size=16).digest()
+        return f"bank-{kind}-{key.hex()}"

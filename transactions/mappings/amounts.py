@@ -28,9 +28,14 @@ def reader(decimal: str, thousands: str | None) -> Callable[[str], Decimal]:
     plain = re.compile(rf"(\d+)(?:{point}(\d*))?|{point}(\d+)", re.ASCII)
     groups = rf"\d{{1,3}}(?:([{re.escape(signs)}])\d{{3}})(?:\1\d{{3}})*"
     grouped = re.compile(rf"{groups}(?:{point}\d*)?", re.ASCII) if signs else None
+    simple = re.compile(
+        rf"-?\d{{1,{LONGEST // 2}}}(?:{point}\d{{1,{LONGEST // 2 - 1}}})?", re.ASCII
+    )
     others = str.maketrans(dict.fromkeys(signs))
 
     def read(text: str) -> Decimal:
+        if simple.fullmatch(text):  # most of them
+            return Decimal(text.replace(decimal, "."))
         digits, negative = _unsigned(text)
         if grouped and grouped.fullmatch(digits):
             digits = digits.translate(others)

@@ -26,19 +26,19 @@ def is_format(text: str) -> bool:
     return once and _LETTERS.issuperset(letters) and not text.replace("%%", "").endswith("%")
 
 
-def reader(format_: str) -> Callable[[str], str]:
-    """What turns the text of a date into ISO 8601.
+def reader(format_: str) -> Callable[[str], datetime]:
+    """What turns the text of a date into a moment in UTC.
 
     It raises Malformed.
     """
 
     @lru_cache(REMEMBERED)
-    def read(text: str) -> str:
+    def read(text: str) -> datetime:
         try:
             if len(text) > LONGEST or not text.isascii():
                 raise ValueError
             moment = datetime.strptime(text, format_)  # noqa: DTZ007
-            return moment.replace(tzinfo=moment.tzinfo or UTC).isoformat()
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
         except (ValueError, OverflowError):
             raise Malformed("The date does not fit its format.") from None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -201,9 +202,9 @@ def _moment(format_: str | None) -> Callable[[str], Any]:
     return dates.reader(format_) if format_ else _iso
 
 
-def _iso(text: str) -> str:
+def _iso(text: str) -> datetime:
     try:
-        return clock.parse_moment(text).isoformat()
+        return clock.parse_moment(text)
     except clock.MalformedTime as error:
         raise Malformed(str(error)) from None
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from transactions.files.columns import fitting
+from transactions.files.columns import cut, fitting, max_length
 from transactions.mappings import amounts, dates
 from transactions.mappings.mapping import (
     STATES,
@@ -17,7 +17,7 @@ from transactions.mappings.mapping import (
     plain,
 )
 from transactions.statements.items import Fault
-from transactions.statements.values import Faults, Malformed, tidy, trimmed
+from transactions.statements.values import Malformed, trimmed
 
 # What the file says about a movement: equal in every file of the account that has it.
 CONTENT = (
@@ -26,7 +26,8 @@ CONTENT = (
 )
 Values = dict[str, Any]
 Cells = Sequence[str]
-ReadAmount = Callable[[Cells, Faults], tuple[Decimal, str] | None]
+ReadAmount = Callable[[Cells, list[Fault]], Values]
+ZERO = Decimal(0)
 
 
 class WrongColumns(ValueError):
@@ -60,51 +61,56 @@ class Reader:
 
     def __init__(self, mapping: ColumnMapping, header: Cells) -> None:
         """Raises WrongColumns."""
-        self._places = places = Places(mapping, header)
+        self._places = Places(mapping, header)
         self._columns = {column.role: column for column in mapping.columns.values()}
-        date = self._columns[Role.DATE]
-        self._day = dates.reader(date.format) if date.format else None
-        self._date_place = places.of(Role.DATE)[0]
-        self._amount = self._amount_reader(mapping)
         self._constants = dict(mapping.constants)
         self._constants.pop("transaction_type", None)
+        self._amount = self._amount_reader(mapping)
         self._status = status_in(mapping, header)
-        self._plain = [
+        self._date = self._date_reader()
+        self._texts = [
+            (role.value, joined(self._places.of(role), max_length(role)))
+            for role in (Role.NAME, Role.DESCRIPTION)
+        ]
+        # An empty cell leaves these to the constants and to the user's defaults.
+        optional = (Role.CURRENCY, Role.WALLET, Role.EXTERNAL_ID, Role.CATEGORY)
+        self._optional = [
             (role.value, place)
-            for role in (Role.CURRENCY, Role.WALLET, Role.EXTERNAL_ID)
-            if (place := places.only(role)) is not None
+            for role in optional
+            if (place := self._places.only(role)) is not None
         ]
 
     def values(self, cells: Cells) -> tuple[Values, list[Fault]]:
         """The values, and what is wrong with those that are missing."""
-        faults = Faults()
-        given: Values = self._texts(cells) | self._constants
-        given |= {name: cell for name, place in self._plain if (cell := cells[place].strip())}
-        date = cells[self._date_place].strip()
-        day = faults.read("transaction_date", "Date", lambda: self._read_day(date))
-        if day is not None:
-            given["transaction_date"] = day
-        faults.read("", "Status", lambda: self._status(cells))
-        if (moved := self._amount(cells, faults)) is not None:
-            given["transaction_amount"], given["transaction_type"] = moved
-        return given, faults.found
+        given: Values = self._constants.copy()
+        for name, text in self._texts:
+            given[name] = text(cells)
+        for name, place in self._optional:
+            if cell := cells[place].strip():
+                given[name] = fitting(cell, name) if name == Role.CATEGORY else cell
+        faults: list[Fault] = []
+        try:
+            given["transaction_date"] = self._date(cells)
+        except Malformed as error:
+            faults.append(Fault("transaction_date", f"Date: {error}"))
+        try:
+            self._status(cells)
+        except Malformed as error:
+            faults.append(Fault("", f"Status: {error}"))
+        given |= self._amount(cells, faults)
+        return given, faults
 
-    def _read_day(self, text: str) -> str:
-        if not text:
-            raise Malformed("it is empty.")
-        return self._day(text) if self._day else text
+    def _date_reader(self) -> Callable[[Cells], Any]:
+        place, column = self._places.of(Role.DATE)[0], self._columns[Role.DATE]
+        read = dates.reader(column.format) if column.format else None
 
-    def _texts(self, cells: Cells) -> Values:
-        name, category = (self._text(cells, role) for role in (Role.NAME, Role.CATEGORY))
-        parts = [cells[place] for place in self._places.of(Role.DESCRIPTION)]
-        texts = {"full_name": name, "description": tidy(" ".join(parts))}
-        return {column: fitting(text, column) for column, text in texts.items()} | (
-            {"category": fitting(category, "category")} if category else {}
-        )
+        def date(cells: Cells) -> Any:
+            text = cells[place].strip()
+            if not text:
+                raise Malformed("it is empty.")
+            return read(text) if read else text
 
-    def _text(self, cells: Cells, role: Role) -> str | None:
-        place = self._places.only(role)
-        return None if place is None else tidy(cells[place])
+        return date
 
     def _amount_reader(self, mapping: ColumnMapping) -> ReadAmount:
         read = amounts.reader(mapping.decimal or ".", mapping.thousands)
@@ -120,7 +126,7 @@ class Reader:
 
         def number(cells: Cells) -> Decimal:
             text = cells[place].strip()
-            amount = read(text) if text else Decimal(0)
+            amount = read(text) if text else ZERO
             return amount.copy_negate() if negated else amount
 
         return number
@@ -132,17 +138,34 @@ class Reader:
         return _word_in(column, place, dict(zip(TYPES, TYPES, strict=True)))
 
 
+def joined(places: list[int], length: int) -> Callable[[Cells], str | None]:
+    """The text of these cells with single spaces, cut to the length; None if it is empty."""
+    if len(places) == 1:
+        place = places[0]
+        return lambda cells: cut(" ".join(cells[place].split()), length) or None
+
+    def text(cells: Cells) -> str | None:
+        return (
+            cut(" ".join(word for place in places for word in cells[place].split()), length) or None
+        )
+
+    return text
+
+
 class _Signed:
     """Below zero is a debit."""
 
     def __init__(self, number: Callable[[Cells], Decimal]) -> None:
         self._number = number
 
-    def __call__(self, cells: Cells, faults: Faults) -> tuple[Decimal, str] | None:
-        amount = faults.read("transaction_amount", "Amount", lambda: _moved(self._number(cells)))
-        if amount is None:
-            return None
-        return trimmed(amount.copy_abs()), "debit" if amount < 0 else "credit"
+    def __call__(self, cells: Cells, faults: list[Fault]) -> Values:
+        try:
+            amount = _moved(self._number(cells))
+        except Malformed as error:
+            faults.append(Fault("transaction_amount", f"Amount: {error}"))
+            return {}
+        kind = "debit" if amount < 0 else "credit"
+        return {"transaction_amount": trimmed(amount.copy_abs()), "transaction_type": kind}
 
 
 class _Typed:
@@ -151,10 +174,17 @@ class _Typed:
     def __init__(self, number: Callable[[Cells], Decimal], kind: Callable[[Cells], str]) -> None:
         self._number, self._kind = number, kind
 
-    def __call__(self, cells: Cells, faults: Faults) -> tuple[Decimal, str] | None:
-        amount = faults.read("transaction_amount", "Amount", lambda: _above(self._number(cells)))
-        kind = faults.read("transaction_type", "Type", lambda: self._kind(cells))
-        return None if amount is None or kind is None else (trimmed(amount), kind)
+    def __call__(self, cells: Cells, faults: list[Fault]) -> Values:
+        values: Values = {}
+        try:
+            values["transaction_amount"] = trimmed(_above(self._number(cells)))
+        except Malformed as error:
+            faults.append(Fault("transaction_amount", f"Amount: {error}"))
+        try:
+            values["transaction_type"] = self._kind(cells)
+        except Malformed as error:
+            faults.append(Fault("transaction_type", f"Type: {error}"))
+        return values
 
 
 class _Sides:
@@ -163,8 +193,13 @@ class _Sides:
     def __init__(self, numbers: Mapping[Role, Callable[[Cells], Decimal]]) -> None:
         self._numbers = numbers
 
-    def __call__(self, cells: Cells, faults: Faults) -> tuple[Decimal, str] | None:
-        return faults.read("transaction_amount", "Amount", lambda: self._side(cells))
+    def __call__(self, cells: Cells, faults: list[Fault]) -> Values:
+        try:
+            amount, kind = self._side(cells)
+        except Malformed as error:
+            faults.append(Fault("transaction_amount", f"Amount: {error}"))
+            return {}
+        return {"transaction_amount": amount, "transaction_type": kind}
 
     def _side(self, cells: Cells) -> tuple[Decimal, str]:
         found = [
@@ -210,16 +245,12 @@ def _word_in(column: Column, place: int, known: Mapping[str, str]) -> Callable[[
     return meaning
 
 
-def content_of(mapping: ColumnMapping, header: Cells) -> Callable[[Cells], Iterator[str]]:
+def content_of(mapping: ColumnMapping, header: Cells) -> Callable[[Cells], list[str]]:
     """What of a row's cells tells it apart from others, and the account, which is its wallet."""
     places = Places(mapping, header)
     found = [place for role in CONTENT for place in places.of(role)]
     wallet = places.only(Role.WALLET)
-    constant = mapping.constants.get("wallet", "")
-
-    def parts(cells: Cells) -> Iterator[str]:
-        yield constant if wallet is None else cells[wallet].strip()
-        for place in found:
-            yield cells[place].strip()
-
-    return parts
+    if wallet is not None:
+        return lambda cells: [cells[place].strip() for place in (wallet, *found)]
+    account = mapping.constants.get("wallet", "")
+    return lambda cells: [account, *[cells[place].strip() for place in found]]
