@@ -49,7 +49,7 @@ def run(options: Options) -> None:
         figures = under_load(database, options.folder, bare, quick=options.quick)
         importing = imports.measured(QUICK_IMPORT if options.quick else imports.ROWS)
         figures.append(_importing(importing))
-        promises = {"an import reaches half of the bare script": imports.kept_promise(importing)}
+        promises = imports.kept_promises(importing)
         if not options.quick:
             promises |= _probes(database, options.folder)
             promises |= _in_this_process(bare, options.rounds)
