@@ -1,4 +1,4 @@
-"""Imports: the upload, its progress, and the rows that were refused."""
+"""Imports: the upload, its progress, the rows that were refused, and those that it created."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from fido.lib.values import clock
 from fido.lib.values.ids import new_id
 
 MAX_ERRORS = 1000
+# Of an undo's answer.
+MAX_KEPT = 1000
 
 
 class Import(models.Model):
@@ -21,8 +23,10 @@ class Import(models.Model):
         DONE = "done"
         FAILED = "failed"
         CANCELLED = "cancelled"
+        UNDOING = "undoing"
+        UNDONE = "undone"
 
-    UNFINISHED = (Status.QUEUED, Status.RUNNING)
+    UNFINISHED = (Status.QUEUED, Status.RUNNING, Status.UNDOING)
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
@@ -49,6 +53,21 @@ class Import(models.Model):
         db_default=[],
         help_text="Statements whose entries do not add up.",
     )
+    # Counted in the database transaction that deletes the rows.
+    rows_undone = models.BigIntegerField(
+        default=0, db_default=0, help_text="Created rows that an undo has deleted."
+    )
+    rows_kept = models.BigIntegerField(
+        default=0, db_default=0, help_text="Created rows that the latest undo has left."
+    )
+    kept = models.JSONField(
+        default=list,
+        db_default=[],
+        help_text=f"The first {MAX_KEPT:,} of them that it met: id and code.",
+    )
+    undone_to = models.BigIntegerField(
+        null=True, blank=True, help_text="The position of the batch that an undo did last."
+    )
     # The current worker's lease. A worker that has lost it can no longer commit.
     lease = models.UUIDField(null=True, blank=True)
     leased_until = models.DateTimeField(null=True, blank=True)
@@ -62,8 +81,8 @@ class Import(models.Model):
             # For the job that finds imports whose worker has died.
             models.Index(
                 fields=["leased_until"],
-                condition=Q(status__in=["queued", "running"]),
-                name="imports_unfinished",
+                condition=Q(status__in=["queued", "running", "undoing"]),
+                name="imports_not_ended",
             ),
         ]
         constraints = [
@@ -79,3 +98,33 @@ class Import(models.Model):
     @property
     def is_unfinished(self) -> bool:
         return self.status in self.UNFINISHED
+
+
+class ImportBatch(models.Model):
+    """Which rows a batch of an import created: those with ids from `first` to `last`.
+
+    They are of one block, with no other ids between them. The row is written with theirs.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
+    source = models.ForeignKey(Import, on_delete=models.PROTECT, related_name="+", db_index=False)
+    position = models.BigIntegerField(help_text="How many of the file's records come before it.")
+    first = models.UUIDField()
+    last = models.UUIDField()
+    rows = models.IntegerField(help_text="How many it created.")
+    left = models.IntegerField(help_text="How many of them were there after the latest undo.")
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "source", "position"], name="import_batch_once"
+            ),
+            models.CheckConstraint(
+                name="import_batch_in_order", condition=Q(first__lte=models.F("last"))
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)

@@ -1,4 +1,4 @@
-"""Runs an import from its last committed batch to the end."""
+"""Runs an import, or its undo, from its last committed batch to the end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from accounts.models import User
 from accounts.wallets import queries as wallets
 from fido.lib.process.database import is_busy
 from fido.lib.values.crypto.fields import blind_index
-from transactions.imports import bank_files, operations, spool
+from transactions.imports import bank_files, operations, spool, undoing
 from transactions.imports.encoding import Encoder, Recipe
 from transactions.imports.lanes import Lanes
 from transactions.imports.layout import Layout
@@ -37,7 +37,7 @@ def _unheard(rows: int) -> None:
 def run(
     row: Import, *, must_stop: Callable[[], bool], advance: Callable[[int], None] = _unheard
 ) -> None:
-    """Import the rest of a claimed import, batch by batch.
+    """Import the rest of a claimed import, batch by batch, or undo it.
 
     Releases it to another worker if `must_stop` says so or an error interrupts it. Fails it if it
     was interrupted too often without progress. `advance` is told how many rows were read.
@@ -59,8 +59,9 @@ def _failure(
     """The reason for its failure, "" for success; None: it has not ended."""
     if row.starts > operations.MAX_STARTS:
         return "interrupted-too-often"
+    is_done = undoing.is_done if row.status == Import.Status.UNDOING else _is_done
     try:
-        return "" if _done(row, must_stop, advance) else None
+        return "" if is_done(row, must_stop, advance) else None
     except NotReadable as error:
         row.failure_detail = error.detail
         return error.code
@@ -69,7 +70,7 @@ def _failure(
         return "file-lost"
 
 
-def _done(row: Import, must_stop: Callable[[], bool], advance: Callable[[int], None]) -> bool:
+def _is_done(row: Import, must_stop: Callable[[], bool], advance: Callable[[int], None]) -> bool:
     recipe = _recipe(row.user, Layout(**row.layout))
     encoder = Encoder(recipe)
     lanes = Lanes(recipe, settings.IMPORT_PROCESSES)

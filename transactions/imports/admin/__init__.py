@@ -1,4 +1,4 @@
-"""Imports for staff: the list, the form that imports a file, and cancelling."""
+"""Imports for staff: the list, the form that imports a file, cancelling and undoing."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from fido.lib.values.errors import DomainError, NotFound
 from fido.lib.values.ids import new_id
 from transactions.imports import operations
 from transactions.imports.admin.forms import FileOfForm, UploadForm
+from transactions.imports.admin.undo import UndoneAdmin
 from transactions.imports.intake import Intake
 from transactions.imports.models import MAX_ERRORS, Import
 from transactions.imports.submission import submitted
@@ -37,7 +38,7 @@ Refusal = DomainError | APIException
 
 
 @admin.register(Import)
-class ImportAdmin(SearchedByUserAdmin, ReadOnlyAdmin):
+class ImportAdmin(UndoneAdmin, SearchedByUserAdmin, ReadOnlyAdmin):
     ordering = ("-id",)  # the id grows with time, and has an index
     list_display = ("created_at", "user", "status", "rows_created", "rows_refused")
     list_filter = ("status",)
@@ -46,15 +47,15 @@ class ImportAdmin(SearchedByUserAdmin, ReadOnlyAdmin):
     search_help_text = "An import's id, or the id or whole user name of its user or of its sender."
     fields = (
         *("id", "user", "created_by", "status", "failure", "failure_detail", "format", "size"),
-        *("rows_read", "rows_created", "rows_refused", "rows_pending"),
-        *("created_at", "finished_at", "told", "refused"),
+        *("rows_read", "rows_created", "rows_refused", "rows_pending", "rows_undone", "rows_kept"),
+        *("created_at", "finished_at", "told", "refused", "left"),
     )
     change_list_template = "admin/imports/import/list.html"
     change_form_template = "admin/imports/import/record.html"
-    actions = ("cancel",)
+    actions = ("cancel", "undo")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Import]:
-        return super().get_queryset(request).defer("errors")
+        return super().get_queryset(request).defer("errors", "kept")
 
     def matching(self, request: HttpRequest, term: str) -> Q:
         try:
@@ -81,6 +82,7 @@ class ImportAdmin(SearchedByUserAdmin, ReadOnlyAdmin):
     ) -> HttpResponse:
         unfinished = kwargs["obj"].status in Import.UNFINISHED
         context["may_cancel"] = unfinished and self.has_cancel_permission(request)
+        context["may_undo"] = not unfinished and self.has_undo_permission(request)
         return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.display(description="format")

@@ -8,7 +8,7 @@ from fido.lib.api.schema import one_of
 from fido.lib.api.serializers import StrictSerializer
 from transactions.api.serializers import UserIdField
 from transactions.files.formats import FORMATS
-from transactions.imports.models import Import
+from transactions.imports.models import MAX_KEPT, Import
 from transactions.statements.recognition import STATEMENTS
 
 
@@ -37,7 +37,7 @@ class ImportWarningAnswer(serializers.Serializer[Any]):
 
 
 class ImportAnswer(serializers.Serializer[Any]):
-    """An import and its progress. A list leaves out `errors` and `warnings`."""
+    """An import and its progress. A list leaves out `errors`, `warnings` and `kept`."""
 
     id = serializers.UUIDField()
     user_id = serializers.IntegerField()
@@ -58,6 +58,14 @@ class ImportAnswer(serializers.Serializer[Any]):
         many=True,
         required=False,
         help_text="Statements whose entries do not explain its balances: at most 100.",
+    )
+    rows_undone = serializers.IntegerField(help_text="What an undo has deleted.")
+    rows_kept = serializers.IntegerField(help_text="What the latest undo has left.")
+    # Of no type of their own, which would be one more file in a generated client.
+    kept = serializers.ListField(
+        child=serializers.JSONField(),
+        required=False,
+        help_text=f"The first {MAX_KEPT:,} of them: each one's `id`, and as `code` why.",
     )
     failure = serializers.CharField(allow_null=True, help_text="Why it failed: a stable code.")
     failure_detail = serializers.CharField(allow_null=True, help_text="The same, for people.")

@@ -1,4 +1,4 @@
-"""Imports a file from the command line, like `POST /imports`."""
+"""Imports a file from the command line, like `POST /imports`, or undoes an import."""
 
 import sys
 from argparse import ArgumentTypeError
@@ -27,23 +27,28 @@ class Command(BaseCommand):
     help = (
         "Imports a file as transactions of one user. Refused rows are listed with "
         "their line numbers and make the command exit with status 1; the others are created. A "
-        "worker continues an interrupted import, or this command does with --resume."
+        "worker continues an interrupted import, or this command does with --resume. With --undo "
+        "it deletes what an import created, and lists what it leaves."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", nargs="?", type=Path)
         parser.add_argument("--user", type=int, metavar="ID", help="the owner of the transactions")
         parser.add_argument("--resume", type=_uuid, metavar="IMPORT", help="the import to continue")
+        parser.add_argument("--undo", type=_uuid, metavar="IMPORT", help="the import to undo")
 
     def handle(self, *args: Any, **options: Any) -> None:
         bound_transactions()
-        match (options["file"], options["user"], options["resume"]):
-            case (Path() as file, int() as user_id, None):
+        match tuple(options[name] for name in ("file", "user", "resume", "undo")):
+            case (Path() as file, int() as user_id, None, None):
                 row = _submitted(file, user_id)
-            case (None, None, UUID() as import_id):
-                row = _resumed(import_id)
+            case (None, None, UUID() as import_id, None):
+                row = _found(import_id)
+            case (None, None, None, UUID() as import_id):
+                row = _undoing(import_id)
             case _:
-                raise CommandError("Name a FILE and its --user, or an import to --resume.")
+                said = "Name a FILE and its --user, or an import to --resume or to --undo."
+                raise CommandError(said)
         self._run(row)
 
     def _run(self, row: Import) -> None:
@@ -52,7 +57,8 @@ class Command(BaseCommand):
             raise CommandError(f"Import {row.pk} has ended, or a worker is running it.")
         try:
             with progress("Rows") as advance:
-                advance(claimed.rows_read)
+                if claimed.status == Import.Status.RUNNING:
+                    advance(claimed.rows_read)
                 running.run(claimed, must_stop=lambda: False, advance=advance)
         except KeyboardInterrupt:
             raise CommandError(
@@ -61,6 +67,9 @@ class Command(BaseCommand):
         self._report(Import.objects.get(user_id=row.user_id, id=row.pk))
 
     def _report(self, row: Import) -> None:
+        if row.status == Import.Status.UNDONE:
+            self._report_undo(row)
+            return
         for error in row.errors[:SHOWN_ERRORS]:
             column = f" {error['column']}:" if error["column"] else ""
             self.stderr.write(f"line {error['line']}:{column} {error['detail']}")
@@ -75,6 +84,16 @@ class Command(BaseCommand):
         if row.failure:
             raise CommandError(f"The import failed: {row.failure_detail or row.failure}")
         if row.rows_refused:
+            sys.exit(1)
+
+    def _report_undo(self, row: Import) -> None:
+        for each in row.kept[:SHOWN_ERRORS]:
+            self.stderr.write(f"transaction {each['id']} was kept: {each['code']}")
+        self.stdout.write(
+            f"Import {row.pk} is {row.status}: {row.rows_undone:,} of {row.rows_created:,} rows"
+            f" deleted, {row.rows_kept:,} kept."
+        )
+        if row.rows_kept:
             sys.exit(1)
 
 
@@ -98,7 +117,15 @@ def _feed(intake: Intake, file: Path) -> None:
             advance(len(piece))
 
 
-def _resumed(import_id: UUID) -> Import:
+def _undoing(import_id: UUID) -> Import:
+    try:
+        # Not queued, because a worker could claim it first.
+        return operations.begin_undo(row=_found(import_id))
+    except DomainError as refusal:
+        raise CommandError(str(refusal)) from None
+
+
+def _found(import_id: UUID) -> Import:
     row = Import.objects.filter(id=import_id).first()
     if row is None:
         raise CommandError(f"There is no import {import_id}.")
