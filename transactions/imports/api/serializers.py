@@ -51,6 +51,8 @@ class ImportAnswer(serializers.Serializer[Any]):
     rows_pending = serializers.IntegerField(
         help_text="Entries of a bank's file that are not booked yet: left out."
     )
+    rows_undone = serializers.IntegerField(help_text="What an undo has deleted.")
+    rows_kept = serializers.IntegerField(help_text="What the latest undo has left.")
     errors = ImportErrorAnswer(  # type: ignore[assignment]
         many=True, required=False, help_text="The first 1,000."
     )
@@ -59,8 +61,6 @@ class ImportAnswer(serializers.Serializer[Any]):
         required=False,
         help_text="Statements whose entries do not explain its balances: at most 100.",
     )
-    rows_undone = serializers.IntegerField(help_text="What an undo has deleted.")
-    rows_kept = serializers.IntegerField(help_text="What the latest undo has left.")
     # Of no type of their own, which would be one more file in a generated client.
     kept = serializers.ListField(
         child=serializers.JSONField(),
