@@ -99,6 +99,11 @@ class Import(models.Model):
     def is_unfinished(self) -> bool:
         return self.status in self.UNFINISHED
 
+    @property
+    def rows_left(self) -> int:
+        """How many created rows no undo has deleted. Their owner may have."""
+        return self.rows_created - self.rows_undone
+
 
 class ImportBatch(models.Model):
     """Which rows a batch of an import created: those with ids from `first` to `last`.

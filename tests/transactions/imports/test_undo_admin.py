@@ -10,6 +10,7 @@ from tests.client import ApiClient
 from tests.factories import StaffFactory
 from tests.imports import imported, present, rows, submitted, work
 from tests.staff import Desk, clerk
+from tests.transactions.imports.undos import undone
 from transactions.imports.models import Import
 from transactions.models import Transaction
 
@@ -62,6 +63,10 @@ def test_once_confirmed_it_is_undone_and_logged(root: Desk, ada: ApiClient) -> N
     assert work(row.pk, row.user_id).rows_undone == 2
     page, left = root.text(page_of(row)), Transaction.objects.get()
     assert f"<td>{left.pk}<td>changed" in page
+    assert BUTTON in page
+    again = press(root, row).content.decode()
+    assert "these imports created, at most 1" in again
+    assert "3 created, 2 of them undone" in again
     assert "undone" in page
     entry = LogEntry.objects.get()
     assert (entry.user_id, entry.object_id) == (root.user.pk, str(row.pk))
@@ -69,6 +74,10 @@ def test_once_confirmed_it_is_undone_and_logged(root: Desk, ada: ApiClient) -> N
     accesses = AccessLogEntry.objects.values_list("actor", "subject", "what", "route")
     what = f"undo of import {row.pk}"
     assert list(accesses) == [(root.user.pk, ada.user_id, what, "admin")]
+
+
+def test_when_nothing_is_left_there_is_no_button(root: Desk, ada: ApiClient) -> None:
+    assert BUTTON not in root.text(page_of(undone(ada, imported(ada, rows(3)))))
 
 
 def test_several_at_once_and_those_that_cannot_be_say_why(root: Desk, ada: ApiClient) -> None:

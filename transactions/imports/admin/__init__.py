@@ -82,7 +82,8 @@ class ImportAdmin(UndoneAdmin, SearchedByUserAdmin, ReadOnlyAdmin):
     ) -> HttpResponse:
         unfinished = kwargs["obj"].status in Import.UNFINISHED
         context["may_cancel"] = unfinished and self.has_cancel_permission(request)
-        context["may_undo"] = not unfinished and self.has_undo_permission(request)
+        something_left = not unfinished and kwargs["obj"].rows_left > 0
+        context["may_undo"] = something_left and self.has_undo_permission(request)
         return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.display(description="format")

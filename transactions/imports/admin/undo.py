@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet, Sum
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.html import format_html, format_html_join
@@ -47,12 +47,13 @@ class UndoneAdmin(AnyModelAdmin):
         return format_html("<table><tr><th>transaction<th>why{}</table>", lines)
 
     def _asked(self, request: HttpRequest, queryset: QuerySet[Import]) -> HttpResponse:
+        imports = queryset.select_related("user")
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": "Undo imports",
-            "imports": queryset.select_related("user"),
-            "rows": queryset.order_by().aggregate(rows=Sum("rows_created", default=0))["rows"],
+            "imports": imports,
+            "rows": sum(row.rows_left for row in imports),
         }
         return TemplateResponse(request, PAGE, context)
 
