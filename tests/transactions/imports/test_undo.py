@@ -19,7 +19,7 @@ from tests.key_rings import rotate
 from tests.transactions.imports.undos import answers, ask, assert_all_exact, kept, undone
 from tests.transactions.statements.files import content
 from tests.wallets import held
-from transactions.imports import operations, running
+from transactions.imports import operations, queries, running
 from transactions.imports.models import Import, ImportBatch
 from transactions.models import Transaction
 
@@ -184,6 +184,20 @@ def test_it_is_tried_again_and_the_counts_add_up(ada: ApiClient) -> None:
         assert (again.status, again.rows_undone, again.rows_kept) == ("undone", 3, 0)
     assert held(main) == {"USD": Decimal(0)}
     assert_all_exact(ada)
+
+
+def test_a_repeat_looks_only_where_something_was_left(ada: ApiClient) -> None:
+    row = imported(ada, rows(6))
+    patch(ada, 3, description="mine")
+    row = undone(ada, row)
+
+    row.undone_to = None
+
+    batch = queries.next_to_undo(row)
+    assert batch
+    assert (batch.position, batch.left) == (2, 1)
+    row.undone_to = batch.position
+    assert queries.next_to_undo(row) is None
 
 
 def test_a_closed_wallet_keeps_its_rows(ada: ApiClient) -> None:

@@ -151,6 +151,23 @@ def test_of_many_undos_at_once_one_is_begun(ada: ApiClient) -> None:
     assert_all_exact(ada)
 
 
+def test_asked_again_meanwhile_the_worker_keeps_its_lease(ada: ApiClient) -> None:
+    row = imported(ada, rows(6))
+    ask(ada, row)
+    mine = claimed(row)
+    batch = queries.next_to_undo(mine)
+    assert batch
+    operations.undo_batch(row=mine, batch=batch)
+
+    again = ask(ada, row)
+
+    assert (again.status_code, again.json()["rows_undone"]) == (202, 2)
+    assert present(row.pk).lease == mine.lease
+    assert operations.claim(user_id=row.user_id, import_id=row.pk) is None
+    running.run(mine, must_stop=lambda: False)
+    assert (present(row.pk).status, present(row.pk).rows_undone) == ("undone", 6)
+
+
 def test_an_undo_and_an_import_of_the_same_file(ada: ApiClient) -> None:
     """Each row of the second import is refused, or comes once the first one's is gone."""
     file = rows(12, external_id=lambda n: f"x-{n:02}")
