@@ -7,7 +7,13 @@ from django.dispatch import receiver
 
 from analytics import operations, tasks
 from analytics.models import DailyTotals
-from transactions.signals import Change, DayMoved, transactions_changed, transactions_loaded
+from transactions.signals import (
+    Change,
+    DayMoved,
+    transactions_changed,
+    transactions_loaded,
+    transactions_unloaded,
+)
 
 
 @receiver(transactions_changed)
@@ -20,7 +26,7 @@ def append_totals(sender: Any, changes: list[Change], **kwargs: Any) -> list[Dai
     return rows
 
 
-@receiver(transactions_loaded)
+@receiver([transactions_loaded, transactions_unloaded])
 def append_loaded_totals(sender: Any, user_id: int, moved: list[DayMoved], **kwargs: Any) -> None:
     operations.append_loaded(user_id, moved)
     _fold_after_commit()

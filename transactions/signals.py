@@ -19,7 +19,10 @@ class Change:
 
 @dataclass(frozen=True)
 class DayMoved:
-    """The sums of many new rows of one user on one UTC day in one currency, in its units."""
+    """The sums of many rows of one user on one UTC day in one currency, in its units.
+
+    Of deleted rows they are negative.
+    """
 
     day: date
     currency: str
@@ -36,3 +39,6 @@ transactions_changed = Signal()
 # The same for too many new rows to list one by one. Sent with `user_id`, `moved: list[DayMoved]`,
 # and `ids`: the first and the last id, both from one block.
 transactions_loaded = Signal()
+
+# The same for many rows that are deleted. Sent with `user_id` and `moved`, which is negative.
+transactions_unloaded = Signal()

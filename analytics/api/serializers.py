@@ -39,15 +39,12 @@ class PeriodAnswer(serializers.Serializer[Any]):
     end = serializers.DateTimeField(allow_null=True)
 
 
-class TotalsAnswer(serializers.Serializer[Any]):
+class LineAnswer(serializers.Serializer[Any]):
     currency = serializers.CharField()
     total_transactions = serializers.IntegerField()
     total_credit = serializers.CharField()
     total_debit = serializers.CharField()
-
-
-class LineAnswer(TotalsAnswer):
-    average_transaction_value = serializers.CharField()
+    average_transaction_value = serializers.CharField(required=False, help_text="Not in a series.")
 
 
 class AnalyticsAnswer(serializers.Serializer[Any]):
@@ -88,7 +85,7 @@ class FoundAnswer(AnalyticsAnswer):
 class SeriesRow(serializers.Serializer[Any]):
     start = serializers.DateField(help_text="The interval's first day; weeks begin on Monday.")
     total_transactions = serializers.IntegerField()
-    by_currency = TotalsAnswer(many=True)
+    by_currency = LineAnswer(many=True)
 
 
 class SeriesAnswer(serializers.Serializer[Any]):

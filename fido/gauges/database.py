@@ -71,7 +71,7 @@ GROUP BY endpoint.id
 IMPORTS = """
 SELECT CASE WHEN coalesce(leased_until, created_at) < now() - %(stuck)s THEN 'stuck' ELSE status END
     AS state, count(*)
-FROM imports_import WHERE status IN ('queued', 'running')
+FROM imports_import WHERE status IN ('queued', 'running', 'undoing')
 GROUP BY state
 """
 # The statistics' view shows each role the names of all applications.
@@ -166,7 +166,7 @@ def _deliveries() -> Iterator[GaugeMetricFamily]:
 
 
 def _imports() -> Iterator[GaugeMetricFamily]:
-    counts = {"queued": 0.0, "running": 0.0, "stuck": 0.0}
+    counts = {"queued": 0.0, "running": 0.0, "undoing": 0.0, "stuck": 0.0}
     counts |= dict(rows_of(IMPORTS, {"stuck": STUCK}))
     text = "Unfinished imports; stuck ones have made no progress for ten minutes."
     yield by_label("fido_imports", text, "state", counts)

@@ -211,6 +211,8 @@ def _files(visitor: Visitor) -> None:
     assert listed["id"] == one.json["id"]
     assert visitor.send("DELETE", route, at=one.json["id"]).status == 204
     assert visitor.send("GET", route, at=one.json["id"]).json["status"] == "cancelled"
+    undone = visitor.send("POST", f"{route}/undo", at=one.json["id"])
+    assert (undone.status, undone.json["status"]) == (202, "undoing")
 
 
 def _mappings(visitor: Visitor) -> None:

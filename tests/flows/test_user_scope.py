@@ -21,7 +21,7 @@ from fido.lib.process.inserts import Condition
 from tests.alerts import add_default_rules, check_all
 from tests.client import ApiClient
 from tests.factories import PASSWORD, UserFactory
-from tests.imports import HEADER, csv, imported, upload
+from tests.imports import HEADER, csv, imported, upload, work
 
 APPS = {"fido", "accounts", "wallets", "transactions", "imports", "analytics", "alerts", "checks"}
 PER_USER_TABLES = {
@@ -83,6 +83,7 @@ def test_the_tables_that_grow_per_user_are_known() -> None:
         "checks_finding",
         "fido_idempotencykey",
         "imports_import",
+        "imports_importbatch",
         "imports_savedmapping",
         "transactions_transaction",
         "wallets_balance",
@@ -100,7 +101,7 @@ def test_unique_constraints_and_indexes_lead_with_the_user() -> None:
         "history_of_everybody",
         "login_session_by_expiry",
         "idempotency_key_by_age",
-        "imports_unfinished",
+        "imports_not_ended",
         "alerts_of_everybody",
         "alerts_of_everybody_by_code",
         "deliveries_due",
@@ -151,7 +152,11 @@ def test_a_customers_whole_life_names_the_user_in_every_statement(
         operations.fold([ada.user_id])
         checks.check(ada.user_id)
 
-    recorded, key, file = [409, 409, 201, 201, *[200] * 8, 3, 204, 204], KEY_STATUSES, [200, 204]
+    recorded, key, file = (
+        [409, 409, 201, 201, *[200] * 8, 3, 204, 204],
+        KEY_STATUSES,
+        [200, 204, 202, 1],
+    )
     assert statuses == [*recorded, *key, *file, *WALLET_STATUSES, 200, 200, 1]
     for table in PER_USER_TABLES:
         assert any(table in sql for sql in seen), table
@@ -185,6 +190,8 @@ def import_and_cancel(client: ApiClient) -> list[int]:
     return [
         client.get(f"/imports/{done.pk}").status_code,
         client.delete(f"/imports/{cancelled}").status_code,
+        client.post(f"/imports/{done.pk}/undo", None).status_code,
+        work(done.pk, client.user_id).rows_undone,
     ]
 
 

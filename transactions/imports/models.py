@@ -1,4 +1,4 @@
-"""Imports: the upload, its progress, and the rows that were refused."""
+"""Imports: the upload, its progress, the rows that were refused, and those that it created."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from fido.lib.values.ids import new_id
 
 MAX_ERRORS = 1000
 MAX_MAPPING_NAME = 50
+# Of an undo's answer.
+MAX_KEPT = 1000
 
 
 class Import(models.Model):
@@ -22,8 +24,10 @@ class Import(models.Model):
         DONE = "done"
         FAILED = "failed"
         CANCELLED = "cancelled"
+        UNDOING = "undoing"
+        UNDONE = "undone"
 
-    UNFINISHED = (Status.QUEUED, Status.RUNNING)
+    UNFINISHED = (Status.QUEUED, Status.RUNNING, Status.UNDOING)
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
@@ -50,6 +54,21 @@ class Import(models.Model):
         db_default=[],
         help_text="Statements whose entries do not add up.",
     )
+    # Counted in the database transaction that deletes the rows.
+    rows_undone = models.BigIntegerField(
+        default=0, db_default=0, help_text="Created rows that an undo has deleted."
+    )
+    rows_kept = models.BigIntegerField(
+        default=0, db_default=0, help_text="Created rows that the latest undo has left."
+    )
+    kept = models.JSONField(
+        default=list,
+        db_default=[],
+        help_text=f"The first {MAX_KEPT:,} of them that it met: id and code.",
+    )
+    undone_to = models.BigIntegerField(
+        null=True, blank=True, help_text="The position of the batch that an undo did last."
+    )
     # The current worker's lease. A worker that has lost it can no longer commit.
     lease = models.UUIDField(null=True, blank=True)
     leased_until = models.DateTimeField(null=True, blank=True)
@@ -63,8 +82,8 @@ class Import(models.Model):
             # For the job that finds imports whose worker has died.
             models.Index(
                 fields=["leased_until"],
-                condition=Q(status__in=["queued", "running"]),
-                name="imports_unfinished",
+                condition=Q(status__in=["queued", "running", "undoing"]),
+                name="imports_not_ended",
             ),
         ]
         constraints = [
@@ -81,6 +100,41 @@ class Import(models.Model):
     def is_unfinished(self) -> bool:
         return self.status in self.UNFINISHED
 
+    @property
+    def rows_left(self) -> int:
+        """How many created rows no undo has deleted. Their owner may have."""
+        return self.rows_created - self.rows_undone
+
+
+class ImportBatch(models.Model):
+    """Which rows a batch of an import created: those with ids from `first` to `last`.
+
+    They are of one block, with no other ids between them. The row is written with theirs.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
+    source = models.ForeignKey(Import, on_delete=models.PROTECT, related_name="+", db_index=False)
+    position = models.BigIntegerField(help_text="How many of the file's records come before it.")
+    first = models.UUIDField()
+    last = models.UUIDField()
+    rows = models.IntegerField(help_text="How many it created.")
+    left = models.IntegerField(help_text="How many of them were there after the latest undo.")
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "source", "position"], name="import_batch_once"
+            ),
+            models.CheckConstraint(
+                name="import_batch_in_order", condition=Q(first__lte=models.F("last"))
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
 
 class SavedMapping(models.Model):
     """What the columns of a foreign CSV are, kept by a user under a name."""
@@ -88,7 +142,7 @@ class SavedMapping(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
     name = models.CharField(max_length=MAX_MAPPING_NAME)
-    mapping = models.JSONField(help_text="As API.md describes it. It holds no names of people.")
+    mapping = models.JSONField(help_text="Roles of columns, formats and signs.")
     version = models.BigIntegerField(default=1)
     created_at = models.DateTimeField(default=clock.now)
     updated_at = models.DateTimeField(default=clock.now)

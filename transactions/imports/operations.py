@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import Case, F, Value, When
 from django.db.models.functions import Greatest, Now
 from psycopg.errors import UniqueViolation
 
@@ -19,12 +19,12 @@ from accounts.wallets.movements import Movement
 from fido.lib.cache.versioned_cache import write_fence
 from fido.lib.values import clock
 from fido.lib.values.errors import DomainError, NotFound, PreconditionFailed
-from transactions import loading
+from transactions import loading, unloading
 from transactions.imports import queries, spool
 from transactions.imports.checking import Fault
 from transactions.imports.encoding import COLUMNS, Encoded
 from transactions.imports.layout import Layout
-from transactions.imports.models import MAX_ERRORS, Import
+from transactions.imports.models import MAX_ERRORS, MAX_KEPT, Import, ImportBatch
 from transactions.loading import NotSettled
 from transactions.signals import DayMoved
 
@@ -32,6 +32,8 @@ from transactions.signals import DayMoved
 LEASE = timedelta(seconds=60)
 MAX_STARTS = 5
 MAX_UNFINISHED = 5
+# Why an undo keeps a row that somebody has edited.
+CHANGED = "changed"
 
 
 class Encode(Protocol):
@@ -47,6 +49,15 @@ class TooManyImports(DomainError):
 
 class ImportFinished(DomainError):
     code, title = "import-finished", "The import has ended: there is nothing to cancel."
+
+
+class ImportUnfinished(DomainError):
+    code, title = "import-unfinished", "The import has not ended: cancel it first."
+
+
+class ImportTooOld(DomainError):
+    code = "import-too-old"
+    title = "Not all that this import created was noted, by a release before undo was there."
 
 
 class LeaseLost(Exception):
@@ -67,7 +78,7 @@ def submit(*, id_: UUID, owner: User, created_by: User, layout: Layout, size_byt
 
 
 def cancel(*, row: Import, if_unchanged: bool = False) -> None:
-    """Stop the import where it is: created rows stay, and no more are created.
+    """Stop the import or its undo where it is: what was created or deleted stays so.
 
     Raises:
         NotFound, ImportFinished
@@ -78,7 +89,8 @@ def cancel(*, row: Import, if_unchanged: bool = False) -> None:
         raise NotFound()
     unfinished = rows.filter(status__in=Import.UNFINISHED)
     if if_unchanged:
-        unfinished = unfinished.filter(status=row.status, rows_read=row.rows_read)
+        seen = {name: getattr(row, name) for name in ("status", "rows_read", "rows_undone")}
+        unfinished = unfinished.filter(**seen)
     if not _ended(unfinished, Import.Status.CANCELLED):
         raise PreconditionFailed() if if_unchanged and row.is_unfinished else ImportFinished()
     spool.discard(row.pk)
@@ -89,7 +101,10 @@ def claim(*, user_id: int, import_id: UUID) -> Import | None:
     rows = Import.objects.filter(user_id=user_id, id=import_id, status__in=Import.UNFINISHED)
     lease = uuid.uuid4()
     claimed = rows.filter(queries.nobodys()).update(
-        status=Import.Status.RUNNING,
+        status=Case(
+            When(status=Import.Status.UNDOING, then=Value(Import.Status.UNDOING)),
+            default=Value(Import.Status.RUNNING),
+        ),
         lease=lease,
         leased_until=Now() + LEASE,
         starts=F("starts") + 1,
@@ -108,12 +123,14 @@ def release(row: Import, *, was_busy: bool = False) -> None:
 
 
 def finish(row: Import, *, failure: str = "") -> None:
-    """End the import, with what was found in all of its file, and remove the file.
+    """End the import, with what was found in all of its file, and remove the file; or its undo.
 
     Raises:
         LeaseLost
     """
-    status = Import.Status.FAILED if failure else Import.Status.DONE
+    undoing = row.status == Import.Status.UNDOING
+    done = Import.Status.UNDONE if undoing else Import.Status.DONE
+    status = Import.Status.FAILED if failure else done
     found = {name: getattr(row, name) for name in ("failure_detail", "rows_pending", "warnings")}
     if not _ended(_leased(row), status, failure=failure, **found):
         raise LeaseLost
@@ -147,6 +164,82 @@ def add_batch(*, row: Import, records: int, encoded: Encoded, encode: Encode) ->
                 raise
 
 
+def begin_undo(*, row: Import) -> Import:
+    """Have a worker delete what the import created; what an earlier undo kept is tried again.
+
+    If that is under way already, nothing is changed. Returns the import's new state.
+
+    Raises:
+        NotFound, ImportUnfinished, ImportTooOld
+        TooManyImports: the owner has MAX_UNFINISHED in progress.
+    """
+    rows = Import.objects.filter(user_id=row.user_id, id=row.pk)
+    _require_undoable(rows.first())
+    begun: dict[str, Any] = {"status": Import.Status.UNDOING, "starts": 0, "finished_at": None}
+    begun |= {"failure": "", "failure_detail": "", "rows_kept": 0, "kept": [], "undone_to": None}
+    # A lease that has just expired, because operators see how long ago that was.
+    begun |= {"lease": None, "leased_until": Now()}
+    rows.exclude(status__in=Import.UNFINISHED).update(**begun)
+    return rows.get()
+
+
+def _require_undoable(row: Import | None) -> None:
+    if row is None:
+        raise NotFound()
+    if row.status == Import.Status.UNDOING:
+        return
+    if row.is_unfinished:
+        raise ImportUnfinished()
+    if row.rows_created != queries.rows_known(row):
+        raise ImportTooOld()
+    if queries.unfinished_of(row.user_id).count() >= MAX_UNFINISHED:
+        raise TooManyImports()
+
+
+def undo_batch(*, row: Import, batch: ImportBatch) -> int:
+    """Delete a batch's rows that nobody has changed, and count them, all or nothing.
+
+    Also updates `row`. Returns how many rows the batch had.
+
+    Raises:
+        LeaseLost
+    """
+    spared: dict[UUID, DomainError] = {}
+    while True:
+        try:
+            _undo(row, batch, spared)
+        except unloading.InTheWay as error:
+            spared |= error.refused
+        else:
+            return batch.rows
+
+
+def _undo(row: Import, batch: ImportBatch, spared: Mapping[UUID, DomainError]) -> None:
+    ids = {"first": batch.first, "last": batch.last}
+    with write_fence(row.user_id), transaction.atomic():
+        deleted = unloading.unload(user_id=row.user_id, **ids, spared=spared)
+        left = queries.present_rows(batch)
+        progress: dict[str, Any] = {
+            "rows_undone": row.rows_undone + deleted,
+            "rows_kept": row.rows_kept + len(left),
+            "undone_to": batch.position,
+            "starts": 0,
+        }
+        if left and len(row.kept) < MAX_KEPT:
+            progress["kept"] = (row.kept + _kept(left, spared))[:MAX_KEPT]
+        batches = ImportBatch.objects.filter(user_id=row.user_id, id=batch.pk)
+        batches.update(left=len(left))
+        if not _leased(row).update(**progress, leased_until=Now() + LEASE):
+            raise LeaseLost
+    for name, value in progress.items():
+        setattr(row, name, value)
+
+
+def _kept(left: list[UUID], spared: Mapping[UUID, DomainError]) -> list[dict[str, str]]:
+    codes = {id_: refusal.code for id_, refusal in spared.items()}
+    return [{"id": str(id_), "code": codes.get(id_, CHANGED)} for id_ in left]
+
+
 def _commit(row: Import, records: int, encoded: Encoded) -> None:
     progress = {
         "rows_read": row.rows_read + records,
@@ -171,8 +264,19 @@ def _commit(row: Import, records: int, encoded: Encoded) -> None:
             )
         if not _leased(row).update(**progress, leased_until=Now() + LEASE):
             raise LeaseLost
+        # Only now, because a worker that has lost its lease may be at the same place of the file.
+        if encoded.rows and encoded.ids:
+            _note(row, encoded.rows, *encoded.ids)
     for name, value in progress.items():
         setattr(row, name, value)
+
+
+def _note(row: Import, rows: int, first: UUID, last: UUID) -> None:
+    """Note which rows the batch creates, for an undo."""
+    counts = {"position": row.rows_read, "rows": rows, "left": rows}
+    ImportBatch.objects.create(
+        user_id=row.user_id, source_id=row.pk, first=first, last=last, **counts
+    )
 
 
 def _faults(encoded: Encoded, refused: Mapping[int, DomainError]) -> dict[int, Fault]:
@@ -187,9 +291,7 @@ def _errors(encoded: Encoded) -> list[dict[str, Any]]:
 
 
 def _leased(row: Import) -> Any:
-    return Import.objects.filter(
-        user_id=row.user_id, id=row.pk, lease=row.lease, status=Import.Status.RUNNING
-    )
+    return Import.objects.filter(user_id=row.user_id, id=row.pk, lease=row.lease, status=row.status)
 
 
 def _ended(rows: Any, status: str, **values: Any) -> bool:

@@ -6,11 +6,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Sum
 from django.db.models.functions import Now
 
 from fido.lib.values import clock
-from transactions.imports.models import Import
+from transactions.imports.models import Import, ImportBatch
 from transactions.models import Transaction
 
 SIMILAR = """\
@@ -64,3 +64,24 @@ def similar(user_id: int, rows: Sequence[dict[str, Any]]) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(SIMILAR, [days, *columns, user_id])
         return [place for (place,) in cursor.fetchall()]
+
+
+def rows_known(row: Import) -> int:
+    """How many of the rows that it created are known by their ids."""
+    batches = ImportBatch.objects.filter(user_id=row.user_id, source_id=row.pk)
+    known: int = batches.aggregate(rows=Sum("rows", default=0))["rows"]
+    return known
+
+
+def next_to_undo(row: Import) -> ImportBatch | None:
+    """The last of the batches that the undo has not come to, of those that left anything."""
+    batches = ImportBatch.objects.filter(user_id=row.user_id, source_id=row.pk, left__gt=0)
+    if row.undone_to is not None:
+        batches = batches.filter(position__lt=row.undone_to)
+    return batches.order_by("-position").first()
+
+
+def present_rows(batch: ImportBatch) -> list[UUID]:
+    """The ids of those rows of the batch that are there, the last first."""
+    rows = Transaction.objects.filter(user_id=batch.user_id, id__range=(batch.first, batch.last))
+    return list(rows.order_by("-id").values_list("id", flat=True))

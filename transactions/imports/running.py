@@ -1,4 +1,4 @@
-"""Runs an import from its last committed batch to the end."""
+"""Runs an import, or its undo, from its last committed batch to the end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from itertools import islice
 from django.conf import settings
 
 from fido.lib.process.database import is_busy
-from transactions.imports import operations, spool
+from transactions.imports import operations, spool, undoing
 from transactions.imports.encoding import Encoder
 from transactions.imports.lanes import Lanes
 from transactions.imports.layout import Layout
@@ -33,7 +33,7 @@ def _unheard(rows: int) -> None:
 def run(
     row: Import, *, must_stop: Callable[[], bool], advance: Callable[[int], None] = _unheard
 ) -> None:
-    """Import the rest of a claimed import, batch by batch.
+    """Import the rest of a claimed import, batch by batch, or undo it.
 
     Releases it to another worker if `must_stop` says so or an error interrupts it. Fails it if it
     was interrupted too often without progress. `advance` is told how many rows were read.
@@ -55,8 +55,9 @@ def _failure(
     """The reason for its failure, "" for success; None: it has not ended."""
     if row.starts > operations.MAX_STARTS:
         return "interrupted-too-often"
+    is_done = undoing.is_done if row.status == Import.Status.UNDOING else _is_done
     try:
-        return "" if _done(row, must_stop, advance) else None
+        return "" if is_done(row, must_stop, advance) else None
     except NotReadable as error:
         row.failure_detail = error.detail
         return error.code
@@ -65,7 +66,7 @@ def _failure(
         return "file-lost"
 
 
-def _done(row: Import, must_stop: Callable[[], bool], advance: Callable[[int], None]) -> bool:
+def _is_done(row: Import, must_stop: Callable[[], bool], advance: Callable[[int], None]) -> bool:
     recipe = recipe_of(row.user, Layout(**row.layout))
     encoder = Encoder(recipe)
     lanes = Lanes(recipe, settings.IMPORT_PROCESSES)

@@ -1,4 +1,4 @@
-"""Turns an uploaded file into an import."""
+"""Turns an uploaded file into an import, and has one undone."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -53,6 +53,17 @@ def submitted(
         # It may have committed anyway; a file that no import claims is removed later.
         intake.keep()
         raise
+
+
+def undo_submitted(row: Import) -> Import:
+    """The import's new state; a worker has been requested to undo it.
+
+    Raises:
+        NotFound, ImportUnfinished, ImportTooOld, TooManyImports
+    """
+    begun = operations.begin_undo(row=row)
+    transaction.on_commit(lambda: tasks.request_import(begun.user_id, begun.pk), robust=True)
+    return begun
 
 
 def submit_stored(

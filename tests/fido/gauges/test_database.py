@@ -298,7 +298,7 @@ def test_nobody_who_scrapes_writes() -> None:
         (database.TOTALS, "totals_pending"),
         (database.CHECKS, "alerts_pendingcheck_pkey"),
         (database.DELIVERIES, "deliveries_due"),
-        (database.IMPORTS, "imports_unfinished"),
+        (database.IMPORTS, "imports_not_ended"),
     ],
 )
 def test_what_waits_is_found_by_an_index(owner: User, sql: str, index: str) -> None:

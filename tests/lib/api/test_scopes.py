@@ -23,7 +23,11 @@ CALLS: dict[str, list[tuple[str, str, int]]] = {
         ("delete", "/transactions/{id}", 204),
     ],
     "imports:read": [("get", "/imports/{id}", 404)],
-    "imports:write": [("post", "/imports", 415), ("delete", "/imports/{id}", 404)],
+    "imports:write": [
+        ("post", "/imports", 415),
+        ("post", "/imports/{id}/undo", 404),
+        ("delete", "/imports/{id}", 404),
+    ],
     "analytics:read": [
         ("get", "/analytics", 200),
         ("get", "/users/me/analytics", 200),

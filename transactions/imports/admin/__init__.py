@@ -1,4 +1,4 @@
-"""Imports for staff: the list, the record, and cancelling. Uploading is beside it."""
+"""Imports for staff: the list, the record, cancelling and undoing. Uploading is beside it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from accounts.staff.access import SearchedByUserAdmin
 from fido.lib.staff.pages import ReadOnlyAdmin
 from fido.lib.values.errors import NotFound
 from transactions.imports import operations
+from transactions.imports.admin.undo import UndoneAdmin
 from transactions.imports.admin.uploading import UploadPages
 from transactions.imports.models import MAX_ERRORS, Import
 
@@ -26,7 +27,7 @@ ERROR_FIELDS = ("line", "column", "code", "detail")
 
 
 @admin.register(Import)
-class ImportAdmin(UploadPages, SearchedByUserAdmin, ReadOnlyAdmin):
+class ImportAdmin(UploadPages, UndoneAdmin, SearchedByUserAdmin, ReadOnlyAdmin):
     ordering = ("-id",)  # the id grows with time, and has an index
     list_display = ("created_at", "user", "status", "rows_created", "rows_refused")
     list_filter = ("status",)
@@ -35,15 +36,15 @@ class ImportAdmin(UploadPages, SearchedByUserAdmin, ReadOnlyAdmin):
     search_help_text = "An import's id, or the id or whole user name of its user or of its sender."
     fields = (
         *("id", "user", "created_by", "status", "failure", "failure_detail", "format", "size"),
-        *("rows_read", "rows_created", "rows_refused", "rows_pending"),
-        *("created_at", "finished_at", "told", "refused"),
+        *("rows_read", "rows_created", "rows_refused", "rows_pending", "rows_undone", "rows_kept"),
+        *("created_at", "finished_at", "told", "refused", "left"),
     )
     change_list_template = "admin/imports/import/list.html"
     change_form_template = "admin/imports/import/record.html"
-    actions = ("cancel",)
+    actions = ("cancel", "undo")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Import]:
-        return super().get_queryset(request).defer("errors")
+        return super().get_queryset(request).defer("errors", "kept")
 
     def matching(self, request: HttpRequest, term: str) -> Q:
         try:
@@ -88,6 +89,8 @@ class ImportAdmin(UploadPages, SearchedByUserAdmin, ReadOnlyAdmin):
         unfinished = kwargs["obj"].status in Import.UNFINISHED
         context["unfinished"] = unfinished
         context["may_cancel"] = unfinished and self.has_cancel_permission(request)
+        something_left = not unfinished and kwargs["obj"].rows_left > 0
+        context["may_undo"] = something_left and self.has_undo_permission(request)
         return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.display(description="format")

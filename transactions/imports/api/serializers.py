@@ -19,7 +19,7 @@ from fido.lib.values import money
 from fido.lib.values.strict_json import read_json
 from transactions.api.serializers import UserIdField
 from transactions.files.formats import FORMATS
-from transactions.imports.models import MAX_MAPPING_NAME, Import
+from transactions.imports.models import MAX_KEPT, MAX_MAPPING_NAME, Import
 from transactions.imports.preview import Preview
 from transactions.imports.saved import NAME
 from transactions.mappings.mapping import ColumnMapping, InvalidMapping, parsed
@@ -93,7 +93,7 @@ class ImportWarningAnswer(serializers.Serializer[Any]):
 
 
 class ImportAnswer(serializers.Serializer[Any]):
-    """An import and its progress. A list leaves out `errors` and `warnings`."""
+    """An import and its progress. A list leaves out `errors`, `warnings` and `kept`."""
 
     id = serializers.UUIDField()
     user_id = serializers.IntegerField()
@@ -115,6 +115,8 @@ class ImportAnswer(serializers.Serializer[Any]):
     rows_pending = serializers.IntegerField(
         help_text="Entries of a bank's file that are not booked yet: left out."
     )
+    rows_undone = serializers.IntegerField(help_text="What an undo has deleted.")
+    rows_kept = serializers.IntegerField(help_text="What the latest undo has left.")
     errors = ImportErrorAnswer(  # type: ignore[assignment]
         many=True, required=False, help_text="The first 1,000."
     )
@@ -122,6 +124,12 @@ class ImportAnswer(serializers.Serializer[Any]):
         many=True,
         required=False,
         help_text="Statements whose entries do not explain its balances: at most 100.",
+    )
+    # Of no type of their own, which would be one more file in a generated client.
+    kept = serializers.ListField(
+        child=serializers.JSONField(),
+        required=False,
+        help_text=f"The first {MAX_KEPT:,} of them: each one's `id`, and as `code` why.",
     )
     failure = serializers.CharField(allow_null=True, help_text="Why it failed: a stable code.")
     failure_detail = serializers.CharField(allow_null=True, help_text="The same, for people.")

@@ -7,11 +7,13 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from rest_framework.decorators import action
+from rest_framework.request import Request
 
 from accounts.api.authentication import caller
 from accounts.models import User
 from fido.lib.api.conditional import json_answer
-from fido.lib.api.idempotency import Write
+from fido.lib.api.idempotency import Write, without_key
 from fido.lib.api.schema import example, location_on, path_parameter
 from fido.lib.api.uploads import FIELD, NoFile, UploadParser
 from fido.lib.api.viewsets import CreateMixin, DestroyMixin, ListMixin, RetrieveMixin
@@ -21,6 +23,7 @@ from fido.lib.values.ids import new_id
 from transactions.api.rights import owner_named
 from transactions.files import columns
 from transactions.imports import operations, queries, saved
+from transactions.imports.api.rights import require_deletion
 from transactions.imports.api.serializers import (
     ImportAnswer,
     ImportPreview,
@@ -33,7 +36,7 @@ from transactions.imports.intake import Intake
 from transactions.imports.models import Import
 from transactions.imports.preview import preview
 from transactions.imports.spool import SpoolLost, SpoolUnavailable
-from transactions.imports.submission import layout_of, submitted
+from transactions.imports.submission import layout_of, submitted, undo_submitted
 from transactions.mappings.mapping import ColumnMapping
 from transactions.statements.items import NotReadable
 from transactions.statements.recognition import STATEMENTS
@@ -58,8 +61,13 @@ IMPORT_ID = path_parameter(
     "The id of an import.",
 )
 # What a list leaves out.
-LONG = ("errors", "warnings")
+LONG = ("errors", "warnings", "kept")
 FINISHED = OpenApiResponse(description="The import has already ended.")
+NOT_DELETED = OpenApiResponse(description="The caller may not delete other users' transactions.")
+NOT_UNDONE = OpenApiResponse(
+    description="The import has not ended; or it is older than undo; or too many imports of this"
+    " user are unfinished."
+)
 
 
 @extend_schema_view(
@@ -96,7 +104,7 @@ FINISHED = OpenApiResponse(description="The import has already ended.")
     destroy=extend_schema(
         operation_id="cancel_import",
         summary="Cancel an import",
-        description="Cancels the import. Rows that it has created stay.",
+        description="Cancels the import, or stops its undo. Rows that it has created stay.",
         responses={204: None, 409: FINISHED},
     ),
 )
@@ -139,7 +147,7 @@ class ImportViewSet(ListMixin, CreateMixin, RetrieveMixin, DestroyMixin):
         return [dict(shape.data) for shape in shapes]
 
     def get_object(self) -> Import:
-        verb = "change" if self.action == "destroy" else "view"
+        verb = "change" if self.action in {"destroy", "undo"} else "view"
         return _import_for(caller(self.request), self.kwargs["import_id"], verb)
 
     def get_content(self) -> Any:
@@ -155,6 +163,25 @@ class ImportViewSet(ListMixin, CreateMixin, RetrieveMixin, DestroyMixin):
 
     def perform_destroy(self, row: Import) -> None:
         operations.cancel(row=row, if_unchanged=self.is_bound)
+
+    @extend_schema(
+        operation_id="undo_import",
+        summary="Undo an import",
+        request=None,
+        responses={202: ImportAnswer, 403: NOT_DELETED, 409: NOT_UNDONE},
+    )
+    @action(detail=True, methods=["post"])
+    @without_key("a repeated undo only tries again what was kept")
+    def undo(self, request: Request, import_id: UUID) -> HttpResponse:
+        """Deletes the transactions that the import created, except those changed since.
+
+        A worker does it, and the answer shows how far it is; at the end its status is `undone`.
+        A transaction stays, and is one of `kept`, if it was changed (`changed`), or if its wallet
+        refuses the deletion, for example as `insufficient-funds`. Undo it again to try those again.
+        """
+        row = self.get_object()
+        require_deletion(caller(request), row)
+        return json_answer(self.represent(undo_submitted(row)), 202)
 
     def _started(self, intake: Intake, owner: User, mapping: ColumnMapping | None) -> HttpResponse:
         row = submitted(intake, owner=owner, sender=caller(self.request), mapping=mapping)

@@ -1,4 +1,4 @@
-"""Imports a file from the command line, like `POST /imports`."""
+"""Imports a file from the command line, like `POST /imports`, or undoes an import."""
 
 import json
 import sys
@@ -36,7 +36,8 @@ class Command(BaseCommand):
     help = (
         "Imports a file as transactions of one user. Refused rows are listed with "
         "their line numbers and make the command exit with status 1; the others are created. A "
-        "worker continues an interrupted import, or this command does with --resume."
+        "worker continues an interrupted import, or this command does with --resume. With --undo "
+        "it deletes what an import created, and lists what it leaves."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -49,11 +50,12 @@ class Command(BaseCommand):
             "--dry-run", action="store_true", help="only tell what the import would do"
         )
         parser.add_argument("--resume", type=_uuid, metavar="IMPORT", help="the import to continue")
+        parser.add_argument("--undo", type=_uuid, metavar="IMPORT", help="the import to undo")
 
     def handle(self, *args: Any, **options: Any) -> None:
         bound_transactions()
-        match (options["file"], options["user"], options["resume"]):
-            case (Path() as file, int() as user_id, None):
+        match tuple(options[name] for name in ("file", "user", "resume", "undo")):
+            case (Path() as file, int() as user_id, None, None):
                 with _taken_in(file, user_id, options["mapping"]) as (intake, owner, mapping):
                     if options["dry_run"]:
                         self._preview(intake, owner, layout_of(intake, owner, mapping))
@@ -62,10 +64,13 @@ class Command(BaseCommand):
                     row = submitted(
                         intake, owner=owner, sender=owner, mapping=mapping, queued=False
                     )
-            case (None, None, UUID() as import_id):
-                row = _resumed(import_id)
+            case (None, None, UUID() as import_id, None):
+                row = _found(import_id)
+            case (None, None, None, UUID() as import_id):
+                row = _undoing(import_id)
             case _:
-                raise CommandError("Name a FILE and its --user, or an import to --resume.")
+                said = "Name a FILE and its --user, or an import to --resume or to --undo."
+                raise CommandError(said)
         self._run(row)
 
     def _run(self, row: Import) -> None:
@@ -74,7 +79,8 @@ class Command(BaseCommand):
             raise CommandError(f"Import {row.pk} has ended, or a worker is running it.")
         try:
             with progress("Rows") as advance:
-                advance(claimed.rows_read)
+                if claimed.status == Import.Status.RUNNING:
+                    advance(claimed.rows_read)
                 running.run(claimed, must_stop=lambda: False, advance=advance)
         except KeyboardInterrupt:
             raise CommandError(
@@ -105,6 +111,9 @@ class Command(BaseCommand):
             self.stderr.write(f"line {error['line']}:{column} {error['detail']}")
 
     def _report(self, row: Import) -> None:
+        if row.status == Import.Status.UNDONE:
+            self._report_undo(row)
+            return
         self._tell(row.errors)
         for warning in row.warnings:
             self.stderr.write(warning["detail"])
@@ -117,6 +126,16 @@ class Command(BaseCommand):
         if row.failure:
             raise CommandError(f"The import failed: {row.failure_detail or row.failure}")
         if row.rows_refused:
+            sys.exit(1)
+
+    def _report_undo(self, row: Import) -> None:
+        for each in row.kept[:SHOWN_ERRORS]:
+            self.stderr.write(f"transaction {each['id']} was kept: {each['code']}")
+        self.stdout.write(
+            f"Import {row.pk} is {row.status}: {row.rows_undone:,} of {row.rows_created:,} rows"
+            f" deleted, {row.rows_kept:,} kept."
+        )
+        if row.rows_kept:
             sys.exit(1)
 
 
@@ -157,7 +176,15 @@ def _feed(intake: Intake, file: Path) -> None:
             advance(len(piece))
 
 
-def _resumed(import_id: UUID) -> Import:
+def _undoing(import_id: UUID) -> Import:
+    try:
+        # Not queued, because a worker could claim it first.
+        return operations.begin_undo(row=_found(import_id))
+    except DomainError as refusal:
+        raise CommandError(str(refusal)) from None
+
+
+def _found(import_id: UUID) -> Import:
     row = Import.objects.filter(id=import_id).first()
     if row is None:
         raise CommandError(f"There is no import {import_id}.")

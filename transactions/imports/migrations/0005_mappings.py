@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('imports', '0002_what_a_banks_file_tells'),
+        ('imports', '0004_index_of_undo'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
