@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from uuid import UUID
 
 from django.conf import settings
@@ -12,12 +13,13 @@ from transactions.imports.contents import Contents, FromBank, Native
 from transactions.imports.header import UploadRefused
 from transactions.imports.layout import Layout
 from transactions.imports.spool import Writer
+from transactions.imports.unpacking import Unpacker
 from transactions.statements.recognition import HEAD_BYTES, STATEMENTS, recognised
 
 # The first bytes of formats that are often sent by mistake.
 NOT_TEXT = {
-    b"PK\x03\x04": "a zip archive or a spreadsheet",
-    b"\x1f\x8b": "compressed by gzip",
+    b"PK\x03\x04": "packed twice",
+    b"\x1f\x8b": "packed twice",
     b"\xff\xfe": "in UTF-16",
     b"\xfe\xff": "in UTF-16",
     b"%PDF": "a PDF",
@@ -29,7 +31,9 @@ class UploadTooLarge(DomainError):
 
 
 class Intake:
-    """Writes what it is fed to the spool. `close` removes the file, unless `keep` was called."""
+    """Writes what it is fed to the spool, unpacked: `size_bytes` counts that. The digest is of what
+    was sent. `close` removes the file, unless `keep` was called.
+    """
 
     def __init__(self, import_id: UUID) -> None:
         self.import_id = import_id
@@ -39,6 +43,7 @@ class Intake:
         self._head = b""
         self._contents: Contents | None = None
         self._kept = False
+        self._unpacker = Unpacker()
         self._writer = Writer(import_id)
 
     @property
@@ -49,9 +54,9 @@ class Intake:
         """Raises UploadRefused, UploadTooLarge or SpoolUnavailable; then nothing of the file
         remains.
         """
+        self._hash.update(data)
         try:
-            self._check(data)
-            self._writer.write(data)
+            self._store(self._unpacker.feed(data))
         except BaseException:
             self.abandon()
             raise
@@ -59,6 +64,7 @@ class Intake:
     def finish(self) -> Layout:
         """The file's layout, once all of it is on disk. Raises as `feed` does."""
         try:
+            self._store(self._unpacker.finish())
             layout = (self._contents or self._recognised()).finish()
             self._writer.close()
         except BaseException:
@@ -77,11 +83,15 @@ class Intake:
     def abandon(self) -> None:
         self._writer.abandon()
 
+    def _store(self, pieces: Iterable[bytes]) -> None:
+        for piece in pieces:
+            self._check(piece)
+            self._writer.write(piece)
+
     def _check(self, data: bytes) -> None:
         self.size_bytes += len(data)
         if self.size_bytes > self.max_bytes:
             raise UploadTooLarge(f"At most {self.max_bytes:,} bytes.")
-        self._hash.update(data)
         if self._contents:
             self._contents.feed(data)
             return

@@ -28,7 +28,7 @@ class UploadForm(forms.Form):
         required=False,
         widget=forms.FileInput(attrs={"required": True}),
         help_text=f"CSV or NDJSON in UTF-8. {columns.sentence()} Or a bank's file:"
-        f" {', '.join(STATEMENTS.values())}.",
+        f" {', '.join(STATEMENTS.values())}. Also in gzip, or in a ZIP of one file.",
     )
 
     def clean_user_id(self) -> User:

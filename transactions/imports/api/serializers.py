@@ -15,7 +15,7 @@ from transactions.statements.recognition import STATEMENTS
 class UploadFields(StrictSerializer):
     """The fields of the form."""
 
-    file = serializers.FileField(help_text="CSV or NDJSON in UTF-8, or a bank's file.")
+    file = serializers.FileField(help_text="CSV or NDJSON in UTF-8, or a bank's file. Also packed.")
     user_id = UserIdField(help_text="Default: the caller. Only staff and services may name others.")
 
 
@@ -44,7 +44,7 @@ class ImportAnswer(serializers.Serializer[Any]):
     # No enums: a client that was generated before there was another value has to take it.
     status = serializers.CharField(help_text=one_of(Import.Status.values))
     format = serializers.CharField(source="layout.form", help_text=one_of([*FORMATS, *STATEMENTS]))
-    size_bytes = serializers.IntegerField()
+    size_bytes = serializers.IntegerField(help_text="Unpacked.")
     rows_read = serializers.IntegerField()
     rows_created = serializers.IntegerField()
     rows_refused = serializers.IntegerField()
