@@ -163,7 +163,7 @@ def _recorded_of_one(me: User, mine: dict[int, Row], atomic: bool) -> Iterator[J
     """The results of one user's rows, given by index."""
     owner = next(iter(mine.values())).owner
     drafts = [row.draft for row in mine.values()]
-    made = operations.record_many(owner=owner, drafts=drafts, atomic=atomic)
+    made = operations.record_many(owner=owner, drafts=drafts, atomic=atomic, recorded_by=me.pk)
     names = wallet_names([each for each in made if isinstance(each, Transaction)])
     for (n, row), outcome in zip(mine.items(), made, strict=True):
         if isinstance(outcome, Transaction):

@@ -22,7 +22,7 @@ from transactions.imports.layout import Layout
 from transactions.imports.models import Import
 from transactions.imports.proof import Proof
 from transactions.imports.reading import Record, batches, records
-from transactions.models import Transaction
+from transactions.models import Transaction, recorder
 from transactions.statements.items import NotReadable
 
 logger = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ def _failure(
 
 
 def _done(row: Import, must_stop: Callable[[], bool], advance: Callable[[int], None]) -> bool:
-    recipe = _recipe(row.user, Layout(**row.layout))
+    recipe = _recipe(row.user, Layout(**row.layout), row.created_by_id)
     encoder = Encoder(recipe)
     lanes = Lanes(recipe, settings.IMPORT_PROCESSES)
     proof = Proof()
@@ -97,7 +97,7 @@ def _records(import_id: UUID, layout: Layout, proof: Proof) -> Generator[Record,
         yield from records(text, layout)
 
 
-def _recipe(owner: User, layout: Layout) -> Recipe:
+def _recipe(owner: User, layout: Layout, sender_id: int) -> Recipe:
     return Recipe(
         layout=layout,
         user_id=owner.pk,
@@ -106,4 +106,5 @@ def _recipe(owner: User, layout: Layout) -> Recipe:
         fernet_key=settings.FERNET_KEYS[0],
         index_key=settings.BLIND_INDEX_KEYS[0],
         index_label=blind_index(Transaction, "full_name").label,
+        recorded_by=recorder(owner.pk, sender_id),
     )
