@@ -1,6 +1,7 @@
 """Everything that changes accounts. It knows nothing of HTTP."""
 
 import uuid
+from collections.abc import Iterable
 from functools import cache
 from typing import Any, Literal
 
@@ -84,12 +85,18 @@ def admit(user: User) -> None:
         raise
 
 
-def create_customer(*, full_name: str, currency: str) -> User:
-    """Create a user who cannot log in: without an address, and with a generated user name."""
-    user = User(username=f"customer-{uuid.uuid4().hex}", full_name=full_name, currency=currency)
-    user.set_unusable_password()
-    user.save(force_insert=True)
-    return user
+def create_customers(customers: Iterable[tuple[str, str]]) -> list[User]:
+    """Create users who cannot log in, of these full names and currencies.
+
+    They have no address, no password, and a generated user name.
+    """
+    users = [
+        User(username=f"customer-{uuid.uuid4().hex}", full_name=full_name, currency=currency)
+        for full_name, currency in customers
+    ]
+    for user in users:
+        user.set_unusable_password()
+    return User.objects.bulk_create(users)
 
 
 def log_in(*, name: str, password: str) -> TokenPair:

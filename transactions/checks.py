@@ -12,6 +12,7 @@ from transactions.operations import Draft
 # Columns of the table that clients do not see.
 OURS = {
     "full_name_index": "the blind index of full_name",
+    "recorded_by": "for the rights of a service account",
     "version": "for optimistic locking",
 }
 

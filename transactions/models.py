@@ -87,6 +87,12 @@ class Transaction(models.Model):
         blank=True,
         help_text=columns.BY_NAME["category"].help_text,
     )
+    # No foreign key: it would need an index of its own, and nothing asks by it alone.
+    recorded_by = models.BigIntegerField(
+        null=True,
+        editable=False,
+        help_text="The id of the user who recorded it for its user; null: its user did.",
+    )
     version = models.BigIntegerField(default=1, help_text="Incremented by each edit.")
     created_at = models.DateTimeField(default=clock.now)
     updated_at = models.DateTimeField(default=clock.now)
@@ -178,3 +184,8 @@ class Transaction(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+def recorder(owner_id: int, recorded_by: int | None) -> int | None:
+    """What `recorded_by` is for a transaction of this owner."""
+    return None if recorded_by == owner_id else recorded_by

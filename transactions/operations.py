@@ -27,7 +27,7 @@ from fido.lib.values.crypto.fields import blind_index
 from fido.lib.values.errors import DomainError, InvalidInput, NotFound, PreconditionFailed
 from fido.lib.values.ids import Block, new_id
 from transactions import balances, queries
-from transactions.models import Transaction
+from transactions.models import Transaction, recorder
 from transactions.signals import Change, transactions_changed
 
 INSERTED_AT_ONCE = 1000
@@ -74,17 +74,20 @@ class Draft:
         return cls(**{"currency": owner.currency, "full_name": owner.full_name} | values)
 
 
-def record(*, owner: User, draft: Draft, id_: UUID | None = None) -> Transaction:
+def record(
+    *, owner: User, draft: Draft, id_: UUID | None = None, recorded_by: int | None = None
+) -> Transaction:
     """Record one credit or debit, and move its wallet; totals are exact once this commits.
 
-    Pass `id_` only if you know the user's previous id, and keep the ids in order.
+    Pass `id_` only if you know the user's previous id, and keep the ids in order. `recorded_by` is
+    the id of the user who does it, by default the owner.
 
     Raises:
         ExternalIdTaken: the owner has one with this `external_id`.
         InvalidInput: the amount has more decimals than its currency.
         InsufficientFunds, BalanceTooLarge, WalletClosed
     """
-    row, _ = _record(owner, draft, id_ or new_id())
+    row, _ = _record(owner, draft, id_ or new_id(), recorded_by)
     return row
 
 
@@ -123,9 +126,15 @@ def record_in_wallet(*, owner: User, draft: Draft) -> tuple[Transaction, Decimal
 
 
 def record_many(
-    *, owner: User, drafts: Sequence[Draft], atomic: bool = True
+    *,
+    owner: User,
+    drafts: Sequence[Draft],
+    atomic: bool = True,
+    recorded_by: int | None = None,
 ) -> list[Transaction | DomainError]:
     """Record many of one user in one database transaction; return each result, in order.
+
+    `recorded_by` is as for `record`.
 
     Wallets are moved by one draft after another. A draft whose `external_id` is already taken is
     refused; the others go through. This holds even if an earlier draft with that id was itself
@@ -141,7 +150,7 @@ def record_many(
         require_recordable(draft)
     now = clock.now()
     block = Block()
-    rows = [_row(owner, draft, now, block.id(n)) for n, draft in enumerate(drafts)]
+    rows = [_row(owner, draft, now, block.id(n), recorded_by) for n, draft in enumerate(drafts)]
     with write_fence(owner.pk), transaction.atomic():
         taken = _insert(owner.pk, rows)
         if taken and atomic:
@@ -197,10 +206,12 @@ def delete(*, row: Transaction, if_unchanged: bool = False) -> None:
         _followed(Change(before=row, after=None))
 
 
-def _record(owner: User, draft: Draft, id_: UUID) -> tuple[Transaction, Decimal | None]:
+def _record(
+    owner: User, draft: Draft, id_: UUID, recorded_by: int | None = None
+) -> tuple[Transaction, Decimal | None]:
     """The new transaction, and what its wallet holds now."""
     require_recordable(draft)
-    row = _row(owner, draft, clock.now(), id_)
+    row = _row(owner, draft, clock.now(), id_, recorded_by)
     with write_fence(owner.pk):
         movement = balances.movement_of(row)
         if movement is None:
@@ -247,9 +258,12 @@ def require_recordable(draft: Draft) -> None:
     _require_decimals(draft.transaction_amount, draft.currency)
 
 
-def _row(owner: User, draft: Draft, now: datetime, id_: UUID) -> Transaction:
+def _row(
+    owner: User, draft: Draft, now: datetime, id_: UUID, recorded_by: int | None = None
+) -> Transaction:
     # Field by field: asdict() copies deeply, which for many drafts takes as long as encryption.
     values = {field.name: getattr(draft, field.name) for field in fields(draft)}
+    values["recorded_by"] = recorder(owner.pk, recorded_by)
     return Transaction(id=id_, user=owner, created_at=now, updated_at=now, **values)
 
 

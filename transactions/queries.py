@@ -187,7 +187,7 @@ ORDER BY user_id, wallet_id, currency
 """
 
 
-def owner_of(transaction_id: UUID) -> int | None:
-    """The transaction's owner: the one lookup without a user id."""
-    rows = Transaction.objects.filter(id=transaction_id)
+def owner_of(transaction_id: UUID, **conditions: Any) -> int | None:
+    """The transaction's owner, if it meets the conditions: the one lookup without a user id."""
+    rows = Transaction.objects.filter(id=transaction_id, **conditions)
     return rows.values_list("user_id", flat=True).first()

@@ -13,6 +13,6 @@ class UserPermission(BasePermission):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         me = caller(request)
-        if view.action == "create":
+        if view.action in {"create", "bulk"}:
             return me.may_for_others("accounts.add_user") or me.is_service
         return view.action != "list" or me.may_for_others("accounts.view_user")

@@ -6,6 +6,8 @@ closing the wallet both begin with a write to the wallet's row, so they take tur
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -127,19 +129,28 @@ def open_balance(*, wallet: Wallet, currency: str, opening: Decimal = money.ZERO
     return balance
 
 
-def create_customer(*, full_name: str, currency: str, total: Decimal) -> User:
-    """Create a customer who does not log in, with `total` in the default wallet.
+@dataclass(frozen=True, kw_only=True)
+class NewCustomer:
+    """Somebody who does not log in, with `total` in the default wallet."""
 
-    Raises:
-        InvalidInput: the total has more decimals than the currency.
-    """
-    require_decimals(total, currency, field="total")
+    full_name: str
+    currency: str
+    total: Decimal
+
+    def require_decimals(self) -> None:
+        """Raises InvalidInput: the total has more decimals than the currency."""
+        require_decimals(self.total, self.currency, field="total")
+
+
+def create_customers(customers: Sequence[NewCustomer]) -> list[User]:
+    """Create them all, in the same order. Their totals have their currencies' decimals."""
+    # Without a fence: before this commits nobody can have read anything about them.
     with transaction.atomic():
-        user = accounts.create_customer(full_name=full_name, currency=currency)
-        with write_fence(user.pk):
-            wallet = create_wallet(user_id=user.pk, name=MAIN)
-            open_balance(wallet=wallet, currency=currency, opening=total)
-    return user
+        users = accounts.create_customers((each.full_name, each.currency) for each in customers)
+        wallets = Wallet.objects.bulk_create(Wallet(user=user, name=MAIN) for user in users)
+        balances = zip(wallets, customers, strict=True)
+        Balance.objects.bulk_create(_opened(wallet, customer) for wallet, customer in balances)
+    return users
 
 
 def touch_open(user_id: int, wallet_id: Any) -> None:
@@ -159,6 +170,16 @@ def require_decimals(amount: Decimal, currency: str, *, field: str) -> None:
         money.require_decimals(amount, currency)
     except money.MalformedAmount as error:
         raise InvalidInput(field, error.code, str(error)) from None
+
+
+def _opened(wallet: Wallet, customer: NewCustomer) -> Balance:
+    return Balance(
+        user_id=wallet.user_id,
+        wallet=wallet,
+        currency=customer.currency,
+        opening=customer.total,
+        amount=customer.total,
+    )
 
 
 def _still(wallet: Wallet, if_unchanged: bool) -> Any:

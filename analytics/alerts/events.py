@@ -55,11 +55,12 @@ class NewEvent:
     at: datetime
 
 
-def record(*, owner: User, event: NewEvent) -> list[int]:
+def record(*, owner: User, event: NewEvent, recorded_by: int | None = None) -> list[int]:
     """Record an event in the owner's wallet `main`; return the codes that it raises, in order.
 
     Events of one user are recorded one after another. Each is checked against the transactions that
-    exist when its turn comes.
+    exist when its turn comes. `recorded_by` is the id of the user who records it, by default the
+    owner.
 
     Raises:
         OutOfOrder: an event of the owner has a later time.
@@ -70,7 +71,9 @@ def record(*, owner: User, event: NewEvent) -> list[int]:
         place = _take_place(owner.pk, event.at)
         draft = _draft(owner, event, place.wallet_id or _main_wallet(owner.pk))
         with marks.checking_it_here(place.id):
-            row = transactions.record(owner=owner, draft=draft, id_=place.id)
+            row = transactions.record(
+                owner=owner, draft=draft, id_=place.id, recorded_by=recorded_by
+            )
         alerts = operations.alerts_of([queries.recorded(row)], place.rules)
         operations.store(alerts)
     # Two rules may share a code, such as one for the default currency and one that names it.

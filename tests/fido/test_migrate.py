@@ -85,7 +85,7 @@ def test_a_statement_may_take_as_long_as_it_needs(settings: Any) -> None:
     with connection.execute_wrapper(watched):
         call_command("migrate", "transactions", BEFORE, verbosity=0)
 
-    assert seen == [("0", "1s")]
+    assert set(seen) == {("0", "1s")}
     assert UserFactory.create().pk  # the connection's own limits are back
     with connection.cursor() as cursor:
         cursor.execute("SHOW statement_timeout")

@@ -265,6 +265,8 @@ def _staff(visitor: Visitor, user_id: int) -> None:
     assert len(visitor.send("GET", "/users").json["results"]) == 3
     customer = visitor.send("POST", "/users", {"name": "Jane Doe", "total": "1"})
     assert (customer.status, customer.json["total"]) == (201, "1.00")
+    more = visitor.send("POST", "/users/bulk", [{"name": "Jane Doe", "total": "1"}] * 2)
+    assert (more.status, more.json["created"]) == (201, 2)
     assert visitor.send("GET", ANALYTICS[-1], at=user_id).json["total_transactions"] == 1
 
 

@@ -17,7 +17,7 @@ from tests.factories import DraftFactory, StaffFactory, UserFactory, wallet
 from transactions import operations as transactions
 from transactions.imports.models import Import, SavedMapping
 
-FOR_STAFF = {"list_users", "create_customer"}
+FOR_STAFF = {"list_users", "create_customer", "create_customers"}
 FOR_EMPTY_WALLETS = {"open_balance", "close_wallet"}
 PATHS = DOCUMENT["paths"]
 

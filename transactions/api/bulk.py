@@ -4,22 +4,22 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, islice
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiResponse
-from rest_framework.exceptions import APIException, ErrorDetail, PermissionDenied, ValidationError
+from rest_framework.exceptions import ErrorDetail, PermissionDenied, ValidationError
 from rest_framework.request import Request
 
 from accounts.api.authentication import caller
 from accounts.models import User
 from accounts.wallets import queries
+from fido.lib.api import bulks
 from fido.lib.api.budget import Budget
-from fido.lib.api.conditional import json_answer
+from fido.lib.api.bulks import Refusal
 from fido.lib.api.idempotency import HEADER, Write
-from fido.lib.api.problems import MAX_ERRORS, Json, part
+from fido.lib.api.problems import Json
 from fido.lib.values.errors import DomainError, Kind
 from transactions import operations
 from transactions.api.rights import may_record_for_others
@@ -33,19 +33,11 @@ MAX_ROWS = 5000
 # With a key everything is one database transaction, which must stay far below PostgreSQL's limit
 # on its duration.
 MAX_USERS_OF_A_KEY = 1000
-# Per row. A body of unknown fields must not produce an answer many times its size.
-MAX_ERRORS_OF_ROW = 10
-
-Refusal = DomainError | APIException
 TAKEN_OR_IN_FLIGHT = OpenApiResponse(
     description="The external_id of row `index` is taken by transaction `existing_id`; or that"
     " row's wallet holds too little, or is closed; or a request with this Idempotency-Key is in"
     " progress."
 )
-
-
-class TooManyRows(DomainError):
-    code, title, kind = "too-many-rows", f"At most {MAX_ROWS} rows at once.", Kind.INVALID
 
 
 class TooManyUsers(DomainError):
@@ -65,10 +57,6 @@ class NotTried(DomainError):
     title = "The bulk took too long, and this row was not tried."
 
 
-class InvalidRows(DomainError):
-    code, title, kind = "validation-error", "The request has errors.", Kind.INVALID
-
-
 @dataclass(frozen=True)
 class Row:
     """A row that can be recorded."""
@@ -83,7 +71,7 @@ def write(request: Request) -> Write:
     """What a bulk is going to record. Refuses what cannot be recorded."""
     atomic = BulkQuery.read(request)["atomic"]
     me = caller(request)
-    rows = _read(me, _listed(request.data))
+    rows = _read(me, bulks.listed(request.data, "transactions", MAX_ROWS))
     if atomic:
         _require_one_whole(rows)
     owners = {row.owner.pk for row in rows if isinstance(row, Row)}
@@ -91,16 +79,6 @@ def write(request: Request) -> Write:
         raise TooManyUsers()
     budget = Budget(request, settings.BULK_SECONDS)
     return Write(partial(_recorded, me, rows, budget, atomic=atomic), owners)
-
-
-def _listed(data: Any) -> list[Any]:
-    if not isinstance(data, list):
-        raise ValidationError("A bulk is an array of transactions.", "not-a-list")
-    if not data:
-        raise ValidationError("The array is empty.", "empty")
-    if len(data) > MAX_ROWS:
-        raise TooManyRows()
-    return data
 
 
 def _read(me: User, data: list[Any]) -> list[Row | Refusal]:
@@ -159,42 +137,33 @@ def _require_one_whole(rows: list[Row | Refusal]) -> None:
 
     Raises:
         PermissionDenied: a row is for a user for whom the caller may not record.
-        InvalidRows: some rows are malformed.
+        bulks.InvalidRows: some rows are malformed.
         SeveralUsers: the rows are not all for one user.
     """
     for row in rows:
         if isinstance(row, PermissionDenied):
             raise row
-    if errors := list(islice(_errors(rows), MAX_ERRORS)):
-        raise InvalidRows("Nothing was changed; see `errors`.", errors=errors)
+    bulks.require_none((n, row) for n, row in enumerate(rows) if not isinstance(row, Row))
     if len({row.owner.pk for row in rows if isinstance(row, Row)}) > 1:
         raise SeveralUsers()
 
 
-def _errors(rows: list[Row | Refusal]) -> Iterator[Json]:
-    refusals = (part(row, str(n)) for n, row in enumerate(rows) if not isinstance(row, Row))
-    return chain.from_iterable(refusal["errors"] for refusal in refusals)
-
-
 def _recorded(me: User, rows: list[Row | Refusal], budget: Budget, *, atomic: bool) -> HttpResponse:
-    results = [_refused(n, row) for n, row in enumerate(rows) if not isinstance(row, Row)]
+    results = [bulks.refused(n, row) for n, row in enumerate(rows) if not isinstance(row, Row)]
     for step, indexes in enumerate(_by_owner(rows).values()):
         if step and budget.is_spent():
-            results += [_refused(n, NotTried()) for n in indexes]
+            results += [bulks.refused(n, NotTried()) for n in indexes]
         else:
             mine = {n: row for n in indexes if isinstance(row := rows[n], Row)}
             results += _recorded_of_one(me, mine, atomic)
-    results.sort(key=lambda result: int(result["index"]))
-    created = sum(result["status"] == 201 for result in results)
-    answer = {"created": created, "refused": len(rows) - created, "results": results}
-    return json_answer(answer, 201 if atomic else 200)
+    return bulks.answer(results, atomic=atomic)
 
 
 def _recorded_of_one(me: User, mine: dict[int, Row], atomic: bool) -> Iterator[Json]:
     """The results of one user's rows, given by index."""
     owner = next(iter(mine.values())).owner
     drafts = [row.draft for row in mine.values()]
-    made = operations.record_many(owner=owner, drafts=drafts, atomic=atomic)
+    made = operations.record_many(owner=owner, drafts=drafts, atomic=atomic, recorded_by=me.pk)
     names = wallet_names([each for each in made if isinstance(each, Transaction)])
     for (n, row), outcome in zip(mine.items(), made, strict=True):
         if isinstance(outcome, Transaction):
@@ -202,7 +171,7 @@ def _recorded_of_one(me: User, mine: dict[int, Row], atomic: bool) -> Iterator[J
             seen = represent(outcome, names, clear=clear)
             yield {"index": n, "status": 201, "transaction": seen}
         else:
-            yield _refused(n, outcome)
+            yield bulks.refused(n, outcome)
 
 
 def _by_owner(rows: list[Row | Refusal]) -> dict[int, list[int]]:
@@ -212,10 +181,3 @@ def _by_owner(rows: list[Row | Refusal]) -> dict[int, list[int]]:
         if isinstance(row, Row):
             places[row.owner.pk].append(n)
     return dict(sorted(places.items()))
-
-
-def _refused(index: int, refusal: Refusal) -> Json:
-    result: Json = {"index": index} | part(refusal, str(index))
-    if "errors" in result:
-        result["errors"] = result["errors"][:MAX_ERRORS_OF_ROW]
-    return result

@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.wallets import names
+from accounts.wallets.api.serializers import CustomerSerializer
 from fido.lib.api.pagination import ListQuery
 from fido.lib.api.paths import MAX_BIGINT
 from fido.lib.api.serializers import (
@@ -80,11 +81,12 @@ class BulkQuery(QuerySerializer):
 
 
 class RowResultSerializer(serializers.Serializer[Any]):
-    """The result of one row: its transaction, or why it was refused."""
+    """The result of one row: its transaction or its customer, or why it was refused."""
 
     index = serializers.IntegerField(help_text="The row's position in the body, from 0.")
     status = serializers.IntegerField(help_text="The status that the row alone would have got.")
     transaction = TransactionSerializer(required=False)
+    customer = CustomerSerializer(required=False)
     code = serializers.CharField(required=False)
     errors = ProblemErrors(required=False)  # type: ignore[assignment]
     existing_id = serializers.UUIDField(

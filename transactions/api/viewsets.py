@@ -83,7 +83,8 @@ VERBS = {"update": "change", "partial_update": "change", "destroy": "delete"}
     retrieve=extend_schema(
         operation_id="read_transaction",
         summary="Read a transaction",
-        description="One transaction. Staff's access to another user's name is logged first.",
+        description="One transaction. Staff's access to another user's name is logged first. A"
+        " service account reads, changes and deletes what it recorded itself, with names masked.",
     ),
     update=extend_schema(
         operation_id="replace_transaction",
@@ -167,7 +168,11 @@ class TransactionViewSet(ListMixin, CreateMixin, RetrieveMixin, UpdateMixin, Des
         return [self.owner.pk]
 
     def perform_create(self, serializer: Any) -> None:
-        serializer.instance = operations.record(owner=self.owner, draft=self._draft(serializer))
+        serializer.instance = operations.record(
+            owner=self.owner,
+            draft=self._draft(serializer),
+            recorded_by=caller(self.request).pk,
+        )
 
     def get_make_if(self, serializer: Any) -> MakeIf | None:
         draft = self._draft(serializer)

@@ -27,7 +27,7 @@ from transactions.imports.reading import Record
 COLUMNS = (
     *("id", "user_id", "full_name_index"),
     *("wallet_id" if name == "wallet" else name for name in IMPORTABLE),
-    *("version", "created_at", "updated_at"),
+    *("recorded_by", "version", "created_at", "updated_at"),
 )
 NULL = "\\N"
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
@@ -46,6 +46,7 @@ class Recipe:
     fernet_key: str
     index_key: bytes
     index_label: str
+    recorded_by: int | None = None  # as a transaction stores it
 
 
 @dataclass
@@ -134,7 +135,8 @@ class Encoder:
     def _line(self, values: Values, now: str, id_: UUID) -> str:
         cells = [str(id_), str(self._recipe.user_id), self._index(values["full_name"])]
         cells += [cell(values[name]) for name, cell in self._cells.items()]
-        cells += ["1", now, now]
+        by = self._recipe.recorded_by
+        cells += [NULL if by is None else str(by), "1", now, now]
         return "\t".join(cells) + "\n"
 
     def _token(self, text: str | None) -> str:

@@ -14,6 +14,7 @@ from transactions.imports.contents import Contents, Foreign, FromBank, Native
 from transactions.imports.header import UploadRefused
 from transactions.imports.layout import Layout
 from transactions.imports.spool import Writer
+from transactions.imports.unpacking import Unpacker
 from transactions.mappings.mapping import ColumnMapping
 from transactions.statements.recognition import HEAD_BYTES, STATEMENTS, recognised
 
@@ -21,8 +22,8 @@ from transactions.statements.recognition import HEAD_BYTES, STATEMENTS, recognis
 KEPT_BYTES = 64 * 1024
 # The first bytes of formats that are often sent by mistake.
 NOT_TEXT = {
-    b"PK\x03\x04": "a zip archive or a spreadsheet",
-    b"\x1f\x8b": "compressed by gzip",
+    b"PK\x03\x04": "packed twice",
+    b"\x1f\x8b": "packed twice",
     b"%PDF": "a PDF",
 }
 
@@ -32,7 +33,9 @@ class UploadTooLarge(DomainError):
 
 
 class Intake:
-    """Writes what it is fed to the spool. `close` removes the file, unless `keep` was called."""
+    """Writes what it is fed to the spool, unpacked: `size_bytes` counts that. The digest is of what
+    was sent. `close` removes the file, unless `keep` was called.
+    """
 
     def __init__(self, import_id: UUID) -> None:
         self.import_id = import_id
@@ -42,6 +45,7 @@ class Intake:
         self.head = self._waiting = b""
         self._contents: Contents | None = None
         self._kept = False
+        self._unpacker = Unpacker()
         self._writer = Writer(import_id)
 
     @property
@@ -52,9 +56,9 @@ class Intake:
         """Raises UploadRefused, UploadTooLarge or SpoolUnavailable; then nothing of the file
         remains.
         """
+        self._hash.update(data)
         try:
-            self._check(data)
-            self._writer.write(data)
+            self._store(self._unpacker.feed(data))
         except BaseException:
             self.abandon()
             raise
@@ -80,6 +84,7 @@ class Intake:
         Raises as `feed` does.
         """
         try:
+            self._store(self._unpacker.finish())
             layout = (self._contents or self._recognised()).finish()
             self._writer.close()
         except BaseException:
@@ -98,11 +103,15 @@ class Intake:
     def abandon(self) -> None:
         self._writer.abandon()
 
+    def _store(self, pieces: Iterable[bytes]) -> None:
+        for piece in pieces:
+            self._check(piece)
+            self._writer.write(piece)
+
     def _check(self, data: bytes) -> None:
         self.size_bytes += len(data)
         if self.size_bytes > self.max_bytes:
             raise UploadTooLarge(f"At most {self.max_bytes:,} bytes.")
-        self._hash.update(data)
         if len(self.head) < KEPT_BYTES:
             self.head = (self.head + data)[:KEPT_BYTES]
         if self._contents:

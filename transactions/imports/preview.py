@@ -59,7 +59,7 @@ def preview(import_id: UUID, *, owner: User, layout: Layout, may_compare: bool) 
         NotReadable, SpoolLost
     """
     found = Preview(layout, similar=[] if may_compare else None)
-    rehearsal = _Rehearsal(recipe_of(owner, layout), found)
+    rehearsal = _Rehearsal(recipe_of(owner, layout, owner.pk), found)
     with closing(records_of(import_id, layout, found.proof)) as records:
         for batch in batches(islice(records, MAX_ROWS), BATCH_ROWS):
             rehearsal.judge(batch)

@@ -67,7 +67,7 @@ def _failure(
 
 
 def _is_done(row: Import, must_stop: Callable[[], bool], advance: Callable[[int], None]) -> bool:
-    recipe = recipe_of(row.user, Layout(**row.layout))
+    recipe = recipe_of(row.user, Layout(**row.layout), row.created_by_id)
     encoder = Encoder(recipe)
     lanes = Lanes(recipe, settings.IMPORT_PROCESSES)
     proof = Proof()

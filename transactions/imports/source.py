@@ -16,10 +16,10 @@ from transactions.imports.encoding import Recipe
 from transactions.imports.layout import Layout
 from transactions.imports.proof import Proof
 from transactions.imports.reading import Record, records
-from transactions.models import Transaction
+from transactions.models import Transaction, recorder
 
 
-def recipe_of(owner: User, layout: Layout) -> Recipe:
+def recipe_of(owner: User, layout: Layout, sender_id: int) -> Recipe:
     return Recipe(
         layout=layout,
         user_id=owner.pk,
@@ -28,6 +28,7 @@ def recipe_of(owner: User, layout: Layout) -> Recipe:
         fernet_key=settings.FERNET_KEYS[0],
         index_key=settings.BLIND_INDEX_KEYS[0],
         index_label=blind_index(Transaction, "full_name").label,
+        recorded_by=recorder(owner.pk, sender_id),
     )
 
 

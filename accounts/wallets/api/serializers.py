@@ -13,6 +13,7 @@ from accounts.wallets.models import Balance
 from fido.lib.api.serializers import (
     ChoiceField,
     CurrencyField,
+    FlagField,
     HeldMoneyField,
     QuerySerializer,
     StrictSerializer,
@@ -91,6 +92,16 @@ class CustomerSerializer(StrictSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         return {"total": money.ZERO, "currency": settings.DEFAULT_CURRENCY} | attrs
+
+
+class CustomersQuery(QuerySerializer):
+    """How to create many customers."""
+
+    atomic = FlagField(
+        default=True,
+        required=False,
+        help_text="True: all rows or none. False: each row on its own.",
+    )
 
 
 def represent_converted(answer: Converted, to: str, rate: str) -> dict[str, Any]:

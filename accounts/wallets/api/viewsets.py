@@ -72,8 +72,10 @@ RENAMED = example("Another name", {"name": "travel"})
     partial_update=extend_schema(
         operation_id="change_wallet",
         summary="Change a wallet",
-        description="The same as PUT, except that the name may be left out.",
+        description="The same as PUT: a wallet has nothing but its name.",
         examples=[RENAMED],
+        # PUT's, and not one in which the name is optional: clients need no second class for it.
+        request={"application/json": {"$ref": "#/components/schemas/WalletRequest"}},
     ),
     destroy=extend_schema(
         operation_id="close_wallet",

@@ -56,8 +56,9 @@ class EventViewSet(CreateMixin):
 
     def get_write(self) -> Write:
         values = self.checked().validated_data
-        owner = _owner(caller(self.request), values["user_id"])
-        return Write(partial(_recorded, owner, values), owners=[owner.pk])
+        me = caller(self.request)
+        owner = _owner(me, values["user_id"])
+        return Write(partial(_recorded, me, owner, values), owners=[owner.pk])
 
 
 @extend_schema_view(
@@ -100,10 +101,10 @@ def _owner(me: User, user_id: int) -> User:
     return owner
 
 
-def _recorded(owner: User, values: dict[str, Any]) -> HttpResponse:
+def _recorded(me: User, owner: User, values: dict[str, Any]) -> HttpResponse:
     event = NewEvent(
         is_deposit=values["type"] == DEPOSIT, amount=values["amount"], at=values["time"]
     )
-    codes = events.record(owner=owner, event=event)
+    codes = events.record(owner=owner, event=event, recorded_by=me.pk)
     answer = {"user_id": owner.pk, "alerts": bool(codes), "alert_codes": codes}
     return json_answer(answer)

@@ -280,7 +280,7 @@ def test_uploads_are_posted(ada: ApiClient, method: str) -> None:
 
 CONTENTS = {
     b"": "empty-file",
-    b"PK\x03\x04": "not-text",
+    b"PK\x03\x04": "broken-archive",
     b"2026-01-31,19.99,credit,Jane Doe\n": "unknown-columns",
     csv()[:-3]: "unknown-column",
     csv("Zo\u00eb").replace(b"\xc3", b""): "not-utf-8",

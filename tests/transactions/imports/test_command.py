@@ -71,7 +71,7 @@ def test_refused_rows_are_listed_and_are_a_failure(ada: ApiClient, file: Path) -
     ("content", "reason"),
     [
         (b"Jane Doe,1\n", "no line at its beginning names"),
-        (b"PK\x03\x04rest", "a zip archive"),
+        (b"PK\x03\x04rest", "damaged or incomplete"),
         (b"", "The file is empty."),
     ],
 )

@@ -27,7 +27,7 @@ class UploadForm(forms.Form):
         required=False,
         widget=forms.FileInput(attrs={"required": True}),
         help_text=f"A bank's file ({', '.join(STATEMENTS.values())}), a bank's CSV, or our own"
-        f" CSV or NDJSON. {columns.sentence()}",
+        f" CSV or NDJSON. {columns.sentence()} Also in gzip, or in a ZIP of one file.",
     )
 
     def clean_user_id(self) -> User:

@@ -66,7 +66,7 @@ class ImportQuery(QuerySerializer):
 class UploadFields(StrictSerializer):
     """The fields of the form."""
 
-    file = serializers.FileField(help_text="CSV or NDJSON, or a bank's file.")
+    file = serializers.FileField(help_text="CSV or NDJSON, or a bank's file. Also packed.")
     mapping = MappingField(
         required=False,
         help_text="What the columns of a foreign CSV are: JSON, or a mapping's name. Default: found"
@@ -108,7 +108,7 @@ class ImportAnswer(serializers.Serializer[Any]):
     guessed = serializers.BooleanField(
         source="layout.is_guessed", default=False, help_text="Whether the file alone told them."
     )
-    size_bytes = serializers.IntegerField()
+    size_bytes = serializers.IntegerField(help_text="Unpacked.")
     rows_read = serializers.IntegerField()
     rows_created = serializers.IntegerField()
     rows_refused = serializers.IntegerField()

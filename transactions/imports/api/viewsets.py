@@ -43,8 +43,8 @@ from transactions.statements.recognition import STATEMENTS
 
 TAKES_IN = f"""Accepts a CSV or NDJSON file; a worker creates transactions from it.
 
-{columns.sentence()} Or a bank's file: {", ".join(STATEMENTS.values())}. The Location shows its
-progress."""
+{columns.sentence()} Or a bank's file: {", ".join(STATEMENTS.values())}. Also packed: gzip, or
+a ZIP of one file. The Location shows its progress."""
 REFUSED = OpenApiResponse(description="The file cannot be read, or a field has a bad value.")
 TOO_LARGE = OpenApiResponse(description="The file is larger than imports may be.")
 NO_FORM = OpenApiResponse(description="The body is not a multipart form.")
