@@ -36,7 +36,7 @@ class MappingField(ParsedField[Any]):
         return mapping_of(text) if text.startswith("{") else text
 
 
-@extend_schema_field(OpenApiTypes.OBJECT)
+@extend_schema_field(OpenApiTypes.ANY)
 class MappingObjectField(ParsedField[ColumnMapping]):
     """A mapping in a JSON body."""
 

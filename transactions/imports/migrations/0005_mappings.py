@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=fido.lib.values.ids.new_id, editable=False, primary_key=True, serialize=False)),
                 ('name', models.CharField(max_length=50)),
-                ('mapping', models.JSONField(help_text='As API.md describes it. It holds no names of people.')),
+                ('mapping', models.JSONField(help_text='Roles of columns, formats and signs.')),
                 ('version', models.BigIntegerField(default=1)),
                 ('created_at', models.DateTimeField(default=fido.lib.values.clock.now)),
                 ('updated_at', models.DateTimeField(default=fido.lib.values.clock.now)),

@@ -5,6 +5,7 @@ generator makes one thing of it.
 """
 
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
@@ -52,6 +53,7 @@ def share_components(result: Json, generator: Any, **kwargs: Any) -> Json:
             (parameter["schema"],) = parameter["schema"]["allOf"]
     components["parameters"] = _shared_parameters(result)
     components["headers"] |= _shared_headers(result)
+    components["responses"] |= _shared_refusals(result)
     result["components"] = {
         kind: dict(sorted(named.items())) for kind, named in sorted(components.items())
     }
@@ -111,10 +113,31 @@ def _shared_parameters(result: Json) -> Json:
         parameter = json.loads(text)
         place = "" if names[parameter["name"]] == 1 else f"_{parameter['in']}"
         name = camelize(parameter["name"].replace("-", "_") + place)
-        if components.setdefault(name, found[0][1]) != parameter:
-            continue  # a third one of the same name stays where it is
+        while components.setdefault(name, found[0][1]) != parameter:
+            name += "Too"  # what wallets and mappings are named by
         for parameters, each in found:
             parameters[parameters.index(each)] = {"$ref": f"#/components/parameters/{name}"}
+    return components
+
+
+def _shared_refusals(result: Json) -> Json:
+    """The same for refusals that are an operation's own, such as the scope that a key needs.
+
+    They are named after what they say, which is all that they differ in.
+    """
+    places = defaultdict[str, list[tuple[Json, str]]](list)
+    for operation in _operations(result):
+        for status, answer in operation["responses"].items():
+            if status >= "400" and "$ref" not in answer:
+                places[json.dumps(answer, sort_keys=True)].append((operation["responses"], status))
+    components: Json = {}
+    for text, found in places.items():
+        if len(found) > 1:
+            answer = json.loads(text)
+            name = camelize("_".join(re.findall(r"\w+", answer["description"])))
+            components[name] = answer
+            for answers, status in found:
+                answers[status] = {"$ref": f"#/components/responses/{name}"}
     return components
 
 

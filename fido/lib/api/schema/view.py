@@ -1,12 +1,14 @@
 """Serves the OpenAPI document: made once per process, the same for everybody."""
 
 import gzip
+import json
 import re
 from dataclasses import dataclass
 from functools import cache
 from threading import Lock
 from typing import Any
 
+import yaml
 from django.http import HttpResponse
 from django.utils.cache import patch_vary_headers
 from drf_spectacular import renderers
@@ -72,12 +74,32 @@ def copy_of(form: str, *, compressed: bool = False) -> Copy:
         return _copies()[form, compressed]
 
 
+class _Whole(yaml.SafeDumper):
+    """Writes out what occurs twice: not every reader knows aliases."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _as_yaml(document: Any) -> bytes:
+    # The innermost parts in one line each, which is a tenth shorter and as easy to read.
+    text: str = yaml.dump(
+        document,
+        Dumper=_Whole,
+        default_flow_style=None,
+        sort_keys=False,
+        allow_unicode=True,
+        width=100,
+    )
+    return text.encode()
+
+
 @cache
 def _copies() -> dict[tuple[str, bool], Copy]:
     generator: Any = SchemaGenerator()  # type: ignore[no-untyped-call]
     document = generator.get_schema(request=None, public=True)
-    yaml: bytes = renderers.OpenApiYamlRenderer().render(document)  # type: ignore[no-untyped-call]
-    forms = {"yaml": yaml, "json": json_bytes(document)}
+    plain = json_bytes(document)
+    forms = {"yaml": _as_yaml(json.loads(plain)), "json": plain}
     return {
         (form, compressed): Copy(body, conditional.etag_of(body))
         for form, plain in forms.items()
