@@ -27,13 +27,16 @@ def upload(
     *,
     key: str | None = None,
     request_id: str | None = None,
+    query: str = "",
     **fields: Any,
 ) -> Any:
     """`POST /imports`; no worker has started on it. `key` is an Idempotency-Key."""
     headers = {} if key is None else {"HTTP_IDEMPOTENCY_KEY": key}
     headers |= {} if request_id is None else {"HTTP_X_REQUEST_ID": request_id}
     form = {"file": SimpleUploadedFile("rows.csv", content), **fields}
-    return client.request("post", "/imports", form, content_type=MULTIPART_CONTENT, **headers)
+    return client.request(
+        "post", f"/imports{query}", form, content_type=MULTIPART_CONTENT, **headers
+    )
 
 
 def submitted(client: ApiClient, content: bytes) -> Import:

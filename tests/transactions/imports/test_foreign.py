@@ -1,16 +1,20 @@
 """Foreign CSV through the API: each file of the corpus comes in to the cent, and never twice."""
 
+import gzip
 import json
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.client import ApiClient
 from tests.flows.refusals import refused
-from tests.imports import faults, imported, upload
-from tests.transactions.mappings.files import ALL, RECOGNISED, WITH_MAPPING, content
+from tests.imports import faults, imported, upload, work
+from tests.transactions.mappings.files import ALL, CARD, NUMBERED, RECOGNISED, WITH_MAPPING, content
+from transactions.mappings.shipped import shipped
 from transactions.models import Transaction
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -235,3 +239,39 @@ def test_a_file_of_our_own_may_have_a_mapping_as_well(ada: ApiClient) -> None:
 
     assert row.rows_created == 1
     assert results(ada, "/transactions")[0]["transaction_type"] == "debit"
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> tuple[bytes, dict[str, str]]:
+    """A file of the corpus with a piece replaced, or nothing but bytes; and a mapping or none."""
+    original = draw(st.sampled_from([content(name) for name in ALL]) | st.binary(max_size=200))
+    start, length = draw(st.tuples(st.integers(0, len(original)), st.integers(0, 200)))
+    junk = draw(st.binary(max_size=50) | st.sampled_from([b'"', b"\n", b";;;;", b"\xff\xfe"]))
+    data = original[:start] + junk + original[start + length :]
+    if draw(st.booleans()):
+        data = gzip.compress(data)
+    mapping = draw(st.sampled_from([None, json.dumps(CARD), json.dumps(NUMBERED), *shipped()]))
+    return data, {} if mapping is None else {"mapping": mapping}
+
+
+@settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(file=damaged(), is_rehearsed=st.booleans())
+def test_whatever_is_sent_is_taken_whole_or_refused_whole(
+    ada: ApiClient, folder: Path, file: tuple[bytes, dict[str, str]], is_rehearsed: bool
+) -> None:
+    data, mapping = file
+    before = Transaction.objects.count()
+
+    answer = upload(ada, data, query="?dry_run=true" if is_rehearsed else "", **mapping)
+
+    assert answer.status_code in {200, 202, 400}
+    if answer.status_code != 202:
+        assert Transaction.objects.count() == before
+        assert [path for path in folder.iterdir() if path.suffix == ".spool"] == []
+        return
+    row = work(answer.json()["id"])
+    assert row.status in {"done", "failed"}
+    assert row.rows_read == row.rows_created + row.rows_refused
+    assert Transaction.objects.count() == before + row.rows_created

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test.client import MULTIPART_CONTENT
 
 from tests.client import ApiClient
 from tests.factories import UserFactory, record
@@ -36,11 +34,8 @@ def nothing_is_written(ada: ApiClient, folder: Path) -> Iterator[None]:
     assert not folder.exists() or list(folder.iterdir()) == []
 
 
-def previewed(client: ApiClient, data: bytes, *, key: str | None = None, **fields: Any) -> Any:
-    form = {"file": SimpleUploadedFile("rows.csv", data), **fields}
-    headers = {} if key is None else {"HTTP_IDEMPOTENCY_KEY": key}
-    path = "/imports?dry_run=true"
-    return client.request("post", path, form, content_type=MULTIPART_CONTENT, **headers)
+def previewed(client: ApiClient, data: bytes, **fields: Any) -> Any:
+    return upload(client, data, query="?dry_run=true", **fields)
 
 
 def told(client: ApiClient, data: bytes, **fields: Any) -> dict[str, Any]:

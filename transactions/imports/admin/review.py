@@ -98,11 +98,7 @@ class ColumnForm(forms.Form):
 
     name = forms.CharField(widget=forms.HiddenInput, max_length=LONGEST, strip=False)
     role = forms.ChoiceField(choices=[(role.value, role.value.replace("_", " ")) for role in Role])
-    detail = forms.CharField(
-        required=False,
-        max_length=LONGEST,
-        widget=forms.TextInput({"placeholder": "%d.%m.%Y, or S=debit, H=credit"}),
-    )
+    detail = forms.CharField(required=False, max_length=LONGEST)
     negate = forms.BooleanField(required=False)
 
     def stated(self) -> tuple[str, dict[str, Any]]:
