@@ -98,10 +98,9 @@ class Family:
         self.children[name] = self.starts[name]()
         return self.children[name]
 
-    def run(self, *arguments: str) -> None:
-        """Run a management command to completion."""
-        name = f"manage.py {arguments[0]}"
-        process = self.start(name, "manage.py", *arguments)
+    def run(self, name: str, *arguments: str) -> None:
+        """Run a step to completion."""
+        process = self.start(name, *arguments)
         while process.poll() is None:
             STOP.check()
             time.sleep(POLL_SECONDS)
@@ -159,11 +158,12 @@ def launch() -> NoReturn:
     port = chosen_port()
     with servers() as up, family(up) as everyone:
         say("Bringing the database's tables up to date ...")
-        everyone.run("migrate", "--verbosity=0")
-        password = load_demo(everyone, up.state) if up else None
+        password = prepare(everyone, up.state if up else None)
         say("Starting the web server, the worker and the scheduler ...")
-        start_service(everyone, port)
+        everyone.start("The web server", "-m", "gunicorn", *web_options(port), "fido.wsgi")
         wait_until_live(everyone, port)
+        # Later, because nobody waits for them: until they are there, jobs wait in their queue.
+        start_workers(everyone)
         with announced(up, port):
             greet(port, password, time.monotonic() - started)
             while True:
@@ -219,7 +219,8 @@ def family(up: Running | None) -> Iterator[Family]:
     environment = {"LOG_FORMAT": "short" if sys.stdout.isatty() else "json"} | os.environ
     everyone = Family(environment)
     if up:
-        everyone = Family(environment | up.environment | counting(up.state), up.servers)
+        made = up.environment | counting(up.state) | bytecode(up.state)
+        everyone = Family(environment | made, up.servers)
     try:
         yield everyone
     finally:
@@ -239,17 +240,27 @@ def counting(state: State) -> dict[str, str]:
     return {name: os.environ.get(name) or str(folder)}
 
 
-def load_demo(everyone: Family, state: State) -> str:
-    """Load the demonstration unless an earlier start did; return its logins' password."""
-    if (password := state.demo_password()) is None:
-        say("Loading the demonstration ...")
-        everyone.run("load_demo")
+def bytecode(state: State) -> dict[str, str]:
+    """Where the processes keep their modules' bytecode, each of which they need several times.
+
+    Outside of the sources and of .venv, so also where Python is told not to litter those.
+    """
+    name = "PYTHONPYCACHEPREFIX"
+    folder = os.environ.get(name) or str(state.folder / "bytecode")
+    return {name: folder, "PYTHONDONTWRITEBYTECODE": ""}
+
+
+def prepare(everyone: Family, state: State | None) -> str | None:
+    """Migrate, and load the demonstration unless an earlier start did; return its password."""
+    demonstration = [] if state is None or state.demo_password() else ["--demonstration"]
+    everyone.run("Preparing the database", "-m", "fido.embedded.prepare", *demonstration)
+    if state and demonstration:
         password = Environment(everyone.environment).text("FIDO_DEMO_PASSWORD", "a password")
         state.keep_demo_password(password)
-    return password
+    return state.demo_password() if state else None
 
 
-def start_service(everyone: Family, port: int) -> None:
+def start_workers(everyone: Family) -> None:
     # Celery warns that it runs as root. This is expected and safe: the queue accepts only JSON.
     quietly = ("-W", "ignore::UserWarning:celery.platforms")
     celery = (*quietly, "-m", "celery", "--quiet", "-A", "fido")
@@ -257,7 +268,6 @@ def start_service(everyone: Family, port: int) -> None:
         # If the launcher is killed, the queue stops too, and a worker told to stop waits for it. So
         # the death signal is SIGKILL: any job may be interrupted and repeated.
         everyone.start(name, *celery, *role, "--loglevel=WARNING", death_signal=signal.SIGKILL)
-    everyone.start("The web server", "-m", "gunicorn", *web_options(port), "fido.wsgi")
 
 
 def web_options(port: int) -> list[str]:

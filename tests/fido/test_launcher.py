@@ -1,6 +1,7 @@
 """The launcher of `make run`, as a person and a crash see it: real processes from start to end."""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -11,12 +12,15 @@ import tempfile
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import LiteralString
 
+import psycopg
 import pytest
 
 from fido import embedded
 from fido.embedded import launcher
 from tests.fido.processes import (
+    OURS,
     PROJECT,
     alive,
     descendants,
@@ -29,25 +33,39 @@ from tests.races import DEADLINE_SECONDS
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 
+@contextlib.contextmanager
+def new_folder() -> Iterator[Path]:
+    parent = Path(tempfile.mkdtemp(prefix="fido test-"))
+    parent.chmod(0o711)
+    yield parent / "state"
+    shutil.rmtree(parent)
+
+
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
     """One state folder for the module, so later tests restart on it, even after a crash."""
-    parent = Path(tempfile.mkdtemp(prefix="fido test-"))
-    parent.chmod(0o711)
-    # The demonstration has its own tests, and takes a while to load.
-    embedded.State(parent / "state").keep_demo_password("kept from the first start")
-    yield parent / "state"
-    shutil.rmtree(parent)
+    with new_folder() as folder:
+        # To load the demonstration takes a while.
+        embedded.State(folder).keep_demo_password("kept from the first start")
+        yield folder
+
+
+@pytest.fixture
+def without_demonstration() -> Iterator[Path]:
+    """A state folder for a first start."""
+    with new_folder() as folder:
+        yield folder
 
 
 class Service:
     """A launcher in a separate process."""
 
-    def __init__(self, folder: Path, *prefix: str) -> None:
+    def __init__(self, folder: Path, *prefix: str, **variables: str) -> None:
         self.port = _free_port()
         self.log = folder.parent / "output"
         self.note, self.address = folder / "servers.json", folder / "address"
-        environment = strangers_environment(PORT=str(self.port), FIDO_STATE=str(folder))
+        places = {"PORT": str(self.port), "FIDO_STATE": str(folder)}
+        environment = strangers_environment(**places, **variables)
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
                 [*prefix, sys.executable, "-m", "fido.embedded.launcher"],
@@ -93,12 +111,20 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@contextlib.contextmanager
+def launched(folder: Path, **variables: str) -> Iterator[Service]:
+    service = Service(folder, **variables)
+    try:
+        yield service
+    finally:
+        service.process.kill()
+        service.process.wait()
+
+
 @pytest.fixture
 def service(folder: Path) -> Iterator[Service]:
-    service = Service(folder)
-    yield service
-    service.process.kill()
-    service.process.wait()
+    with launched(folder) as service:
+        yield service
 
 
 def test_it_serves_until_it_is_asked_to_end_and_leaves_no_process(service: Service) -> None:
@@ -153,15 +179,91 @@ def test_killing_what_started_the_launcher_ends_it(folder: Path) -> None:
     assert service.said().endswith("Stopped.\n")
 
 
-def test_ctrl_c_while_it_starts_is_a_clean_end(service: Service) -> None:
-    service.wait_for(service.has_servers)
+@pytest.mark.parametrize("step", ["Bringing the database's tables", "Starting the web server"])
+def test_ctrl_c_while_it_starts_is_a_clean_end(service: Service, step: str) -> None:
+    ends_cleanly_at(service, step)
+
+
+def ends_cleanly_at(service: Service, step: str) -> None:
+    service.wait_for(lambda: step in service.said())
     family = {service.process.pid} | descendants(service.process.pid)
+    assert len(family) >= 4
 
     service.process.send_signal(signal.SIGINT)
 
     assert service.process.wait(DEADLINE_SECONDS) == 0
     assert alive(family) == set()
     assert "Traceback" not in service.said()
+
+
+def test_a_migration_that_fails_ends_the_start(
+    without_demonstration: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in OURS:
+        monkeypatch.delenv(name, raising=False)
+    execute(without_demonstration, "CREATE TABLE accounts_user ()")
+    fails_to_prepare(without_demonstration, 'relation "accounts_user" already exists')
+
+
+def execute(folder: Path, statement: LiteralString) -> None:
+    with (
+        embedded.running(folder) as environment,
+        psycopg.connect(environment["DATABASE_URL"]) as connection,
+    ):
+        connection.execute(statement)
+
+
+def test_a_demonstration_that_fails_ends_the_start(without_demonstration: Path) -> None:
+    reason = "FIDO_DEMO_PASSWORD is not acceptable: "
+    fails_to_prepare(without_demonstration, reason, FIDO_DEMO_PASSWORD="1234")
+
+
+def fails_to_prepare(folder: Path, reason: str, **variables: str) -> None:
+    with launched(folder, **variables) as service:
+        service.wait_for(service.has_servers)
+        family = descendants(service.process.pid)
+        assert service.process.wait(DEADLINE_SECONDS) == 1
+
+    assert reason in service.said()
+    assert service.said().endswith("Stopping ...\nPreparing the database failed.\n")
+    assert alive(family) == set()
+    assert embedded.State(folder).demo_password() is None
+
+
+def test_ctrl_c_while_the_demonstration_loads_is_a_clean_end(without_demonstration: Path) -> None:
+    with launched(without_demonstration) as service:
+        ends_cleanly_at(service, "Loading the demonstration")
+
+    assert embedded.State(without_demonstration).demo_password() is None
+
+
+def test_when_it_says_that_it_is_up_one_can_log_in(without_demonstration: Path) -> None:
+    with launched(without_demonstration) as service:
+        service.wait_until_up()
+        password = embedded.State(without_demonstration).demo_password()
+        login = urllib.request.Request(
+            f"{service.address.read_text().strip()}/api/v1/auth/login",
+            json.dumps({"username": "ada", "password": password}).encode(),
+            {"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(login) as answer:
+            assert "access_token" in json.load(answer)
+        # Otherwise the servers would still write into the folder while it is removed.
+        service.process.terminate()
+        assert service.process.wait(DEADLINE_SECONDS) == 0
+    assert f"with the password {password}" in service.said()
+
+
+def test_bytecode_is_in_the_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONPYCACHEPREFIX", raising=False)
+    # Set where nothing may be written beside the sources.
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    environment = os.environ | launcher.bytecode(embedded.State(tmp_path))
+
+    subprocess.check_call([sys.executable, "-c", "import fido.env"], env=environment, cwd=PROJECT)
+
+    kept = tmp_path / "bytecode" / PROJECT.relative_to("/") / "fido"
+    assert list(kept.glob("env.*.pyc"))
 
 
 def refusal(**variables: str) -> str:

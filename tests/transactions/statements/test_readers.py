@@ -20,7 +20,7 @@ from transactions.statements.items import (
     Pending,
     Refused,
 )
-from transactions.statements.values import Malformed, short_day, with_comma, with_point
+from transactions.statements.values import Malformed, short_day, trimmed, with_comma, with_point
 
 MEGABYTE = 1024 * 1024
 
@@ -288,3 +288,10 @@ def test_balances_and_accounts_are_read() -> None:
     found = list(camt.read(io.BytesIO(HEAD + account + balance + TAIL)))
 
     assert found == [Account("DE02", "EUR"), Balance(Moment.CLOSING, Decimal(-3), "EUR")]
+
+
+def test_an_amount_is_trimmed_and_never_rounded() -> None:
+    exact = Decimal("1." + "0" * 30 + "1")
+
+    assert trimmed(exact) == exact
+    assert str(trimmed(Decimal("1.500"))) == "1.5"
