@@ -18,6 +18,7 @@ from schemathesis.specs.openapi.checks import (
 
 from fido.wsgi import application
 from tests.client import ApiClient
+from tests.document import resolved
 
 CONFIG = SchemathesisConfig(
     projects=ProjectsConfig(
@@ -97,6 +98,7 @@ def test_the_schema_says_what_a_key_needs() -> None:
         for operation in operations.values():
             security = operation.get("security", [])
             by_key, by_login = ({scheme: []} in security for scheme in ("key", "bearer"))
-            said = operation["responses"].get("403", {}).get("description", "")
+            refusal = operation["responses"].get("403", {"description": ""})
+            said = resolved(refusal)["description"]
             assert ("A key needs the scope `" in said) == by_key, path
             assert ("No key may do this." in said) == (by_login and not by_key), path

@@ -63,6 +63,8 @@ def test_an_upload_is_answered_with_where_to_ask(ada: ApiClient, folder: Path) -
         "user_id": ada.user_id,
         "status": "queued",
         "format": "csv",
+        "mapping": None,
+        "guessed": False,
         "size_bytes": len(FILE),
         "rows_read": 0,
         "rows_created": 0,
