@@ -275,3 +275,12 @@ def test_whatever_is_sent_is_taken_whole_or_refused_whole(
     assert row.status in {"done", "failed"}
     assert row.rows_read == row.rows_created + row.rows_refused
     assert Transaction.objects.count() == before + row.rows_created
+
+
+def test_a_list_of_imports_has_no_mappings(ada: ApiClient) -> None:
+    upload(ada, content("chase.csv"))
+
+    (listed,) = results(ada, "/imports")
+
+    assert "mapping" not in listed
+    assert listed["guessed"] is False

@@ -93,7 +93,7 @@ class ImportWarningAnswer(serializers.Serializer[Any]):
 
 
 class ImportAnswer(serializers.Serializer[Any]):
-    """An import and its progress. A list leaves out `errors`, `warnings` and `kept`."""
+    """An import and its progress. A list leaves out `errors`, `warnings`, `kept` and `mapping`."""
 
     id = serializers.UUIDField()
     user_id = serializers.IntegerField()

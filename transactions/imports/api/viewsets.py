@@ -142,7 +142,7 @@ class ImportViewSet(ListMixin, CreateMixin, RetrieveMixin, DestroyMixin):
     def represent_page(self, rows: list[Import]) -> list[Body]:
         shapes = [ImportAnswer(row) for row in rows]
         for shape in shapes:
-            for name in LONG:
+            for name in (*LONG, "mapping"):
                 del shape.fields[name]
         return [dict(shape.data) for shape in shapes]
 
