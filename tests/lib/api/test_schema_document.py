@@ -44,13 +44,31 @@ def test_two_of_the_same_name_have_their_places_in_theirs() -> None:
     assert set(document["components"]["parameters"]) == {"IdPath", "IdQuery"}
 
 
-def test_a_third_one_of_the_same_name_stays_where_it_is() -> None:
+def test_two_of_the_same_name_and_place_are_two_components() -> None:
     one, other = query("id", type="string"), query("id", type="integer")
 
     document = shared(one, other, one, other)
 
-    reference = {"$ref": "#/components/parameters/IdQuery"}
-    assert places(document) == [reference, other, reference, other]
+    references = [{"$ref": f"#/components/parameters/{name}"} for name in ("IdQuery", "IdQueryToo")]
+    assert places(document) == references * 2
+    assert document["components"]["parameters"] == {"IdQuery": one, "IdQueryToo": other}
+
+
+def test_a_refusal_of_several_operations_is_named_after_what_it_says() -> None:
+    refusal = {"description": "A key needs the scope `users:read`.", "content": {}}
+    paths: Json = {
+        "/": {
+            "get": {"responses": {"403": dict(refusal), "409": {"description": "Taken."}}},
+            "put": {"responses": {"403": dict(refusal)}},
+        }
+    }
+
+    document = share_components({"paths": paths, "components": {"schemas": {}}}, None)
+
+    assert document["components"]["responses"]["AKeyNeedsTheScopeUsersRead"] == refusal
+    reference = {"$ref": "#/components/responses/AKeyNeedsTheScopeUsersRead"}
+    assert paths["/"]["put"]["responses"] == {"403": reference}
+    assert paths["/"]["get"]["responses"]["409"] == {"description": "Taken."}
 
 
 def test_null_is_one_of_the_alternatives() -> None:
