@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from transactions.files.columns import REQUIRED
@@ -47,12 +47,13 @@ def _with_mapping(
     if mapping is None and layout.encoding == UTF_8 and (own := _our_own(text)):
         return own
     stated = _stated(text, mapping) if mapping else _known(text, known)
+    if stated is None:
+        _refuse_if_ours(text, all)
     try:
         found, table = stated or guess.guessed(text)
         found = guess.completed(found, table)
     except guess.NotGuessed as error:
-        if _is_meant_as_ours(text):
-            layout_of(_first_line(text))
+        _refuse_if_ours(text, any)
         raise UploadRefused(error.code, error.detail) from None
     found = replace(found, encoding=encoding, delimiter=table.separator, skip_lines=table.skipped)
     return Layout(CSV, table.separator, table.header, encoding, found.as_json(), stated is None)
@@ -92,6 +93,12 @@ def _our_own(text: str) -> Layout | None:
     return None
 
 
-def _is_meant_as_ours(text: str) -> bool:
+def _refuse_if_ours(text: str, enough: Callable[[Iterable[bool]], bool]) -> None:
+    """Say what is wrong with a header that is meant to be ours, by the names that it has.
+
+    An export with masked names has all of ours and others, and must not come in.
+    """
     first = _first_line(text).casefold()
-    return any(name in first for name in REQUIRED)
+    if enough(name in first for name in REQUIRED):
+        layout_of(first)
+        raise UploadRefused("not-utf-8", "The file is not text in UTF-8.")

@@ -139,6 +139,10 @@ class _Columns:
     def at(self, place: int) -> Found:
         return _at(self.table, place)
 
+    def people(self) -> list[str]:
+        places = (n for n, name in enumerate(self._names) if name in words.PEOPLE)
+        return [value for place in places for value in self.at(place).filled]
+
     def statuses(self) -> list[Found]:
         return [self.at(n) for n, name in enumerate(self._names) if name in words.STATUSES]
 
@@ -149,6 +153,11 @@ class _Columns:
 def _mapping(columns: _Columns) -> ColumnMapping:
     if not columns.table.sample:
         raise NotGuessed("no-rows", "There is a header, and no row below it that has its columns.")
+    if len(set(columns.people())) > 1:
+        raise NotGuessed(
+            "several-people",
+            "The rows are of several people, and would come in as one's. Send a file for each.",
+        )
     date, format_ = _date(columns)
     chosen: dict[int, Column] = {date.place: Column(Role.DATE, format_)}
     moved, decimal, thousands = _amounts(columns)

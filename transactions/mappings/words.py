@@ -215,6 +215,8 @@ DESCRIPTIONS = frozenset(
         "text",
     }
 )
+# Whose movement it is.
+PEOPLE = ("user id", "userid", "user", "customer id", "customer", "client id")
 STATUSES = ("status", "info", "state", "transaction status")
 BOOKED = frozenset(
     {"booked", "posted", "completed", "complete", "cleared", "settled", "paid", "umsatz gebucht"}

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from tests.client import ApiClient
 from tests.flows.refusals import refused
-from tests.imports import faults, imported, upload, work
+from tests.imports import HEADER as HEADER_OF_OURS
+from tests.imports import csv, faults, imported, upload, work
 from tests.transactions.mappings.files import ALL, CARD, NUMBERED, RECOGNISED, WITH_MAPPING, content
 from transactions.mappings.shipped import shipped
 from transactions.models import Transaction
@@ -284,3 +285,28 @@ def test_a_list_of_imports_has_no_mappings(ada: ApiClient) -> None:
 
     assert "mapping" not in listed
     assert listed["guessed"] is False
+
+
+MASKED = "id,user_id,masked_full_name,transaction_date,transaction_amount,transaction_type,currency"
+
+
+def test_an_export_with_masked_names_is_not_taken_for_a_banks_file(ada: ApiClient) -> None:
+    line = "0,7,A••• L•••,2026-01-31T00:00:00Z,5.00,debit,EUR"
+
+    answer = upload(ada, f"{MASKED}\n{line}\n".encode())
+
+    refused(answer, 400, "unknown-column")
+
+
+def test_rows_of_several_people_do_not_come_in_as_ones(ada: ApiClient) -> None:
+    lines = [f"{7 + n},2026-01-31,-5.00" for n in range(2)]
+
+    answer = upload(ada, "\n".join(["User ID,Date,Amount", *lines, ""]).encode())
+
+    refused(answer, 400, "several-people")
+
+
+def test_a_file_of_our_own_is_in_utf_8(ada: ApiClient) -> None:
+    ours = csv("2026-01-31,5,credit,7", header=f"{HEADER_OF_OURS},user_id")
+
+    refused(upload(ada, ours.decode().encode("utf-16")), 400, "not-utf-8")

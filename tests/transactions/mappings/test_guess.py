@@ -69,6 +69,7 @@ AMBIGUOUS = [
     ("Date,Amount", [], "no-rows"),
     ("Date,Amount", ["2026-01-31"], "no-rows"),
     ("Date,Colour", ["2026-01-31,red"], "unknown-columns"),
+    ("Date,Amount,User ID", ["2026-01-31,-1,7", "2026-01-31,-1,8"], "several-people"),
 ]
 
 
