@@ -168,7 +168,9 @@ async function files(fido: Fido): Promise<void> {
       return form;
     },
   });
-  const path = { import_id: body(202, begun).id };
+  const answer = body(202, begun);
+  assert("id" in answer); // with `dry_run` it is a preview, which has none
+  const path = { import_id: answer.id };
   const deadline = Date.now() + IMPORT_MILLISECONDS;
   for (;;) {
     const now = body(200, await fido.GET("/imports/{import_id}", { params: { path } }));
