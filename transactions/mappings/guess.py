@@ -55,8 +55,8 @@ def guessed(head: str) -> tuple[ColumnMapping, Table]:
         NotGuessed
     """
     for table in candidates(head):
-        columns = _Columns(with_sample(head, table))
-        if columns.are_a_header:
+        if _Columns(table).are_a_header:
+            columns = _Columns(with_sample(head, table))
             return _mapping(columns), columns.table
     raise NotGuessed(
         "unknown-columns",
@@ -130,11 +130,12 @@ class _Columns:
         for name in words.NAMES[role]:
             if name in self._names:
                 yield self.at(self._names.index(name))
-        for name in words.NAMES[role]:
-            # `Amount (EUR)`, `Kwota operacji PLN`
-            for place, found in enumerate(self._names):
-                if re.fullmatch(rf"{name} (in )?[a-z]{{3}}", found):
-                    yield self.at(place)
+        if role in AMOUNTS:
+            yield from (
+                self.at(n)
+                for n, name in enumerate(self._names)
+                if _without_code(name) in words.NAMES[role]
+            )
 
     def at(self, place: int) -> Found:
         return _at(self.table, place)
@@ -352,6 +353,12 @@ def _is_code(text: str) -> bool:
         return bool(money.parse_currency(text))
     except money.UnknownCurrency:
         return False
+
+
+def _without_code(name: str) -> str | None:
+    """`amount` of `amount eur` and of `amount in eur`; None: it names no currency."""
+    base, _, code = name.rpartition(" ")
+    return base.removesuffix(" in") if code.upper() in money.CURRENCIES else None
 
 
 def _code_in(name: str) -> str | None:

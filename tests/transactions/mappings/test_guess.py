@@ -69,6 +69,7 @@ AMBIGUOUS = [
     ("Date,Amount", [], "no-rows"),
     ("Date,Amount", ["2026-01-31"], "no-rows"),
     ("Date,Colour", ["2026-01-31,red"], "unknown-columns"),
+    ("Date,Amount fee", ["2026-01-31,-1"], "unknown-columns"),
     ("Date,Amount,User ID", ["2026-01-31,-1,7", "2026-01-31,-1,8"], "several-people"),
 ]
 
@@ -93,6 +94,7 @@ TOLD: list[tuple[str, list[str], dict[str, Any]]] = [
     ("Datum;Betrag", ["31.01.2026;-1.234,5"], {"decimal": ",", "thousands": None}),
     ("Datum;Betrag", ["31.01.2026;-1.234", "31.01.2026;-1,5"], {"decimal": ","}),
     ("Date,Amount (EUR)", ["2026-01-31,-1.00"], {"constants": {"currency": "EUR"}}),
+    ("Date,Amount in EUR", ["2026-01-31,-1.00"], {"constants": {"currency": "EUR"}}),
     ("Date,Amount", ["2026-01-31,-1.00 €"], {"constants": {"currency": "EUR"}}),
 ]
 
