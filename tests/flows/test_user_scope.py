@@ -152,12 +152,8 @@ def test_a_customers_whole_life_names_the_user_in_every_statement(
         operations.fold([ada.user_id])
         checks.check(ada.user_id)
 
-    recorded, key, file = (
-        [409, 409, 201, 201, *[200] * 8, 3, 204, 204],
-        KEY_STATUSES,
-        [200, 204, 202, 1],
-    )
-    assert statuses == [*recorded, *key, *file, *WALLET_STATUSES, 200, 200, 1]
+    recorded, file = [409, 409, 201, 201, *[200] * 8, 3, 204, 204], [200, 204, 202, 1]
+    assert statuses == [*recorded, *KEY_STATUSES, *file, *WALLET_STATUSES, 200, 200, 1]
     for table in PER_USER_TABLES:
         assert any(table in sql for sql in seen), table
 

@@ -66,16 +66,16 @@ def guessed(head: str) -> tuple[ColumnMapping, Table]:
     )
 
 
-def draft(head: str) -> tuple[dict[str, Role], Table] | None:
-    """The likeliest table, and the roles of its columns as far as their names tell.
+def draft(head: str) -> dict[str, Role]:
+    """The columns of the likeliest table, with their roles as far as their names tell.
 
-    It is for a person to complete. None: the file has no columns.
+    It is for a person to complete. Empty: the file has no columns.
     """
     tables = list(candidates(head))
     known = next((each for each in tables if _Columns(each).are_a_header), None)
     table = known or max(tables, key=lambda each: len(each.header), default=None)
     if table is None:
-        return None
+        return {}
     columns = _Columns(table)
     roles: dict[str, Role] = {}
     for role in words.NAMES:
@@ -83,8 +83,7 @@ def draft(head: str) -> tuple[dict[str, Role], Table] | None:
             roles.setdefault(found.name, role)
     for found in columns.descriptions():
         roles.setdefault(found.name, Role.DESCRIPTION)
-    stated = {name: roles.get(name, Role.IGNORE) for name in table.header if name}
-    return stated, with_sample(head, table)
+    return {name: roles.get(name, Role.IGNORE) for name in table.header if name}
 
 
 def completed(mapping: ColumnMapping, table: Table) -> ColumnMapping:

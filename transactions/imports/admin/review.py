@@ -172,7 +172,7 @@ class MappingForms:
     def sent(cls, data: Any) -> MappingForms:
         return cls(ColumnForms(data, prefix="columns"), FileForm(data))
 
-    def mapping(self, separator: str | None = None) -> ColumnMapping:
+    def mapping(self) -> ColumnMapping:
         """Raises InvalidMapping."""
         if not (self.columns.is_valid() and self.file.is_valid()):
             raise InvalidMapping("A field of the mapping is not valid.")
@@ -184,9 +184,7 @@ class MappingForms:
 def draft(staged: Staged) -> dict[str, Any]:
     """The beginning of a mapping, for a file that does not tell enough."""
     head = staged.head().decode(staged.layout.encoding, errors="replace").removeprefix("\ufeff")
-    found = guess.draft(head)
-    columns = {} if found is None else found[0]
-    return {"columns": {name: {"role": role} for name, role in columns.items()}}
+    return {"columns": {name: {"role": role} for name, role in guess.draft(head).items()}}
 
 
 def in_order(layout: Layout) -> dict[str, Any]:
