@@ -39,10 +39,14 @@ def named(user_id: int, name: str) -> ColumnMapping:
     return found
 
 
-def known(user_id: int) -> list[ColumnMapping]:
-    """All that a file's columns may be recognised by; the user's newest counts most."""
+def known(user_id: int) -> Iterator[ColumnMapping]:
+    """All that a file's columns may be recognised by; the user's newest counts most.
+
+    They are read when they are looked at: most files need none.
+    """
+    yield from shipped().values()
     rows = SavedMapping.objects.filter(user_id=user_id).order_by("updated_at", "id")
-    return [*shipped().values(), *(own for row in rows if (own := _still_valid(row)))]
+    yield from (own for row in rows if (own := _still_valid(row)))
 
 
 def _still_valid(row: SavedMapping) -> ColumnMapping | None:

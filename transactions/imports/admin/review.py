@@ -6,6 +6,7 @@ signed for whoever uploaded it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
@@ -88,7 +89,7 @@ class Staged:
         except spool.SpoolLost:
             raise ReviewOver() from None
 
-    def decided(self, mapping: ColumnMapping | None, known: list[ColumnMapping]) -> Layout:
+    def decided(self, mapping: ColumnMapping | None, known: Iterable[ColumnMapping]) -> Layout:
         """Raises UploadRefused, ReviewOver."""
         return foreign.decided(self.layout, self.head(), mapping, known)
 
