@@ -19,6 +19,9 @@ from fido.lib.values import clock
 from fido.lib.values.crypto.fields import blind_index
 from fido.lib.values.errors import DomainError, InvalidInput, Kind, PreconditionFailed
 
+# How somebody opens the personal data of others.
+Route = Literal["admin", "api"]
+LOGGED_AT_ONCE = 1000
 # What a profile shows and what may change in it.
 PROFILE = ("email", "full_name", "currency", "is_active")
 
@@ -269,13 +272,22 @@ def _require_unchanged(user: User) -> None:
         raise PreconditionFailed()
 
 
-def log_access(*, actor: User, subject_id: int, what: str, route: Literal["admin", "api"]) -> None:
+def log_access(*, actor: User, subject_id: int, what: str, route: Route) -> None:
     """Log that `actor` opens the personal data of `subject_id`. Call it before showing any.
 
     Opening one's own data is not logged.
     """
-    if actor.pk != subject_id:
-        AccessLogEntry.objects.create(actor=actor, subject_id=subject_id, what=what, route=route)
+    log_accesses(actor=actor, subject_ids=[subject_id], what=what, route=route)
+
+
+def log_accesses(*, actor: User, subject_ids: Iterable[int], what: str, route: Route) -> None:
+    """Log the same for several subjects."""
+    entries = [
+        AccessLogEntry(actor=actor, subject_id=subject_id, what=what, route=route)
+        for subject_id in subject_ids
+        if subject_id != actor.pk
+    ]
+    AccessLogEntry.objects.bulk_create(entries, LOGGED_AT_ONCE)
 
 
 def purge_sessions() -> int:

@@ -15,7 +15,7 @@ __all__ = ["app"]
 @worker_init.connect
 def cut_small(**kwargs: Any) -> None:
     # Only now: they import models, and Django has to be set up for that.
-    from transactions.imports import running, tasks  # noqa: PLC0415
+    from transactions.imports import people, tasks  # noqa: PLC0415
 
-    running.BATCH_ROWS = 20
+    people.BATCH_ROWS = 20
     tasks.LOST_SECONDS = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from uuid import UUID
 
@@ -29,6 +30,15 @@ def open_wallet(user_id: int, name: str) -> Wallet | None:
 def open_ids(user_id: int) -> dict[str, UUID]:
     """The user's open wallets by name."""
     return dict(Wallet.objects.of(user_id).open().values_list("name", "id"))
+
+
+def open_ids_by_user(user_ids: Iterable[int]) -> dict[int, dict[str, UUID]]:
+    """The open wallets of each of these users that has any, by name."""
+    found: dict[int, dict[str, UUID]] = defaultdict(dict)
+    rows = Wallet.objects.filter(user_id__in=list(user_ids)).open()
+    for user_id, name, id_ in rows.values_list("user_id", "name", "id"):
+        found[user_id][name] = id_
+    return found
 
 
 def open_ids_of(named: Collection[tuple[int, str]]) -> dict[tuple[int, str], UUID]:

@@ -41,7 +41,7 @@ PLACES: dict[str, tuple[Callable[[], Iterable[str]], dict[str, str]]] = {
         SET_BY_US,
     ),
     "import": (
-        lambda: Checker(Layout(NDJSON), {}, {}, 1)._parsers,
+        lambda: Checker(Layout(NDJSON))._parsers,
         SET_BY_US | {"user_id": "all rows of a file have one user"},
     ),
     "encoder": (lambda: encoding.COLUMNS, CLIENTS_NAME_WALLETS | OURS),

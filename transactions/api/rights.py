@@ -60,12 +60,17 @@ def owner_named(caller: User, user_id: int | None) -> User:
     """
     if user_id is None or user_id == caller.pk:
         return caller
-    if not may_record_for_others(caller):
-        raise PermissionDenied("You may record only your own transactions.")
+    require_recording_for_others(caller)
     owner = User.objects.filter(pk=user_id).first()
     if owner is None:
         raise ValidationError({"user_id": ErrorDetail("No such user.", "unknown-user")})
     return owner
+
+
+def require_recording_for_others(caller: User) -> None:
+    """Raises PermissionDenied."""
+    if not may_record_for_others(caller):
+        raise PermissionDenied("You may record only your own transactions.")
 
 
 def may_record_for_others(caller: User) -> bool:

@@ -8,7 +8,7 @@ that run it start quickly and stay small.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -20,10 +20,11 @@ from fido.lib.values import clock, money
 from fido.lib.values.strict_json import read_json
 from fido.lib.values.words import parse_choice
 from transactions.files.armour import bare
-from transactions.files.columns import FREE_TEXT, NAMES, OPTIONAL, REQUIRED, max_length
+from transactions.files.columns import FREE_TEXT, NAMES, REQUIRED, max_length
 from transactions.imports.bank_files import Unread
 from transactions.imports.layout import CSV, Layout
 from transactions.imports.reading import Raw, Unreadable
+from transactions.imports.shares import Person
 from transactions.mappings.mapping import parsed
 from transactions.mappings.rows import Reader
 
@@ -46,6 +47,10 @@ class Fault:
     detail: str
 
 
+NO_USER = Fault("user_id", "required", "The row does not say whose it is.")
+UNKNOWN_USER = Fault("user_id", "unknown-user", "No such user.")
+
+
 class RowRefused(ValueError):
     """The code and the detail of each error in a value, or in the row."""
 
@@ -55,17 +60,10 @@ class RowRefused(ValueError):
 
 
 class Checker:
-    """Turns records of a file into checked rows.
+    """Turns records of a file into checked rows of a person."""
 
-    `defaults` replace values that a row omits: `full_name` and `currency`. `wallets` has the ids of
-    the user's wallets by name. A row that says whose it is has to say `user_id`.
-    """
-
-    def __init__(
-        self, layout: Layout, defaults: Values, wallets: Mapping[str, str], user_id: int
-    ) -> None:
-        self._layout, self._user_id = layout, str(user_id)
-        self._defaults = dict.fromkeys(OPTIONAL) | defaults
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
         self._foreign = _foreign(layout)
         with_comma = layout.form == CSV and layout.separator == ";" and not layout.mapping
         required: dict[str, Callable[[Any], Any]] = {
@@ -77,11 +75,10 @@ class Checker:
         self._parsers: dict[str, Callable[[Any], Any]] = {
             **{name: partial(_present, parse=parse) for name, parse in required.items()},
             **{name: partial(_text, length=max_length(name)) for name in FREE_TEXT},
-            "wallet": partial(_wallet, length=max_length("wallet"), wallets=wallets),
         }
 
-    def check(self, raw: Raw) -> Values | list[Fault]:
-        """The row, or all its errors."""
+    def check(self, raw: Raw, person: Person) -> Values | list[Fault]:
+        """The row, or all its errors. If it says whose it is, that has to be the person."""
         if isinstance(raw, Unread):
             return [
                 Fault(column, "invalid" if column else "malformed-row", detail)
@@ -91,7 +88,9 @@ class Checker:
             given, unread = self._given(raw)
         except RowRefused as refusal:
             return _faults("", refusal)
-        values, faults = self._parsed(given, unread)
+        if person.user_id is None:
+            return [UNKNOWN_USER if given.get("user_id") is not None else NO_USER]
+        values, faults = self._parsed(given, unread, person)
         if not faults:
             faults = _decimals(values)
         return faults or values
@@ -112,8 +111,10 @@ class Checker:
         values = {"external_id": cells[-1]} | given
         return values, [Fault(each.column, "invalid", each.detail) for each in unread]
 
-    def _parsed(self, given: Values, unread: list[Fault]) -> tuple[Values, list[Fault]]:
-        values, faults = self._defaults.copy(), unread.copy()
+    def _parsed(
+        self, given: Values, unread: list[Fault], person: Person
+    ) -> tuple[Values, list[Fault]]:
+        values, faults = {**person.defaults}, unread.copy()
         for name, value in given.items():
             parse = self._parsers.get(name)
             if parse is None:
@@ -122,10 +123,15 @@ class Checker:
                 values[name] = parse(value)
             except ValueError as error:
                 faults += _faults(name, error)
+        try:
+            values["wallet"] = _wallet(values["wallet"], person)
+        except RowRefused as error:
+            faults += _faults("wallet", error)
         if missing := sorted(_REQUIRED - given.keys() - _told(unread)):
             faults += [Fault(name, "required", "This field is required.") for name in missing]
         # Otherwise an export of many people would come in as the history of one.
-        if (owner := given.get("user_id")) is not None and str(owner) != self._user_id:
+        owner = given.get("user_id")
+        if owner is not None and str(owner) != str(person.user_id):
             faults.append(Fault("user_id", "another-user", "The row is of another user."))
         if not given.keys() <= _KNOWN:
             faults.append(Fault("", "unknown", "The row has an unknown field."))
@@ -201,12 +207,11 @@ def _text(value: Any, *, length: int) -> str | None:
     return text
 
 
-def _wallet(value: Any, *, length: int, wallets: Mapping[str, str]) -> str | None:
-    """The id of the wallet with this name."""
-    name = _text(value, length=length)
+def _wallet(name: str | None, person: Person) -> str | None:
+    """The id of the person's wallet with this name."""
     if name is None:
         return None
-    id_ = wallets.get(names.normalised(name))
+    id_ = person.wallets.get(names.normalised(name))
     if id_ is None:
         raise RowRefused(("unknown-wallet", "No such wallet."))
     return id_

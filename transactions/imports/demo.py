@@ -7,7 +7,7 @@ from accounts.models import User
 from fido.lib.values.ids import new_id
 from transactions.imports.intake import Intake
 from transactions.imports.models import Import
-from transactions.imports.submission import submitted
+from transactions.imports.submission import Upload, submitted
 
 HEADER = "transaction_date,transaction_amount,transaction_type,currency,description,external_id"
 # How long before the end, in days. Two of the lines are refused, each for its own reason.
@@ -34,4 +34,4 @@ def submit_statement(owner: User, until: date) -> Import:
     """Call it in no database transaction: the file stays only once the import is committed."""
     with closing(Intake(new_id())) as intake:
         intake.feed(statement(until).encode())
-        return submitted(intake, owner=owner, sender=owner)
+        return submitted(Upload(intake=intake, owner=owner, sender=owner))

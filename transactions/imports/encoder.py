@@ -17,7 +17,8 @@ def main() -> None:
         encoder = Encoder(pickle.load(asked))  # noqa: S301
         while True:
             batch = pickle.load(asked)  # noqa: S301
-            pickle.dump(encoder.encode(batch), answers, pickle.HIGHEST_PROTOCOL)
+            encoded = [encoder.encode(share) for share in batch]
+            pickle.dump(encoded, answers, pickle.HIGHEST_PROTOCOL)
             answers.flush()
 
 

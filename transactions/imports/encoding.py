@@ -21,7 +21,7 @@ from fido.lib.values.ids import Block
 from transactions.files.columns import IMPORTABLE, SECRET
 from transactions.imports.checking import Checker, Fault, Values
 from transactions.imports.layout import Layout
-from transactions.imports.reading import Record
+from transactions.imports.shares import Person, Share
 
 # The order of the cells in each line.
 COLUMNS = (
@@ -37,21 +37,17 @@ TAKEN = Fault("external_id", "external-id-taken", "There is a transaction with t
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything needed to encode one import's rows. The keys are the newest of their rings."""
+    """How to encode one import's rows. The keys are the newest of their rings."""
 
     layout: Layout
-    user_id: int
-    defaults: Values
-    wallets: dict[str, str]
     fernet_key: str
     index_key: bytes
     index_label: str
-    recorded_by: int | None = None  # as a transaction stores it
 
 
 @dataclass
 class Moved:
-    """The totals of a batch on one day in one currency."""
+    """The totals of rows on one day in one currency."""
 
     count: int = 0
     credit: Decimal = money.ZERO
@@ -75,9 +71,9 @@ class InWallet:
 
 @dataclass
 class Encoded:
-    """A batch, ready for COPY. `faults` have line numbers, `in_wallets` is in the order of lines.
+    """A person's rows, ready for COPY. `ids` are the first and the last one's.
 
-    `ids` are the first and the last row's.
+    `faults` have line numbers, `in_wallets` is in the order of lines.
     """
 
     lines: bytes = b""
@@ -93,7 +89,7 @@ class Encoded:
 class Encoder:
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
-        self._checker = Checker(recipe.layout, recipe.defaults, recipe.wallets, recipe.user_id)
+        self._checker = Checker(recipe.layout)
         self._fernet = Fernet(recipe.fernet_key)
         self._cells: dict[str, Callable[[Any], str]] = {
             name: self._token if name in SECRET else _CELLS.get(name, _text) for name in IMPORTABLE
@@ -101,26 +97,28 @@ class Encoder:
 
     def encode(
         self,
-        batch: list[Record],
+        share: Share,
         taken: Collection[str] = (),
         unsettled: Mapping[int, Fault] = _NONE,
     ) -> Encoded:
-        """Encode the valid rows, without those whose external id is `taken` or repeated.
+        """Encode a person's valid rows, without those whose external id is `taken` or repeated.
 
         `unsettled` are the lines that their wallets refuse, with the reason.
         """
         encoded, seen = Encoded(), set(taken)
         lines: list[tuple[str, str]] = []
         now, block = clock.now().isoformat(), Block()
-        for number, raw in batch:
-            checked = self._checker.check(raw)
+        for number, raw in share.records:
+            checked = self._checker.check(raw, share.person)
             if isinstance(checked, dict) and number in unsettled:
                 checked = [unsettled[number]]
             if isinstance(checked, dict):
                 checked = _first(checked, seen)
             if isinstance(checked, dict):
                 id_ = block.id(len(lines))
-                lines.append((checked["external_id"] or "", self._line(checked, now, id_)))
+                lines.append(
+                    (checked["external_id"] or "", self._line(checked, share.person, now, id_))
+                )
                 _count(encoded, number, checked)
             else:
                 encoded.refused += 1
@@ -132,10 +130,10 @@ class Encoder:
         encoded.ids = (block.id(0), block.id(max(len(lines) - 1, 0)))
         return encoded
 
-    def _line(self, values: Values, now: str, id_: UUID) -> str:
-        cells = [str(id_), str(self._recipe.user_id), self._index(values["full_name"])]
+    def _line(self, values: Values, person: Person, now: str, id_: UUID) -> str:
+        cells = [str(id_), str(person.user_id), self._index(values["full_name"])]
         cells += [cell(values[name]) for name, cell in self._cells.items()]
-        by = self._recipe.recorded_by
+        by = person.recorded_by
         cells += [NULL if by is None else str(by), "1", now, now]
         return "\t".join(cells) + "\n"
 

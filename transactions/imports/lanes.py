@@ -20,9 +20,9 @@ from typing import IO, Any
 from django.conf import settings
 
 from transactions.imports.encoding import Encoded, Recipe
-from transactions.imports.reading import Record
+from transactions.imports.shares import Share
 
-Batch = list[Record]
+Batch = list[Share]
 # Batches that may be pending per lane, so that it keeps working while one is committed.
 AHEAD = 2
 
@@ -39,10 +39,10 @@ class Lane:
         )
         self._send(recipe)
 
-    def encode(self, batch: Batch) -> Encoded:
-        """Raises EOFError or BrokenPipeError if the process has died."""
+    def encode(self, batch: Batch) -> list[Encoded]:
+        """Each share, encoded. Raises EOFError or BrokenPipeError if the process has died."""
         self._send(batch)
-        encoded: Encoded = pickle.load(_pipe(self._process.stdout))  # noqa: S301 - our own child
+        encoded: list[Encoded] = pickle.load(_pipe(self._process.stdout))  # noqa: S301 - our own child
         return encoded
 
     def close(self) -> None:
@@ -69,8 +69,8 @@ class Lanes:
         self._lanes: list[Lane] = []
         self._closed = False
 
-    def encoded(self, batches: Iterator[Batch]) -> Iterator[tuple[Batch, Encoded]]:
-        """Each batch with its encoding, in order; the next ones are encoded meanwhile."""
+    def encoded(self, batches: Iterator[Batch]) -> Iterator[tuple[Batch, list[Encoded]]]:
+        """Each batch with its shares' encodings, in order; the next ones are encoded meanwhile."""
         under_way = deque(map(self._start, islice(batches, self._ahead)))
         while under_way:
             batch, encoding = under_way.popleft()
@@ -85,13 +85,13 @@ class Lanes:
             lane.close()
         self._pool.shutdown(cancel_futures=True)
 
-    def _start(self, batch: Batch) -> tuple[Batch, Future[Encoded]]:
+    def _start(self, batch: Batch) -> tuple[Batch, Future[list[Encoded]]]:
         return batch, self._pool.submit(self._encode, batch)
 
-    def _encode(self, batch: Batch) -> Encoded:
+    def _encode(self, batch: Batch) -> list[Encoded]:
         if not hasattr(self._own, "lane"):
             self._own.lane = self._new_lane()
-        encoded: Encoded = self._own.lane.encode(batch)
+        encoded: list[Encoded] = self._own.lane.encode(batch)
         return encoded
 
     def _new_lane(self) -> Lane:

@@ -24,7 +24,8 @@ class Layout:
     """`columns` are a CSV file's, in its order; NDJSON names them in each line.
 
     `encoding` is that of a bank's file or of a foreign CSV; our own are in UTF-8. `mapping` says
-    what a foreign CSV's columns are, as JSON; `is_guessed`: it was found in the file.
+    what a foreign CSV's columns are, as JSON; `is_guessed`: it was found in the file. `by_user`:
+    each row names the user whose it is.
     """
 
     form: str
@@ -33,6 +34,7 @@ class Layout:
     encoding: str = "utf-8"
     mapping: dict[str, Any] | None = None
     is_guessed: bool = False
+    by_user: bool = False
 
     @property
     def is_from_bank(self) -> bool:

@@ -101,21 +101,33 @@ class Import(models.Model):
         return self.status in self.UNFINISHED
 
     @property
+    def is_by_user(self) -> bool:
+        """Whether each row named its user, who then owns what it created."""
+        return bool(self.layout.get("by_user"))
+
+    @property
     def rows_left(self) -> int:
         """How many created rows no undo has deleted. Their owner may have."""
         return self.rows_created - self.rows_undone
 
 
 class ImportBatch(models.Model):
-    """Which rows a batch of an import created: those with ids from `first` to `last`.
+    """Which rows a batch of an import created for one user: those with ids from `first` to `last`.
 
-    They are of one block, with no other ids between them. The row is written with theirs.
+    They are of one block, with no other ids between them. The row is written with theirs. `user` is
+    the import's.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
     source = models.ForeignKey(Import, on_delete=models.PROTECT, related_name="+", db_index=False)
-    position = models.BigIntegerField(help_text="How many of the file's records come before it.")
+    # No foreign key: nothing asks by it alone, and the rows themselves have one.
+    owner_id = models.BigIntegerField(
+        null=True, help_text="Whose rows they are; null: the import's user's, by an older release."
+    )
+    position = models.BigIntegerField(
+        help_text="How many of the file's records, or of those of a batch, come before it."
+    )
     first = models.UUIDField()
     last = models.UUIDField()
     rows = models.IntegerField(help_text="How many it created.")
@@ -134,6 +146,11 @@ class ImportBatch(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+    @property
+    def owned_by(self) -> int:
+        """The id of the user whose rows they are."""
+        return self.owner_id or self.user_id
 
 
 class SavedMapping(models.Model):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Any, Protocol
+from operator import itemgetter
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -15,18 +17,15 @@ from django.db.models.functions import Greatest, Now
 from psycopg.errors import UniqueViolation
 
 from accounts.models import User
-from accounts.wallets.movements import Movement
 from fido.lib.cache.versioned_cache import write_fence
 from fido.lib.values import clock
 from fido.lib.values.errors import DomainError, NotFound, PreconditionFailed
-from transactions import loading, unloading
+from transactions import unloading
 from transactions.imports import queries, spool
-from transactions.imports.checking import Fault
-from transactions.imports.encoding import COLUMNS, Encoded
+from transactions.imports.encoding import Encoded
 from transactions.imports.layout import Layout
 from transactions.imports.models import MAX_ERRORS, MAX_KEPT, Import, ImportBatch
-from transactions.loading import NotSettled
-from transactions.signals import DayMoved
+from transactions.imports.parts import Part, PartsRefused, load
 
 # Longer than the longest transaction that PostgreSQL allows a worker.
 LEASE = timedelta(seconds=60)
@@ -34,12 +33,6 @@ MAX_STARTS = 5
 MAX_UNFINISHED = 5
 # Why an undo keeps a row that somebody has edited.
 CHANGED = "changed"
-
-
-class Encode(Protocol):
-    """Encode the batch again, without these external ids and these lines."""
-
-    def __call__(self, taken: Collection[str], unsettled: Mapping[int, Fault]) -> Encoded: ...
 
 
 class TooManyImports(DomainError):
@@ -137,27 +130,22 @@ def finish(row: Import, *, failure: str = "") -> None:
     spool.discard(row.pk)
 
 
-def add_batch(*, row: Import, records: int, encoded: Encoded, encode: Encode) -> None:
+def add_batch(*, row: Import, parts: Sequence[Part]) -> int:
     """Create a batch's rows and count them, all or nothing; also updates `row`.
 
-    `encode` builds the batch again, without the external ids that turn out to be taken, and without
-    the lines whose wallet turns out to hold too little.
+    The parts are in the order of their users. Returns how many rows were read.
 
     Raises:
         LeaseLost
     """
-    in_use: set[str] = set()
-    unsettled: dict[int, Fault] = {}
     while True:
-        if found := queries.external_ids_in_use(row.user_id, encoded.external_ids):
-            in_use |= found
-            encoded = encode(in_use, unsettled)
-            continue
+        for part in parts:
+            part.leave_out_taken()
         try:
-            return _commit(row, records, encoded)
-        except NotSettled as error:
-            unsettled |= _faults(encoded, error.refused)
-            encoded = encode(in_use, unsettled)
+            return _commit(row, parts)
+        except PartsRefused as error:
+            for part, refused in error.refused:
+                part.leave_out(refused)
         except IntegrityError as error:
             # Another writer has committed one of the external ids since we looked.
             if not isinstance(error.__cause__, UniqueViolation):
@@ -216,8 +204,8 @@ def undo_batch(*, row: Import, batch: ImportBatch) -> int:
 
 def _undo(row: Import, batch: ImportBatch, spared: Mapping[UUID, DomainError]) -> None:
     ids = {"first": batch.first, "last": batch.last}
-    with write_fence(row.user_id), transaction.atomic():
-        deleted = unloading.unload(user_id=row.user_id, **ids, spared=spared)
+    with write_fence(batch.owned_by), transaction.atomic():
+        deleted = unloading.unload(user_id=batch.owned_by, **ids, spared=spared)
         left = queries.present_rows(batch)
         progress: dict[str, Any] = {
             "rows_undone": row.rows_undone + deleted,
@@ -240,54 +228,54 @@ def _kept(left: list[UUID], spared: Mapping[UUID, DomainError]) -> list[dict[str
     return [{"id": str(id_), "code": codes.get(id_, CHANGED)} for id_ in left]
 
 
-def _commit(row: Import, records: int, encoded: Encoded) -> None:
+def _commit(row: Import, parts: Sequence[Part]) -> int:
+    records = sum(len(part.share.records) for part in parts)
+    encoded = [part.encoded for part in parts]
     progress = {
         "rows_read": row.rows_read + records,
-        "rows_created": row.rows_created + encoded.rows,
-        "rows_refused": row.rows_refused + encoded.refused,
+        "rows_created": row.rows_created + sum(each.rows for each in encoded),
+        "rows_refused": row.rows_refused + sum(each.refused for each in encoded),
         "errors": row.errors + _errors(encoded)[: MAX_ERRORS - len(row.errors)],
         "starts": 0,
     }
-    with write_fence(row.user_id), transaction.atomic():
-        if encoded.rows and encoded.ids:
-            moved = [DayMoved(*key, **vars(sums)) for key, sums in encoded.moved.items()]
-            loading.load(
-                user_id=row.user_id,
-                columns=COLUMNS,
-                lines=encoded.lines,
-                moved=moved,
-                in_wallets=[
-                    Movement((UUID(each.wallet_id), each.currency), each.delta)
-                    for each in encoded.in_wallets
-                ],
-                ids=encoded.ids,
-            )
-        if not _leased(row).update(**progress, leased_until=Now() + LEASE):
-            raise LeaseLost
-        # Only now, because a worker that has lost its lease may be at the same place of the file.
-        if encoded.rows and encoded.ids:
-            _note(row, encoded.rows, *encoded.ids)
+    creating = [part for part in parts if part.encoded.rows]
+    with ExitStack() as fences:
+        for part in creating:
+            fences.enter_context(write_fence(part.user_id))
+        with transaction.atomic():
+            load(creating)
+            if not _leased(row).update(**progress, leased_until=Now() + LEASE):
+                raise LeaseLost
+            # Only now: a worker that has lost its lease may be at the same place of the file.
+            _note(row, creating)
     for name, value in progress.items():
         setattr(row, name, value)
+    return records
 
 
-def _note(row: Import, rows: int, first: UUID, last: UUID) -> None:
+def _note(row: Import, parts: Sequence[Part]) -> None:
     """Note which rows the batch creates, for an undo."""
-    counts = {"position": row.rows_read, "rows": rows, "left": rows}
-    ImportBatch.objects.create(
-        user_id=row.user_id, source_id=row.pk, first=first, last=last, **counts
+    ImportBatch.objects.bulk_create(
+        ImportBatch(
+            user_id=row.user_id,
+            source_id=row.pk,
+            owner_id=part.user_id,
+            # There are no more parts than records, so this is still one of the batch's.
+            position=row.rows_read + place,
+            first=part.encoded.ids[0],
+            last=part.encoded.ids[1],
+            rows=part.encoded.rows,
+            left=part.encoded.rows,
+        )
+        for place, part in enumerate(parts)
+        if part.encoded.ids
     )
 
 
-def _faults(encoded: Encoded, refused: Mapping[int, DomainError]) -> dict[int, Fault]:
-    return {
-        encoded.in_wallets[place].line: Fault("wallet", refusal.code, refusal.detail)
-        for place, refusal in refused.items()
-    }
-
-
-def _errors(encoded: Encoded) -> list[dict[str, Any]]:
-    return [{"line": line, **asdict(fault)} for line, fault in encoded.faults]
+def _errors(encoded: Sequence[Encoded]) -> list[dict[str, Any]]:
+    faults = [fault for each in encoded for fault in each.faults]
+    faults.sort(key=itemgetter(0))
+    return [{"line": line, **asdict(fault)} for line, fault in faults]
 
 
 def _leased(row: Import) -> Any:

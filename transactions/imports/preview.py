@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import islice
+from operator import itemgetter
 from uuid import UUID
 
 from accounts.models import User
@@ -13,17 +14,21 @@ from fido.lib.values import clock, money
 from transactions.files.columns import IMPORTABLE
 from transactions.imports import queries
 from transactions.imports.checking import Checker, Fault, Values
-from transactions.imports.encoding import Moved, Recipe
+from transactions.imports.encoding import Moved
 from transactions.imports.layout import Layout
 from transactions.imports.models import MAX_ERRORS
+from transactions.imports.people import people_of
 from transactions.imports.proof import Proof
-from transactions.imports.reading import Record, batches
-from transactions.imports.source import recipe_of, records_of
+from transactions.imports.shares import Person, Share
+from transactions.imports.source import records_of
 
 # A request has no time for more.
 MAX_ROWS = 50_000
 SHOWN_ROWS = 20
-BATCH_ROWS = 5_000
+
+
+# A line, whose it is, and its values.
+Judged = tuple[int, Person, Values]
 
 
 @dataclass
@@ -32,7 +37,7 @@ class Preview:
     lines. What is `recorded` already, or repeated in the file, would be refused as well. What is
     `similar` would be recorded: there is a transaction of that day, amount, kind and currency.
 
-    `is_whole`: all of the file was read.
+    `is_whole`: all of the file was read. `users` are those for whom rows would be recorded.
     """
 
     layout: Layout
@@ -47,21 +52,26 @@ class Preview:
     first: date | None = None
     last: date | None = None
     moved: dict[str, Moved] = field(default_factory=dict)
+    users: set[int] = field(default_factory=set)
     proof: Proof = field(default_factory=Proof)
 
 
-def preview(import_id: UUID, *, owner: User, layout: Layout, may_compare: bool) -> Preview:
+def preview(
+    import_id: UUID, *, owner: User, layout: Layout, sender: User, may_compare: bool
+) -> Preview:
     """The import of the spooled file, rehearsed for its first MAX_ROWS rows.
 
-    `may_compare`: whoever asks may learn of transactions that the owner has.
+    `may_compare`: the sender may learn of transactions that others have. The name in the profile of
+    somebody else is not shown to them.
 
     Raises:
         NotReadable, SpoolLost
     """
     found = Preview(layout, similar=[] if may_compare else None)
-    rehearsal = _Rehearsal(recipe_of(owner, layout, owner.pk), found)
+    rehearsal = _Rehearsal(layout, sender, found)
+    people = people_of(layout, owner, sender.pk)
     with closing(records_of(import_id, layout, found.proof)) as records:
-        for batch in batches(islice(records, MAX_ROWS), BATCH_ROWS):
+        for batch in people.batches(islice(records, MAX_ROWS)):
             rehearsal.judge(batch)
         found.is_whole = next(records, None) is None
     if found.is_whole:
@@ -70,58 +80,86 @@ def preview(import_id: UUID, *, owner: User, layout: Layout, may_compare: bool) 
 
 
 class _Rehearsal:
-    def __init__(self, recipe: Recipe, found: Preview) -> None:
-        self._recipe, self._found = recipe, found
-        self._checker = Checker(recipe.layout, recipe.defaults, recipe.wallets, recipe.user_id)
-        self._wallets = {id_: name for name, id_ in recipe.wallets.items()}
-        self._seen: set[str] = set()
+    def __init__(self, layout: Layout, sender: User, found: Preview) -> None:
+        self._sender_id, self._found = sender.pk, found
+        self._checker = Checker(layout)
+        self._seen: set[tuple[int, str]] = set()
 
-    def judge(self, batch: list[Record]) -> None:
-        found, judged = self._found, [(line, self._checker.check(raw)) for line, raw in batch]
-        found.rows_read += len(batch)
-        good = [(line, values) for line, values in judged if isinstance(values, dict)]
-        for line, faults in judged:
-            if isinstance(faults, list):
-                found.errors += [(line, fault) for fault in faults]
+    def judge(self, batch: list[Share]) -> None:
+        found = self._found
+        fresh: list[Judged] = []
+        for share in batch:
+            fresh += self._judged(share)
+            found.rows_read += len(share.records)
+        # The shares are by user, and people read lines.
+        found.errors.sort(key=lambda error: error[0])
         del found.errors[MAX_ERRORS:]
-        fresh = self._without_recorded(good)
+        found.recorded.sort()
+        (found.similar or []).sort()
         found.rows_acceptable += len(fresh)
-        found.rows_refused += len(batch) - len(fresh)
-        for line, values in fresh:
-            self._count(line, values)
-        self._compare(fresh)
+        found.rows_refused = found.rows_read - found.rows_acceptable
+        for line, person, values in sorted(fresh, key=itemgetter(0)):
+            self._count(line, person, values)
 
-    def _without_recorded(self, rows: list[tuple[int, Values]]) -> list[tuple[int, Values]]:
-        ids = [values["external_id"] for _, values in rows if values["external_id"] is not None]
-        taken = queries.external_ids_in_use(self._recipe.user_id, ids) | self._seen
-        fresh = []
-        for line, values in rows:
-            if (id_ := values["external_id"]) in taken and id_ is not None:
-                self._found.recorded.append(line)
-                continue
-            if id_ is not None:
-                taken.add(id_)
-                self._seen.add(id_)
-            fresh.append((line, values))
+    def _judged(self, share: Share) -> list[Judged]:
+        """Those that would be recorded."""
+        person = self._as_seen(share.person)
+        good = []
+        for line, raw in share.records:
+            checked = self._checker.check(raw, person)
+            if isinstance(checked, dict):
+                good.append((line, person, checked))
+            else:
+                self._found.errors += [(line, fault) for fault in checked]
+        if person.user_id is None:
+            return []
+        fresh = self._without_recorded(person.user_id, good)
+        self._compare(person.user_id, fresh)
         return fresh
 
-    def _count(self, line: int, values: Values) -> None:
+    def _as_seen(self, person: Person) -> Person:
+        """The person as the sender may see them: without the name in somebody else's profile."""
+        if person.user_id in {None, self._sender_id}:
+            return person
+        return replace(person, defaults={**person.defaults, "full_name": None})
+
+    def _without_recorded(self, user_id: int, rows: list[Judged]) -> list[Judged]:
+        ids = [values["external_id"] for *_, values in rows if values["external_id"] is not None]
+        taken = queries.external_ids_in_use(user_id, ids)
+        fresh = []
+        for row in rows:
+            line, _, values = row
+            if (id_ := values["external_id"]) is None:
+                fresh.append(row)
+            elif id_ in taken or (user_id, id_) in self._seen:
+                self._found.recorded.append(line)
+            else:
+                self._seen.add((user_id, id_))
+                fresh.append(row)
+        return fresh
+
+    def _count(self, line: int, person: Person, values: Values) -> None:
         found, day = self._found, values["transaction_date"].date()
         found.first = min(found.first or day, day)
         found.last = max(found.last or day, day)
         found.moved.setdefault(values["currency"], Moved()).add(values)
+        assert person.user_id is not None
+        found.users.add(person.user_id)
         if len(found.rows) < SHOWN_ROWS:
-            found.rows.append({"line": line} | self._shown(values))
+            found.rows.append({"line": line, "user_id": person.user_id} | _shown(person, values))
 
-    def _shown(self, values: Values) -> Values:
-        shown = {name: values[name] for name in IMPORTABLE}
-        shown["transaction_date"] = clock.text(values["transaction_date"])
-        shown["transaction_amount"] = money.text(values["transaction_amount"], values["currency"])
-        if values["wallet"] is not None:
-            shown["wallet"] = self._wallets[values["wallet"]]
-        return shown
-
-    def _compare(self, rows: list[tuple[int, Values]]) -> None:
+    def _compare(self, user_id: int, rows: list[Judged]) -> None:
         if self._found.similar is not None:
-            places = queries.similar(self._recipe.user_id, [values for _, values in rows])
+            places = queries.similar(user_id, [values for *_, values in rows])
             self._found.similar += [rows[place][0] for place in places]
+
+
+def _shown(person: Person, values: Values) -> Values:
+    shown = {name: values[name] for name in IMPORTABLE}
+    shown["transaction_date"] = clock.text(values["transaction_date"])
+    shown["transaction_amount"] = money.text(values["transaction_amount"], values["currency"])
+    if values["wallet"] is not None:
+        shown["wallet"] = next(
+            name for name, id_ in person.wallets.items() if id_ == values["wallet"]
+        )
+    return shown

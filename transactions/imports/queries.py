@@ -73,6 +73,12 @@ def rows_known(row: Import) -> int:
     return known
 
 
+def owners(row: Import) -> list[int]:
+    """The users whose rows an undo of this import would delete."""
+    batches = ImportBatch.objects.filter(user_id=row.user_id, source_id=row.pk, left__gt=0)
+    return sorted({batch.owned_by for batch in batches.only("user_id", "owner_id")})
+
+
 def next_to_undo(row: Import) -> ImportBatch | None:
     """The last of the batches that the undo has not come to, of those that left anything."""
     batches = ImportBatch.objects.filter(user_id=row.user_id, source_id=row.pk, left__gt=0)
@@ -83,5 +89,5 @@ def next_to_undo(row: Import) -> ImportBatch | None:
 
 def present_rows(batch: ImportBatch) -> list[UUID]:
     """The ids of those rows of the batch that are there, the last first."""
-    rows = Transaction.objects.filter(user_id=batch.user_id, id__range=(batch.first, batch.last))
+    rows = Transaction.objects.filter(user_id=batch.owned_by, id__range=(batch.first, batch.last))
     return list(rows.order_by("-id").values_list("id", flat=True))

@@ -6,7 +6,6 @@ import csv
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, TextIO
 
 from transactions.imports.bank_files import Unread
@@ -44,11 +43,6 @@ def records(text: TextIO, layout: Layout, proof: Proof) -> Iterator[Record]:
         _skip_header(lines)
         return _rows(lines, layout.separator)
     return _identified(lines, layout, parsed(layout.mapping), proof)
-
-
-def batches(rows: Iterator[Record], size: int) -> Iterator[list[Record]]:
-    while batch := list(islice(rows, size)):
-        yield batch
 
 
 class _Lines(Iterator[str]):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import closing
-from functools import partial
 from itertools import islice
 
 from django.conf import settings
@@ -16,14 +15,13 @@ from transactions.imports.encoding import Encoder
 from transactions.imports.lanes import Lanes
 from transactions.imports.layout import Layout
 from transactions.imports.models import Import
+from transactions.imports.parts import Part
+from transactions.imports.people import people_of
 from transactions.imports.proof import Proof
-from transactions.imports.reading import batches
 from transactions.imports.source import recipe_of, records_of
 from transactions.statements.items import NotReadable
 
 logger = logging.getLogger(__name__)
-
-BATCH_ROWS = 5_000
 
 
 def _unheard(rows: int) -> None:
@@ -67,17 +65,16 @@ def _failure(
 
 
 def _is_done(row: Import, must_stop: Callable[[], bool], advance: Callable[[int], None]) -> bool:
-    recipe = recipe_of(row.user, Layout(**row.layout), row.created_by_id)
+    recipe = recipe_of(Layout(**row.layout))
+    people = people_of(recipe.layout, row.user, row.created_by_id)
     encoder = Encoder(recipe)
     lanes = Lanes(recipe, settings.IMPORT_PROCESSES)
     proof = Proof()
     with closing(records_of(row.pk, recipe.layout, proof)) as found, closing(lanes):
         rest = islice(found, row.rows_read, None)
-        for batch, encoded in lanes.encoded(batches(rest, BATCH_ROWS)):
-            operations.add_batch(
-                row=row, encoded=encoded, encode=partial(encoder.encode, batch), records=len(batch)
-            )
-            advance(len(batch))
+        for batch, encoded in lanes.encoded(people.batches(rest)):
+            parts = [Part(*each, encoder) for each in zip(batch, encoded, strict=True)]
+            advance(operations.add_batch(row=row, parts=parts))
             if must_stop():
                 operations.release(row)
                 return False

@@ -8,27 +8,21 @@ from uuid import UUID
 
 from django.conf import settings
 
-from accounts.models import User
-from accounts.wallets import queries as wallets
 from fido.lib.values.crypto.fields import blind_index
 from transactions.imports import bank_files, spool
 from transactions.imports.encoding import Recipe
 from transactions.imports.layout import Layout
 from transactions.imports.proof import Proof
 from transactions.imports.reading import Record, records
-from transactions.models import Transaction, recorder
+from transactions.models import Transaction
 
 
-def recipe_of(owner: User, layout: Layout, sender_id: int) -> Recipe:
+def recipe_of(layout: Layout) -> Recipe:
     return Recipe(
         layout=layout,
-        user_id=owner.pk,
-        defaults={"currency": owner.currency, "full_name": owner.full_name},
-        wallets={name: str(id_) for name, id_ in wallets.open_ids(owner.pk).items()},
         fernet_key=settings.FERNET_KEYS[0],
         index_key=settings.BLIND_INDEX_KEYS[0],
         index_label=blind_index(Transaction, "full_name").label,
-        recorded_by=recorder(owner.pk, sender_id),
     )
 
 

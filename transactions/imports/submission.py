@@ -1,16 +1,18 @@
 """Turns an uploaded file into an import, and has one undone."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, transaction
 
 from accounts.models import User
 from transactions.imports import operations, saved, tasks
+from transactions.imports.header import UploadRefused
 from transactions.imports.intake import Intake
 from transactions.imports.layout import Layout
 from transactions.imports.models import Import
+from transactions.imports.shares import names_users
 from transactions.mappings.mapping import ColumnMapping
 
 
@@ -23,32 +25,53 @@ class Stored:
     size_bytes: int
 
 
-def layout_of(intake: Intake, sender: User, mapping: ColumnMapping | None) -> Layout:
-    """The layout of everything the intake was fed; without a mapping by those that are known.
+@dataclass(frozen=True, kw_only=True)
+class Upload:
+    """All that an intake was fed, and what its sender said of it.
+
+    `by_user`: the rows are those of the users that they name, and the import is the sender's own.
+    """
+
+    intake: Intake
+    owner: User
+    sender: User
+    mapping: ColumnMapping | None = None
+    by_user: bool = False
+
+    def layout(self) -> Layout:
+        """The file's layout; without a mapping by those that are known.
+
+        Raises:
+            UploadRefused, SpoolUnavailable: the caller still has to close the intake.
+        """
+        known = () if self.mapping else saved.known(self.sender.pk)
+        layout = self.intake.finish(self.mapping, known)
+        return for_named_users(layout) if self.by_user else layout
+
+
+def for_named_users(layout: Layout) -> Layout:
+    """The layout of a file whose rows name their users.
 
     Raises:
-        UploadRefused, SpoolUnavailable: the caller still has to close the intake.
+        UploadRefused: such a file cannot name any.
     """
-    return intake.finish(mapping, () if mapping else saved.known(sender.pk))
+    if not names_users(layout):
+        detail = "No column is the user_id, by which each row would name its user."
+        raise UploadRefused("missing-column", detail)
+    return replace(layout, by_user=True)
 
 
-def submitted(
-    intake: Intake,
-    *,
-    owner: User,
-    sender: User,
-    mapping: ColumnMapping | None = None,
-    queued: bool = True,
-) -> Import:
-    """The import of everything the intake was fed; if `queued`, a worker has been requested.
+def submitted(upload: Upload, *, queued: bool = True) -> Import:
+    """The import of an upload; if `queued`, a worker has been requested.
 
     Raises:
         UploadRefused, SpoolUnavailable, TooManyImports: the caller still has to close the intake.
     """
-    layout = layout_of(intake, sender, mapping)
-    stored = Stored(intake.import_id, layout, intake.size_bytes)
+    intake = upload.intake
+    stored = Stored(intake.import_id, upload.layout(), intake.size_bytes)
+    whose = {"owner": upload.owner, "sender": upload.sender}
     try:
-        return submit_stored(stored, owner=owner, sender=sender, queued=queued, then=intake.keep)
+        return submit_stored(stored, **whose, queued=queued, then=intake.keep)
     except (OperationalError, InterfaceError):
         # It may have committed anyway; a file that no import claims is removed later.
         intake.keep()

@@ -2,8 +2,16 @@
 
 from collections.abc import Callable
 
+from accounts.models import User
+from accounts.operations import Route, log_accesses
 from transactions.imports import operations, queries
 from transactions.imports.models import Import
+
+
+def log(*, actor: User, row: Import, route: Route) -> None:
+    """Log that `actor` has the rows of others deleted. Call it before it begins."""
+    owners = queries.owners(row) if row.is_by_user else [row.user_id]
+    log_accesses(actor=actor, subject_ids=owners, what=f"undo of import {row.pk}", route=route)
 
 
 def is_done(row: Import, must_stop: Callable[[], bool], advance: Callable[[int], None]) -> bool:

@@ -40,6 +40,7 @@ class Role(StrEnum):
     CATEGORY = "category"
     WALLET = "wallet"
     STATUS = "status"
+    USER_ID = "user_id"
     IGNORE = "ignore"
 
 

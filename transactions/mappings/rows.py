@@ -22,7 +22,7 @@ from transactions.statements.values import Malformed, trimmed
 # What the file says about a movement: equal in every file of the account that has it.
 CONTENT = (
     *(Role.DATE, Role.AMOUNT, Role.TYPE, Role.SIGNED, Role.CREDIT, Role.DEBIT),
-    *(Role.CURRENCY, Role.NAME, Role.DESCRIPTION),
+    *(Role.CURRENCY, Role.NAME, Role.DESCRIPTION, Role.USER_ID),
 )
 Values = dict[str, Any]
 Cells = Sequence[str]
@@ -73,7 +73,7 @@ class Reader:
             for role in (Role.NAME, Role.DESCRIPTION)
         ]
         # An empty cell leaves these to the constants and to the user's defaults.
-        optional = (Role.CURRENCY, Role.WALLET, Role.EXTERNAL_ID, Role.CATEGORY)
+        optional = (Role.CURRENCY, Role.WALLET, Role.EXTERNAL_ID, Role.CATEGORY, Role.USER_ID)
         self._optional = [
             (role.value, place)
             for role in optional

@@ -65,6 +65,7 @@ def test_an_upload_is_answered_with_where_to_ask(ada: ApiClient, folder: Path) -
         "format": "csv",
         "mapping": None,
         "guessed": False,
+        "by_user": False,
         "size_bytes": len(FILE),
         "rows_read": 0,
         "rows_created": 0,

@@ -161,7 +161,7 @@ def test_the_same_movement_of_another_account_is_another_one(ada: ApiClient) -> 
 def test_a_worker_that_resumes_goes_on_where_it_was(
     ada: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("transactions.imports.running.BATCH_ROWS", 2)
+    monkeypatch.setattr("transactions.imports.people.BATCH_ROWS", 2)
     answer = upload(ada, content("qif/default.qif")).json()
 
     stopped = work(answer["id"], must_stop=lambda: True)

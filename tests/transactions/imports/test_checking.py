@@ -24,6 +24,7 @@ from transactions.imports.checking import Checker, Fault
 from transactions.imports.layout import CSV, NDJSON, Layout
 from transactions.imports.proof import Proof
 from transactions.imports.reading import records
+from transactions.imports.shares import Person
 from transactions.models import Transaction
 
 DEFAULTS = {"currency": "JPY", "full_name": "Jane Doe"}
@@ -72,6 +73,7 @@ NASTY = [*map(json.dumps, [*AMOUNTS, *DATES, *WORDS, *TEXTS]), *NUMBERS, *OTHERS
 
 
 WALLETS = {"main": "the id of main"}
+PERSON = Person(1, dict.fromkeys(OPTIONAL) | DEFAULTS, WALLETS)
 
 
 def line_of(fields: dict[str, str]) -> str:
@@ -108,7 +110,7 @@ def kebab(code: str) -> str:
 
 
 def by_import(raw: Any, layout: Layout | None = None) -> Verdict:
-    checked = Checker(layout or Layout(NDJSON), DEFAULTS, WALLETS, 1).check(raw)
+    checked = Checker(layout or Layout(NDJSON)).check(raw, PERSON)
     return checked if isinstance(checked, dict) else {(f.column, f.code) for f in checked}
 
 
@@ -266,7 +268,7 @@ def test_thousands_are_refused_where_semicolons_separate(cell: str) -> None:
     cells = {"transaction_date": "2026-01-31", "transaction_type": "debit", "currency": "KWD"}
     raw, layout = row_of(cells | {"transaction_amount": cell}, ";")
 
-    (fault,) = Checker(layout, DEFAULTS, WALLETS, 1).check(raw)
+    (fault,) = Checker(layout).check(raw, PERSON)
 
     detail = "Write thousands without a point: 1234,50."
     assert fault == Fault("transaction_amount", "invalid", detail)
@@ -305,7 +307,7 @@ def test_a_line_that_is_no_json_object_is_malformed(line: str) -> None:
 def test_unknown_fields_are_told_once_and_never_by_name() -> None:
     line = line_of(VALID | {f"Jane Doe {number}": "1" for number in range(500)})
 
-    checked = Checker(Layout(NDJSON), DEFAULTS, WALLETS, 1).check(line)
+    checked = Checker(Layout(NDJSON)).check(line, PERSON)
 
     assert checked == [Fault("", "unknown", "The row has an unknown field.")]
 

@@ -13,7 +13,7 @@ from fido.lib.values.strict_json import read_json
 from tests.client import ApiClient
 from tests.imports import claimed, csv, present, submitted, work
 from tests.transactions.statements.files import content
-from transactions.imports import running, saved, spool
+from transactions.imports import people, running, saved, spool
 from transactions.imports.models import Import
 from transactions.mappings.mapping import parsed
 from transactions.models import Transaction
@@ -115,7 +115,7 @@ def test_wrong_arguments_are_told_in_a_sentence(
 def test_an_interrupted_import_is_continued(
     ada: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "BATCH_ROWS", 1)
+    monkeypatch.setattr(people, "BATCH_ROWS", 1)
     row = submitted(ada, csv("2026-01-31,1,credit", "2026-01-31,2,debit"))
     work(row.pk, must_stop=lambda: True)
 

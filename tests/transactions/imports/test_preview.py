@@ -60,6 +60,7 @@ def test_it_tells_what_would_become_of_each_row(ada: ApiClient) -> None:
 
     assert body["rows"][0] == {
         "line": 2,
+        "user_id": ada.user_id,
         "full_name": "Jane Doe",
         "transaction_date": "2026-01-31T00:00:00Z",
         "transaction_amount": "1.50",

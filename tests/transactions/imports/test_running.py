@@ -27,7 +27,7 @@ from tests.imports import (
 )
 from tests.movements import assert_exact
 from tests.races import and_disconnect, at_once, wait_until, waiting_for_locks
-from transactions.imports import lanes, operations, running, spool
+from transactions.imports import lanes, operations, people, running, spool
 from transactions.imports.models import Import
 from transactions.signals import transactions_loaded
 
@@ -37,7 +37,7 @@ WITH_IDS = f"{HEADER},external_id"
 
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "BATCH_ROWS", 2)
+    monkeypatch.setattr(people, "BATCH_ROWS", 2)
 
 
 def lapse(row: Import) -> None:
@@ -218,7 +218,7 @@ def test_an_external_id_that_is_taken_at_the_last_moment_is_refused(ada: ApiClie
 def test_rows_are_copied_in_the_order_of_their_external_ids(
     ada: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "BATCH_ROWS", 5)
+    monkeypatch.setattr(people, "BATCH_ROWS", 5)
     imported(ada, rows(5, external_id=lambda n: "cbaed"[n - 1]))
 
     with connection.cursor() as cursor:  # in the order in which they were inserted

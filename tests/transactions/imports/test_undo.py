@@ -19,7 +19,7 @@ from tests.key_rings import rotate
 from tests.transactions.imports.undos import answers, ask, assert_all_exact, kept, undone
 from tests.transactions.statements.files import content
 from tests.wallets import held
-from transactions.imports import operations, queries, running
+from transactions.imports import operations, people, queries
 from transactions.imports.models import Import, ImportBatch
 from transactions.models import Transaction
 
@@ -51,7 +51,7 @@ FILES = {
 
 @pytest.fixture(autouse=True)
 def _small_batches(spool_folder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "BATCH_ROWS", 2)
+    monkeypatch.setattr(people, "BATCH_ROWS", 2)
 
 
 @pytest.fixture
@@ -223,7 +223,7 @@ def test_balances_take_the_way_back_on_which_they_came(
     moves = ("100,credit", "100,debit", "30,credit", "29,debit")
     lines = [f"2026-01-31,{move},main" for move in moves]
     for size in (1, 2, 3, 10):
-        monkeypatch.setattr(running, "BATCH_ROWS", size)
+        monkeypatch.setattr(people, "BATCH_ROWS", size)
         row = undone(ada, imported(ada, csv(*lines, header=f"{HEADER},wallet")))
 
         assert (row.rows_undone, row.rows_kept) == (4, 0)

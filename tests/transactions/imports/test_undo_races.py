@@ -21,7 +21,7 @@ from tests.transactions.imports.undos import ask, assert_all_exact, kept, undone
 from tests.wallets import held
 from tests.worker import running_worker
 from transactions import operations as transactions
-from transactions.imports import operations, queries, running, tasks
+from transactions.imports import operations, people, queries, running, tasks
 from transactions.imports.models import Import
 from transactions.models import Transaction
 from transactions.signals import transactions_unloaded
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def _small_batches(spool_folder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "BATCH_ROWS", 2)
+    monkeypatch.setattr(people, "BATCH_ROWS", 2)
 
 
 @contextmanager

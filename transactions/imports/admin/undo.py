@@ -12,9 +12,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from accounts.models import User
-from accounts.operations import log_access
 from fido.lib.staff.pages import AnyModelAdmin
 from fido.lib.values.errors import DomainError
+from transactions.imports import undoing
 from transactions.imports.models import MAX_KEPT, Import
 from transactions.imports.submission import undo_submitted
 
@@ -58,8 +58,7 @@ class UndoneAdmin(AnyModelAdmin):
         return TemplateResponse(request, PAGE, context)
 
     def _undo(self, request: HttpRequest, row: Import) -> None:
-        actor, what = cast(User, request.user), f"undo of import {row.pk}"
-        log_access(actor=actor, subject_id=row.user_id, what=what, route="admin")
+        undoing.log(actor=cast(User, request.user), row=row, route="admin")
         try:
             undo_submitted(row)
         except DomainError as refusal:

@@ -130,7 +130,11 @@ class UploadPages(AnyModelAdmin):
         forms = MappingForms.showing(in_order(layout)) if layout.mapping else None
         try:
             found = preview(
-                staged.import_id, owner=staged.owner, layout=layout, may_compare=may_compare
+                staged.import_id,
+                owner=staged.owner,
+                layout=layout,
+                sender=_staff(request),
+                may_compare=may_compare,
             )
         except NotReadable as refusal:
             raise UploadRefused(refusal.code, refusal.detail) from None

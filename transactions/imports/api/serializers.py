@@ -6,6 +6,7 @@ from typing import Any
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
 
 from fido.lib.api.schema import one_of
 from fido.lib.api.serializers import (
@@ -73,6 +74,17 @@ class UploadFields(StrictSerializer):
         " in the file.",
     )
     user_id = UserIdField(help_text="Default: the caller. Only staff and services may name others.")
+    by_user = FlagField(
+        default=False,
+        required=False,
+        help_text="True: each row names its user as user_id. Only for staff and services.",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs.get("by_user") and "user_id" in attrs:
+            detail = "Each row names its user: leave this out."
+            raise serializers.ValidationError({"user_id": ErrorDetail(detail, "not-needed")})
+        return attrs
 
 
 class ImportErrorAnswer(serializers.Serializer[Any]):
@@ -107,6 +119,9 @@ class ImportAnswer(serializers.Serializer[Any]):
     )
     guessed = serializers.BooleanField(
         source="layout.is_guessed", default=False, help_text="Whether the file alone told them."
+    )
+    by_user = serializers.BooleanField(
+        source="layout.by_user", default=False, help_text="Whether each row names its user."
     )
     size_bytes = serializers.IntegerField(help_text="Unpacked.")
     rows_read = serializers.IntegerField()
@@ -153,8 +168,10 @@ class ImportPreview(serializers.Serializer[Any]):
         " those before."
     )
     rows = serializers.JSONField(
-        help_text="The first 20 that would be recorded: `line`, and the fields of a transaction."
+        help_text="The first 20 that would be recorded: `line`, and the fields of a transaction. A"
+        " `full_name` that comes from somebody else's profile is null."
     )
+    users = serializers.IntegerField(help_text="For how many users there are such rows.")
     rows_read = serializers.IntegerField()
     rows_acceptable = serializers.IntegerField()
     rows_refused = serializers.IntegerField()
@@ -191,6 +208,7 @@ def represent_preview(found: Preview) -> dict[str, Any]:
         "guessed": found.layout.is_guessed,
         "complete": found.is_whole,
         "rows": found.rows,
+        "users": len(found.users),
         "rows_read": found.rows_read,
         "rows_acceptable": found.rows_acceptable,
         "rows_refused": found.rows_refused,

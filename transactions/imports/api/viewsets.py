@@ -20,7 +20,7 @@ from fido.lib.api.viewsets import CreateMixin, DestroyMixin, ListMixin, Retrieve
 from fido.lib.cache.answers import Body
 from fido.lib.values.errors import NotFound
 from fido.lib.values.ids import new_id
-from transactions.api.rights import owner_named
+from transactions.api.rights import owner_named, require_recording_for_others
 from transactions.files import columns
 from transactions.imports import operations, queries, saved
 from transactions.imports.api.rights import require_deletion
@@ -36,7 +36,7 @@ from transactions.imports.intake import Intake
 from transactions.imports.models import Import
 from transactions.imports.preview import preview
 from transactions.imports.spool import SpoolLost, SpoolUnavailable
-from transactions.imports.submission import layout_of, submitted, undo_submitted
+from transactions.imports.submission import Upload, submitted, undo_submitted
 from transactions.mappings.mapping import ColumnMapping
 from transactions.statements.items import NotReadable
 from transactions.statements.recognition import STATEMENTS
@@ -156,10 +156,18 @@ class ImportViewSet(ListMixin, CreateMixin, RetrieveMixin, DestroyMixin):
     def get_write(self) -> Write:
         is_rehearsal = ImportQuery.read(self.request)["dry_run"]
         intake, fields = self._taken_in(), self._checked_fields()
-        owner = owner_named(caller(self.request), fields.get("user_id"))
-        mapping = self._mapping(fields.get("mapping"))
+        me, by_user = caller(self.request), fields.get("by_user", False)
+        if by_user:
+            require_recording_for_others(me)
+        upload = Upload(
+            intake=intake,
+            sender=me,
+            owner=owner_named(me, fields.get("user_id")),
+            mapping=self._mapping(fields.get("mapping")),
+            by_user=by_user,
+        )
         work = self._previewed if is_rehearsal else self._started
-        return Write(partial(work, intake, owner, mapping), owners=[], is_rehearsal=is_rehearsal)
+        return Write(partial(work, upload), owners=[], is_rehearsal=is_rehearsal)
 
     def perform_destroy(self, row: Import) -> None:
         operations.cancel(row=row, if_unchanged=self.is_bound)
@@ -183,18 +191,22 @@ class ImportViewSet(ListMixin, CreateMixin, RetrieveMixin, DestroyMixin):
         require_deletion(caller(request), row)
         return json_answer(self.represent(undo_submitted(row)), 202)
 
-    def _started(self, intake: Intake, owner: User, mapping: ColumnMapping | None) -> HttpResponse:
-        row = submitted(intake, owner=owner, sender=caller(self.request), mapping=mapping)
+    def _started(self, upload: Upload) -> HttpResponse:
+        row = submitted(upload)
         return json_answer(self.represent(row), 202, Location=self.url_of(row))
 
-    def _previewed(
-        self, intake: Intake, owner: User, mapping: ColumnMapping | None
-    ) -> HttpResponse:
-        me = caller(self.request)
-        layout = layout_of(intake, me, mapping)
-        may_compare = owner == me or me.may_for_others("transactions.view_transaction")
+    def _previewed(self, upload: Upload) -> HttpResponse:
+        me, layout = upload.sender, upload.layout()
+        is_own = upload.owner == me and not upload.by_user
+        may_compare = is_own or me.may_for_others("transactions.view_transaction")
         try:
-            found = preview(intake.import_id, owner=owner, layout=layout, may_compare=may_compare)
+            found = preview(
+                upload.intake.import_id,
+                owner=upload.owner,
+                layout=layout,
+                sender=me,
+                may_compare=may_compare,
+            )
         except NotReadable as error:
             raise UploadRefused(error.code, error.detail) from None
         except SpoolLost:

@@ -21,10 +21,9 @@ from fido.lib.values.ids import new_id
 from fido.lib.values.strict_json import read_json
 from transactions.imports import operations, running, saved
 from transactions.imports.intake import Intake
-from transactions.imports.layout import Layout
 from transactions.imports.models import Import
 from transactions.imports.preview import preview
-from transactions.imports.submission import layout_of, submitted
+from transactions.imports.submission import Upload, submitted
 from transactions.mappings.mapping import ColumnMapping, InvalidMapping, parsed
 from transactions.statements.items import NotReadable
 
@@ -42,7 +41,15 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", nargs="?", type=Path)
-        parser.add_argument("--user", type=int, metavar="ID", help="the owner of the transactions")
+        parser.add_argument(
+            "--user",
+            type=int,
+            metavar="ID",
+            help="the owner of the transactions; with --by-user, who records them",
+        )
+        parser.add_argument(
+            "--by-user", action="store_true", help="each row names its owner, as user_id"
+        )
         parser.add_argument(
             "--mapping", metavar="NAME|FILE", help="what the columns of a foreign CSV are"
         )
@@ -56,14 +63,12 @@ class Command(BaseCommand):
         bound_transactions()
         match tuple(options[name] for name in ("file", "user", "resume", "undo")):
             case (Path() as file, int() as user_id, None, None):
-                with _taken_in(file, user_id, options["mapping"]) as (intake, owner, mapping):
+                with _taken_in(file, user_id, options) as upload:
                     if options["dry_run"]:
-                        self._preview(intake, owner, layout_of(intake, owner, mapping))
+                        self._preview(upload)
                         return
                     # Not queued, because a worker could claim it first.
-                    row = submitted(
-                        intake, owner=owner, sender=owner, mapping=mapping, queued=False
-                    )
+                    row = submitted(upload, queued=False)
             case (None, None, UUID() as import_id, None):
                 row = _found(import_id)
             case (None, None, None, UUID() as import_id):
@@ -88,8 +93,11 @@ class Command(BaseCommand):
             ) from None
         self._report(Import.objects.get(user_id=row.user_id, id=row.pk))
 
-    def _preview(self, intake: Intake, owner: User, layout: Layout) -> None:
-        found = preview(intake.import_id, owner=owner, layout=layout, may_compare=True)
+    def _preview(self, upload: Upload) -> None:
+        owner, layout = upload.owner, upload.layout()
+        found = preview(
+            upload.intake.import_id, owner=owner, layout=layout, sender=owner, may_compare=True
+        )
         self._tell([{"line": line, **asdict(fault)} for line, fault in found.errors])
         if layout.mapping:
             self.stdout.write(json.dumps(layout.mapping, ensure_ascii=False))
@@ -98,6 +106,8 @@ class Command(BaseCommand):
                 f"{currency}: {moved.count:,} rows, {money.text(moved.credit, currency)} credit, "
                 f"{money.text(moved.debit, currency)} debit."
             )
+        if layout.by_user:
+            self.stdout.write(f"{len(found.users):,} users.")
         beginning = "" if found.is_whole else f" These are the first {found.rows_read:,} rows."
         self.stdout.write(
             f"Nothing was recorded. {found.rows_acceptable:,} rows would be created, "
@@ -140,16 +150,16 @@ class Command(BaseCommand):
 
 
 @contextmanager
-def _taken_in(
-    file: Path, user_id: int, mapping: str | None
-) -> Iterator[tuple[Intake, User, ColumnMapping | None]]:
+def _taken_in(file: Path, user_id: int, options: dict[str, Any]) -> Iterator[Upload]:
     owner = User.objects.filter(pk=user_id).first()
     if owner is None:
         raise CommandError(f"There is no user {user_id}.")
     try:
         with closing(Intake(new_id())) as intake:
             _feed(intake, file)
-            yield intake, owner, _mapping(owner, mapping)
+            mapping = _mapping(owner, options["mapping"])
+            whose = {"owner": owner, "sender": owner, "by_user": options["by_user"]}
+            yield Upload(intake=intake, mapping=mapping, **whose)
     except (OSError, DomainError, NotReadable) as refusal:
         raise CommandError(f"{file}: {_reason(refusal)}") from None
 
