@@ -138,17 +138,21 @@ def add_batch(*, row: Import, parts: Sequence[Part]) -> int:
     Raises:
         LeaseLost
     """
+    for part in parts:
+        part.leave_out_taken()
     while True:
-        for part in parts:
-            part.leave_out_taken()
         try:
             return _commit(row, parts)
         except PartsRefused as error:
             for part, refused in error.refused:
                 part.leave_out(refused)
         except IntegrityError as error:
-            # Another writer has committed one of the external ids since we looked.
+            # Another writer has committed some of the external ids since we looked. If none is there
+            # any more, a later start takes the rows.
             if not isinstance(error.__cause__, UniqueViolation):
+                raise
+            found = [part.leave_out_taken() for part in parts]
+            if not any(found):
                 raise
 
 

@@ -42,13 +42,15 @@ class Part:
         self.unsettled |= _faults(self.encoded, refused)
         self._encode()
 
-    def leave_out_taken(self) -> None:
-        while ids := self.encoded.external_ids:
-            found = queries.external_ids_in_use(self.user_id, ids)
-            if not found:
-                return
+    def leave_out_taken(self) -> bool:
+        """Those with an external id that a transaction of the user has; return whether any had."""
+        before = len(self.taken)
+        while (ids := self.encoded.external_ids) and (
+            found := queries.external_ids_in_use(self.user_id, ids)
+        ):
             self.taken |= found
             self._encode()
+        return len(self.taken) > before
 
     def _encode(self) -> None:
         self.encoded = self.encoder.encode(self.share, self.taken, self.unsettled)
