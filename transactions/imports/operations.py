@@ -147,8 +147,8 @@ def add_batch(*, row: Import, parts: Sequence[Part]) -> int:
             for part, refused in error.refused:
                 part.leave_out(refused)
         except IntegrityError as error:
-            # Another writer has committed some of the external ids since we looked. If none is there
-            # any more, a later start takes the rows.
+            # Another writer has committed some of the external ids since. If none is there any
+            # more, a later start takes the rows.
             if not isinstance(error.__cause__, UniqueViolation):
                 raise
             found = [part.leave_out_taken() for part in parts]

@@ -6,6 +6,7 @@ from collections import defaultdict
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from analytics import operations as totals
 from tests.client import ApiClient, errors_of
 from tests.factories import UserFactory, record, wallet
 from tests.imports import HEADER, csv, faults, imported, present, submitted, upload, work
-from tests.races import at_once, overtaken
+from tests.races import at_once, overtaken, wait_until, waiting_for_locks
 from tests.transactions.imports.undos import answers, ask, assert_all_exact, kept, undone
 from tests.transactions.statements.files import content
 from tests.wallets import held
@@ -25,6 +26,7 @@ from transactions import operations as transactions
 from transactions.imports import people
 from transactions.imports.models import ImportBatch
 from transactions.models import Transaction
+from transactions.signals import transactions_loaded
 
 pytestmark = pytest.mark.django_db(transaction=True)
 COLUMNS = f"{HEADER},user_id,external_id,wallet"
@@ -441,7 +443,19 @@ def test_two_at_once_for_the_same_people_record_everything_once(
     files = [rows(*lines), rows(*reversed(lines))]
     ids = [upload(service, file, **MANY).json()["id"] for file in files]
 
-    done = at_once(*(partial(work, id_) for id_ in ids))
+    met = set()
+
+    def meet(**kwargs: Any) -> None:
+        """Wait after the first person for the other import: at its first, or in our way."""
+        if get_ident() not in met:
+            met.add(get_ident())
+            wait_until(lambda: len(met) == 2 or waiting_for_locks() == 1)
+
+    transactions_loaded.connect(meet)
+    try:
+        done = at_once(*(partial(work, id_) for id_ in ids))
+    finally:
+        transactions_loaded.disconnect(meet)
 
     assert [row.status for row in done] == ["done", "done"]
     assert sum(row.rows_created for row in done) == len(lines)
