@@ -24,7 +24,9 @@ from tests.transactions.statements.files import content
 from tests.wallets import held
 from transactions import operations as transactions
 from transactions.imports import people
+from transactions.imports.layout import NDJSON, Layout
 from transactions.imports.models import ImportBatch
+from transactions.imports.parts import Part
 from transactions.models import Transaction
 from transactions.signals import transactions_loaded
 
@@ -534,3 +536,38 @@ def test_such_an_import_goes_on_by_the_command(
     call_command("import_transactions", "--undo", str(many.pk))
     assert amounts(ada) == []
     assert kept(present(many.pk)) == []
+
+
+def test_a_refused_row_is_not_tried_again(ada: ApiClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ada.user
+    main = wallet(ada.user, USD="10")
+    withdraw = partial(
+        record,
+        ada.user,
+        wallet_id=main.pk,
+        transaction_type="debit",
+        transaction_amount=Decimal(5),
+    )
+    leave_out = Part.leave_out
+
+    def withdrawn_meanwhile(part: Part, refused: Any) -> None:
+        if not part.unsettled:
+            withdraw()
+        leave_out(part, refused)
+
+    monkeypatch.setattr(Part, "leave_out", withdrawn_meanwhile)
+    row = imported(ada, rows("-6,,,main", "-6,,,main", "-1,,,main"))
+
+    assert [line for line, *_ in faults(row)] == [2, 3]
+    assert held(main) == {"USD": Decimal(4)}
+
+
+@pytest.mark.usefixtures("_small_batches")
+def test_a_batch_has_a_bounded_number_of_people(service: ApiClient, crowd: list[ApiClient]) -> None:
+    assert service.user
+    lines = [(n, json.dumps({"user_id": each.user_id})) for n, each in enumerate(crowd * 4)]
+    found = people.people_of(Layout(NDJSON, by_user=True), service.user, service.user_id).batches(
+        iter(lines)
+    )
+
+    assert [len(shares) for shares in found] == [3, 3, 3, 3, 3, 3, 2]
