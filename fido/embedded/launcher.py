@@ -24,7 +24,7 @@ from fido.embedded import Running, Server, StartRefused, State
 from fido.embedded.process import end, end_with_parent, spawn
 from fido.embedded.state import PROJECT
 from fido.env import Environment, is_given
-from fido.lib.process.watchdog import STUCK
+from fido.lib.process.statuses import STUCK
 from fido.queues import WORKER
 
 LIVE_SECONDS = 60

@@ -18,10 +18,10 @@ from threading import get_ident
 import structlog
 from django.conf import settings
 
+from fido.lib.process.statuses import STUCK
+
 logger = structlog.get_logger("fido.watchdog")
 
-# The status of a process that ended itself: its supervisor may start it again at once.
-STUCK = os.EX_TEMPFAIL
 # Time is counted in rounds of the watching thread, not by a clock: a process that was stopped for
 # an hour, as in a container that was paused, has not been stuck for an hour.
 ROUND_SECONDS = 1.0
