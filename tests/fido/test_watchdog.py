@@ -22,7 +22,7 @@ from analytics import tasks
 from analytics.models import DailyTotals
 from fido.celery import app
 from fido.embedded.launcher import ChildDied, Family
-from fido.lib.process.watchdog import STUCK
+from fido.lib.process.statuses import STUCK
 from tests.client import ApiClient
 from tests.cut_line import Line, laid
 from tests.factories import UserFactory, record

@@ -1,4 +1,6 @@
-"""Imports and their undos, while people edit, delete and spend, and the worker dies."""
+"""Imports and their undos, of one's own and for many, while people edit, delete and spend, and the
+worker dies.
+"""
 
 import random
 import threading
@@ -12,10 +14,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db import connections
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 from django.db.models.functions import Now
 
+from accounts.models import SERVICE_GROUP
 from accounts.wallets.movements import InsufficientFunds
 from accounts.wallets.operations import WalletClosed
 from analytics import operations as totals
@@ -96,11 +100,32 @@ class Person:
         return rows.filter(external_id__gte=f"x-{self.chance.randrange(500)}").first()
 
 
+class Sender(Person):
+    """A service that imports for all of these people at once, and has nothing of its own."""
+
+    def __init__(self, number: int, people: list[Person]) -> None:
+        super().__init__(number)
+        self.people = people
+        self.user.groups.add(Group.objects.get_or_create(name=SERVICE_GROUP)[0])
+
+    def import_some(self) -> None:
+        first, chance = self.chance.choice((0, 100, 200)), self.chance
+        lines = (
+            f"2026-01-{1 + n % 28:02},{1 + n % 7},{chance.choice(('credit', 'debit'))}"
+            f",x-{n},{'main' if n % 2 else ''},{chance.choice(self.people).user.pk}"
+            for n in range(first, first + ROWS)
+        )
+        file = csv(*lines, header=f"{HEADER},external_id,wallet,user_id")
+        answer = upload(self.client, file, by_user="true")
+        self.done[f"import {answer.status_code}"] += 1
+
+
 def test_imports_and_undos_while_everything_moves_and_workers_die() -> None:
     people = [Person(number) for number in range(USERS)]
+    sender = Sender(USERS, people)
     worker = Worker(app="tests.small_batches")
     try:
-        with everybody_busy(people):
+        with everybody_busy(people, sender):
             for _ in range(KILLS):
                 time.sleep(SECONDS / (KILLS + 1))
                 worker.kill()
@@ -115,18 +140,23 @@ def test_imports_and_undos_while_everything_moves_and_workers_die() -> None:
     finally:
         worker.stop()
 
-    for person in people:
+    for person in (*people, sender):
         print(dict(person.done), statuses(person))
-        assert_counted(person)
+    assert sender.done["import 202"] > 3
+    assert_counted(people)
+    # The sender's last, whose undo finds what the others have left.
+    for person in (*people, sender):
         undo_all(person)
-        assert_counted(person)
+    assert_counted(people)
+    kept = Import.objects.aggregate(kept=Sum("rows_kept"))["kept"]
+    assert imported().count() <= kept
     assert totals.fold_everybody()
     for person in people:
         person.look()
 
 
 @contextmanager
-def everybody_busy(people: list[Person]) -> Iterator[None]:
+def everybody_busy(people: list[Person], sender: Sender) -> Iterator[None]:
     """Each person does everything, again and again, in a thread for each kind."""
     over = threading.Event()
     kinds: list[tuple[str, float]] = [
@@ -144,11 +174,11 @@ def everybody_busy(people: list[Person]) -> Iterator[None]:
         finally:
             connections.close_all()
 
-    with ThreadPoolExecutor(USERS * len(kinds)) as pool:
+    everything = [(person, *kind) for person in people for kind in kinds]
+    everything += [(sender, *kind) for kind in kinds[:2]]
+    with ThreadPoolExecutor(len(everything)) as pool:
         going = [
-            pool.submit(go_on, getattr(person, kind), pause)
-            for person in people
-            for kind, pause in kinds
+            pool.submit(go_on, getattr(person, kind), pause) for person, kind, pause in everything
         ]
         try:
             yield
@@ -162,13 +192,17 @@ def statuses(person: Person) -> dict[str, int]:
     return Counter(Import.objects.filter(user_id=person.user.pk).values_list("status", flat=True))
 
 
-def assert_counted(person: Person) -> None:
+def imported() -> QuerySet[Transaction]:
+    return Transaction.objects.filter(external_id__isnull=False)
+
+
+def assert_counted(people: list[Person]) -> None:
     """Each row that was created is there, undone, or deleted by its user; none is twice."""
-    imports = Import.objects.filter(user_id=person.user.pk)
-    sums = imports.aggregate(created=Sum("rows_created"), undone=Sum("rows_undone"))
-    there = Transaction.objects.filter(user_id=person.user.pk, external_id__isnull=False).count()
-    assert sums["created"] == sums["undone"] + person.done["deleted"] + there
-    person.look()
+    sums = Import.objects.aggregate(created=Sum("rows_created"), undone=Sum("rows_undone"))
+    deleted = sum(person.done["deleted"] for person in people)
+    assert sums["created"] == sums["undone"] + deleted + imported().count()
+    for person in people:
+        person.look()
 
 
 def undo_all(person: Person) -> None:
@@ -176,6 +210,3 @@ def undo_all(person: Person) -> None:
         person.client.post(f"/imports/{row.pk}/undo")
         work(row.pk, person.user.pk)
         assert present(row.pk).status == "undone"
-    kept = Import.objects.filter(user_id=person.user.pk).aggregate(kept=Sum("rows_kept"))["kept"]
-    left = Transaction.objects.filter(user_id=person.user.pk, external_id__isnull=False)
-    assert left.count() <= kept
