@@ -5,6 +5,8 @@ import signal
 import subprocess
 from pathlib import Path
 
+import psycopg
+
 from fido.embedded.process import StartRefused
 from fido.embedded.servers import Host, Server, last_line, started, wheel
 from fido.embedded.state import POSTGRES
@@ -55,8 +57,6 @@ def start(host: Host) -> Server:
 
 def _ready(port: int, password: str) -> bool:
     """Whether the server answers; creates the database if it is missing."""
-    import psycopg  # noqa: PLC0415 - while the server starts, which takes as long
-
     url = f"postgres://fido:{password}@127.0.0.1:{port}/postgres"
     try:
         with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
