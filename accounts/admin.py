@@ -19,7 +19,13 @@ from django.utils.safestring import SafeString
 from accounts import operations
 from accounts.limits import MAX_NAME_LENGTH
 from accounts.models import SERVICE_GROUP, AccessLogEntry, ApiKey, LoginSession, User
-from accounts.staff.access import LoggedRecordAdmin, SearchedByUserAdmin, as_id, may_open
+from accounts.staff.access import (
+    LoggedRecordAdmin,
+    SearchedByUserAdmin,
+    as_id,
+    log_search,
+    may_open,
+)
 from accounts.staff.forms import (
     MAX_EMAIL_LENGTH,
     PasswordForm,
@@ -191,7 +197,9 @@ def _save_changes(user: User, changes: dict[str, Any]) -> None:
 
 def _found_by(request: HttpRequest, term: str) -> Q:
     found = Q(lowered__startswith=term.lower())
-    if may_open(request):  # finding a name or an address reveals as much as reading it
+    if may_open(request):
+        # Finding a name or an address reveals as much as reading it.
+        log_search(request, term, "search of users by name or address")
         found |= matching(User, "email", term) | matching(User, "full_name", term)
     number = as_id(term)
     return found if number is None else found | Q(pk=number)
@@ -264,6 +272,4 @@ class AccessLogEntryAdmin(SearchedByUserAdmin, ReadOnlyAdmin):
     list_filter = ("route",)
     user_fields = ("actor", "subject")
     search_help_text = "Id or whole user name of the person who opened the data, or of its owner."
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return self.list_display
+    fields = (*list_display, "details", "address", "request_id")

@@ -220,7 +220,10 @@ class ApiKey(models.Model):
 
 
 class AccessLogEntry(models.Model):
-    """Who opened whose personal data, and when. A trigger refuses UPDATE and DELETE."""
+    """Who opened whose personal data, searched for a name, or changed another's records, and when.
+
+    A trigger refuses UPDATE and DELETE.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     at = models.DateTimeField(default=clock.now, editable=False)
@@ -228,11 +231,22 @@ class AccessLogEntry(models.Model):
     subject = models.ForeignKey(
         User,
         on_delete=models.PROTECT,
+        null=True,
         related_name="+",
-        help_text="The owner of the data.",
+        help_text="The owner of the data; null: a search in everybody's.",
     )
     what = models.CharField(max_length=100, help_text="Model and id, or the question asked.")
     route = models.CharField(max_length=10, choices=[("admin", "admin"), ("api", "api")])
+    details = models.JSONField(
+        default=dict,
+        db_default={},
+        help_text="Of a search: a keyed digest of what was searched. Of a change: each field before"
+        " and after, of personal data only that it was changed.",
+    )
+    address = models.CharField(
+        max_length=45, blank=True, db_default="", help_text="Where the request came from."
+    )
+    request_id = models.CharField(max_length=128, blank=True, db_default="")
 
     class Meta:
         verbose_name_plural = "access log"

@@ -5,23 +5,27 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any, Literal
 
+from django.conf import settings
 from django.contrib.auth import password_validation
 from django.contrib.auth.hashers import check_password, identify_hasher, make_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import F
+from structlog.contextvars import get_contextvars
 
 from accounts import queries, tokens
 from accounts.models import AccessLogEntry, ApiKey, LoginSession, User
 from accounts.tokens import TokenPair
 from fido.lib.cache.versioned_cache import write_fence
 from fido.lib.values import clock
+from fido.lib.values.crypto.blind import digest, normalised_name
 from fido.lib.values.crypto.fields import blind_index
 from fido.lib.values.errors import DomainError, InvalidInput, Kind, PreconditionFailed
 
 # How somebody opens the personal data of others.
 Route = Literal["admin", "api"]
 LOGGED_AT_ONCE = 1000
+MAX_ADDRESS = 45
 # What a profile shows and what may change in it.
 PROFILE = ("email", "full_name", "currency", "is_active")
 
@@ -272,22 +276,59 @@ def _require_unchanged(user: User) -> None:
         raise PreconditionFailed()
 
 
-def log_access(*, actor: User, subject_id: int, what: str, route: Route) -> None:
-    """Log that `actor` opens the personal data of `subject_id`. Call it before showing any.
+def log_access(
+    *,
+    actor: User,
+    subject_id: int | None,
+    what: str,
+    route: Route,
+    details: dict[str, Any] | None = None,
+) -> None:
+    """Log that `actor` opens the personal data of `subject_id`, or changes their records.
 
-    Opening one's own data is not logged.
+    Call it before showing any, or in the transaction of the change. What somebody does to their own
+    is not logged. `details` holds no personal data.
     """
-    log_accesses(actor=actor, subject_ids=[subject_id], what=what, route=route)
+    log_accesses(actor=actor, subject_ids=[subject_id], what=what, route=route, details=details)
 
 
-def log_accesses(*, actor: User, subject_ids: Iterable[int], what: str, route: Route) -> None:
+def log_accesses(
+    *,
+    actor: User,
+    subject_ids: Iterable[int | None],
+    what: str,
+    route: Route,
+    details: dict[str, Any] | None = None,
+) -> None:
     """Log the same for several subjects."""
+    request = get_contextvars()
+    told = {name: request.get(name) or "" for name in ("address", "request_id")}
+    told["address"] = told["address"][:MAX_ADDRESS]  # of a socket it is a path
     entries = [
-        AccessLogEntry(actor=actor, subject_id=subject_id, what=what, route=route)
+        AccessLogEntry(
+            actor=actor,
+            subject_id=subject_id,
+            what=what,
+            route=route,
+            details=details or {},
+            **told,
+        )
         for subject_id in subject_ids
         if subject_id != actor.pk
     ]
     AccessLogEntry.objects.bulk_create(entries, LOGGED_AT_ONCE)
+
+
+def log_search(
+    *, actor: User, term: str, what: str, route: Route, subject_id: int | None = None
+) -> None:
+    """Log that `actor` searches for a name or an address. Call it before showing what was found.
+
+    The digest tells whether two searches were for the same, and nothing about what it was.
+    """
+    key, searched = settings.BLIND_INDEX_KEYS[0], normalised_name(term)
+    details = {"searched": digest(key, "accounts.AccessLogEntry.searched", searched).hex()}
+    log_access(actor=actor, subject_id=subject_id, what=what, route=route, details=details)
 
 
 def purge_sessions() -> int:

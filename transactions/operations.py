@@ -26,7 +26,7 @@ from fido.lib.values import clock, money
 from fido.lib.values.crypto.fields import blind_index
 from fido.lib.values.errors import DomainError, InvalidInput, NotFound, PreconditionFailed
 from fido.lib.values.ids import Block, new_id
-from transactions import balances, queries
+from transactions import accountability, balances, queries
 from transactions.models import Transaction, recorder
 from transactions.signals import Change, transactions_changed
 
@@ -166,8 +166,16 @@ def record_many(
     return [refusals.get(row.pk, row) for row in rows]
 
 
-def amend(*, row: Transaction, changes: dict[str, Any], if_unchanged: bool = False) -> Transaction:
+def amend(
+    *,
+    row: Transaction,
+    changes: dict[str, Any],
+    if_unchanged: bool = False,
+    actor: User | None = None,
+) -> Transaction:
     """Change the named fields of a transaction; return its new state.
+
+    `actor` does it, by default the owner; what anybody else does is in the access log.
 
     `row` may be out of date: the update is conditional on its version and, after a miss, is retried
     on the current row. So the old values that the totals subtract are correct. Every miss means
@@ -187,11 +195,12 @@ def amend(*, row: Transaction, changes: dict[str, Any], if_unchanged: bool = Fal
                 break
             row = _present(row, if_unchanged)
         _followed(Change(before=row, after=after))
+        accountability.log_change(actor, before=row, after=after, fields=changes)
     return after
 
 
-def delete(*, row: Transaction, if_unchanged: bool = False) -> None:
-    """Delete a transaction; `row` may be out of date.
+def delete(*, row: Transaction, if_unchanged: bool = False, actor: User | None = None) -> None:
+    """Delete a transaction; `row` may be out of date. `actor` is as for `amend`.
 
     Raises:
         NotFound: another request has deleted it.
@@ -204,6 +213,7 @@ def delete(*, row: Transaction, if_unchanged: bool = False) -> None:
         while not (rows := _same_version(row))._raw_delete(rows.db):
             row = _present(row, if_unchanged)
         _followed(Change(before=row, after=None))
+        accountability.log_deletion(actor, row)
 
 
 def _record(

@@ -19,6 +19,7 @@ from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import AuthenticationFailed
 from rest_framework_simplejwt.tokens import Token
+from structlog.contextvars import bind_contextvars
 
 from accounts import keys, logins, queries
 from accounts.logins import Login
@@ -133,6 +134,7 @@ def _present(
 
 
 def _introduce(request: Request, user: User, caller: Caller) -> None:
+    bind_contextvars(actor=user.pk)
     if not user.is_staff:
         fast_path.introduce(request._request, caller)
 

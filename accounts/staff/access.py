@@ -19,6 +19,12 @@ def may_open(request: HttpRequest) -> bool:
     return request.user.has_perm("accounts.view_personal_data")
 
 
+def log_search(request: HttpRequest, term: str, what: str) -> None:
+    """Log that a list of everybody is searched for a name."""
+    actor: Any = request.user
+    operations.log_search(actor=actor, term=term, what=what, route="admin")
+
+
 class LoggedRecordAdmin(AnyModelAdmin):
     """Writes each opening of a record to the access log."""
 

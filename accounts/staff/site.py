@@ -8,6 +8,7 @@ from django.contrib.auth.views import PasswordChangeView
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from structlog.contextvars import bind_contextvars
 
 from accounts.staff.forms import LoginForm, OwnPasswordForm
 
@@ -17,6 +18,11 @@ class StaffSite(AdminSite):
     index_title = "Records"
     site_url = None
     login_form = LoginForm
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        if request.user.is_authenticated:
+            bind_contextvars(actor=request.user.pk)
+        return super().has_permission(request)
 
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -8,7 +8,13 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from accounts.staff.access import LoggedRecordAdmin, SearchedByUserAdmin, may_open, user_ids
+from accounts.staff.access import (
+    LoggedRecordAdmin,
+    SearchedByUserAdmin,
+    log_search,
+    may_open,
+    user_ids,
+)
 from fido.lib.staff.pages import (
     MAX_ROWS,
     CurrencyFilter,
@@ -66,8 +72,11 @@ class TransactionAdmin(LoggedRecordAdmin, SearchedByUserAdmin, ExportAdmin, Read
             return Q(pk=id_)
         if users := user_ids(term):
             return Q(user__in=users)
+        if not may_open(request):
+            return NOTHING
         # Finding a name is as good as reading it.
-        return matching(Transaction, "full_name", term) if may_open(request) else NOTHING
+        log_search(request, term, "search of transactions by name")
+        return matching(Transaction, "full_name", term)
 
     @admin.display(description="date (UTC)")
     def date(self, row: Transaction) -> str:

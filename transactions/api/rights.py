@@ -6,6 +6,7 @@ from uuid import UUID
 from rest_framework.exceptions import ErrorDetail, PermissionDenied, ValidationError
 
 from accounts.models import User
+from accounts.operations import log_search
 from fido.lib.values.errors import NotFound
 from transactions import queries
 from transactions.models import Transaction
@@ -14,6 +15,8 @@ from transactions.models import Transaction
 def require_name_search(viewer: User, filters: dict[str, Any]) -> None:
     """Check a search by name: finding a name in other users' records is as good as reading it.
 
+    So it is logged like that.
+
     Raises:
         PermissionDenied: the viewer is staff who see others' records but may not open their names.
     """
@@ -21,6 +24,13 @@ def require_name_search(viewer: User, filters: dict[str, Any]) -> None:
         return
     if not viewer.may_for_others("accounts.view_personal_data"):
         raise PermissionDenied("You may not search by other users' names.")
+    log_search(
+        actor=viewer,
+        term=filters["full_name"],
+        subject_id=filters.get("user_id"),
+        what="search of transactions by name",
+        route="api",
+    )
 
 
 def transaction_for(viewer: User, transaction_id: UUID, verb: str) -> Transaction:

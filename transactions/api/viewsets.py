@@ -220,10 +220,11 @@ class TransactionViewSet(ListMixin, CreateMixin, RetrieveMixin, UpdateMixin, Des
             row=serializer.instance,
             changes=serializer.validated_data,
             if_unchanged=self.is_bound,
+            actor=caller(self.request),
         )
 
     def perform_destroy(self, row: Transaction) -> None:
-        operations.delete(row=row, if_unchanged=self.is_bound)
+        operations.delete(row=row, if_unchanged=self.is_bound, actor=caller(self.request))
 
     def _edit(self, row: Transaction, partial: bool) -> Any:
         """The body; for PUT with those defaults that the serializer does not know."""

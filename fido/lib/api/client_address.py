@@ -1,19 +1,23 @@
 """The address of the client behind any proxies."""
 
 import ipaddress
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
 
 
-def client_address(request: HttpRequest) -> str:
+def client_address(headers: Mapping[str, Any]) -> str:
     """The nearest address that is not one of our own proxies (`TRUSTED_PROXIES`).
 
     `X-Forwarded-For` is read from the right, because each proxy appends the address that connected
     to it. Anything left of the first untrusted address may have been written by the client.
+    `headers` are those of WSGI.
     """
-    address = _unmapped(request.META.get("REMOTE_ADDR", ""))
-    hops: list[str] = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+    address = _unmapped(headers.get("REMOTE_ADDR", ""))
+    hops: list[str] = headers.get("HTTP_X_FORWARDED_FOR", "").split(",")
     while hops and is_trusted_proxy(address):
         candidate = _unmapped(hops.pop().strip())
         if not _valid(candidate):
@@ -24,7 +28,7 @@ def client_address(request: HttpRequest) -> str:
 
 def client_network(request: HttpRequest) -> str:
     """The unit counted as one client: an IPv4 address, or the /64 that an IPv6 host controls."""
-    address = client_address(request)
+    address = client_address(request.META)
     if not _valid(address) or ipaddress.ip_address(address).version == 4:
         return address
     return str(ipaddress.ip_network(f"{address}/64", strict=False))
@@ -46,6 +50,7 @@ def _valid(address: str) -> bool:
     return True
 
 
+@lru_cache(4096)  # of each request
 def _unmapped(address: str) -> str:
     """The IPv4 address that a dual-stack socket shows as `::ffff:10.0.0.1`."""
     if not _valid(address):

@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from structlog.contextvars import bound_contextvars
 
 from fido.lib.api.conditional import etag_of, is_known
-from fido.lib.api.middleware import log_and_count, request_id_of
+from fido.lib.api.middleware import about, log_and_count, request_id_of
 from fido.lib.cache import versioned_cache
 from fido.lib.cache.answers import count_answer
 from fido.lib.cache.redis_link import link
@@ -169,7 +169,7 @@ def _answer(
         body = b""
     request_id = request_id_of(environ)
     own = [("ETag", etag), ("X-Cache", "hit"), ("X-Request-ID", request_id)]
-    with bound_contextvars(request_id=request_id):
+    with bound_contextvars(**about(environ, request_id, caller.user_id)):
         count_answer(lesson.kind, "hit")
         log_and_count("GET", lesson.path, lesson.route, status, time.perf_counter() - started)
     return STATUS[status], [*headers, *own, ("Content-Length", str(len(body)))], [body]

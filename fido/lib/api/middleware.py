@@ -4,7 +4,7 @@ import logging
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
@@ -16,7 +16,7 @@ from django.urls import Resolver404, resolve
 from gunicorn.http.errors import ParseException
 from structlog.contextvars import bound_contextvars
 
-from fido.lib.api.client_address import is_trusted_proxy
+from fido.lib.api.client_address import client_address, is_trusted_proxy
 from fido.lib.api.problems import body_too_large, overloaded, unavailable
 from fido.lib.cache.redis_link import link
 from fido.lib.process.database import is_database_away
@@ -80,7 +80,7 @@ class RequestMiddleware:
         _drop_unproven_scheme(request)
         _drop_malformed_session(request)
         started = time.perf_counter()
-        with bound_contextvars(request_id=request_id):
+        with bound_contextvars(**about(request.META, request_id)):
             response = _too_late(request) or _too_large(request) or self.get_response(request)
             seconds = time.perf_counter() - started
             route = request.resolver_match.route if request.resolver_match else "none"
@@ -93,6 +93,14 @@ class RequestMiddleware:
         if isinstance(error, Overloaded):
             return overloaded(request)
         return unavailable(request, error) if is_database_away(error) else None
+
+
+def about(environ: Mapping[str, Any], request_id: str, actor: int | None = None) -> dict[str, Any]:
+    """What each log line of a request tells, and the access log: also who asks, once it is known.
+
+    `actor` is a user's id.
+    """
+    return {"request_id": request_id, "address": client_address(environ), "actor": actor}
 
 
 def log_and_count(method: str | None, path: str, route: str, status: int, seconds: float) -> None:

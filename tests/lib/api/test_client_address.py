@@ -47,14 +47,14 @@ def test_only_our_own_proxies_are_trusted(
     headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
     request = RequestFactory().get("/", headers=headers, REMOTE_ADDR=remote)
 
-    assert client_address(request) == expected
+    assert client_address(request.META) == expected
 
 
 def test_without_a_proxy_of_ours_no_header_is_trusted(settings: Settings) -> None:
     settings.TRUSTED_PROXIES = []
     request = RequestFactory().get("/", headers={"X-Forwarded-For": SPOOFED}, REMOTE_ADDR=PROXY)
 
-    assert client_address(request) == PROXY
+    assert client_address(request.META) == PROXY
 
 
 def test_a_proxy_is_also_recognised_by_its_mapped_address() -> None:
