@@ -8,14 +8,15 @@ from typing import Any
 from accounts.models import User
 from accounts.operations import log_access
 from fido.lib.values import clock
-from transactions.files.columns import SECRET
+from transactions.files.columns import ATTRIBUTES, IMPORTABLE, NAMES, SECRET
 from transactions.models import Transaction
 
-# What a deletion tells of the row: nothing personal.
-OPEN = (
-    *("transaction_date", "transaction_amount", "transaction_type", "currency"),
-    *("external_id", "wallet_id", "category"),
-)
+# What a deletion tells of the row: nothing that is encrypted.
+OPEN = [
+    attribute
+    for name, attribute in zip(NAMES, ATTRIBUTES, strict=True)
+    if name in IMPORTABLE and name not in SECRET
+]
 
 
 def log_change(
