@@ -1,7 +1,7 @@
 """Everything that changes totals: append, fold, repair."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date
 from decimal import Decimal
@@ -82,10 +82,12 @@ def pending_totals(changes: Iterable[Change]) -> list[DailyTotals]:
     ]
 
 
-def append_loaded(user_id: int, moved: Iterable[DayMoved]) -> None:
-    """Append one pending row for each day and currency."""
+def append_moved(moved: Mapping[int, Iterable[DayMoved]]) -> None:
+    """Append one pending row for each user, day and currency."""
     DailyTotals.objects.bulk_create(
-        DailyTotals(user_id=user_id, **vars(on_day)) for on_day in moved
+        DailyTotals(user_id=user_id, **vars(on_day))
+        for user_id, days in moved.items()
+        for on_day in days
     )
 
 

@@ -10,6 +10,7 @@ from analytics.models import DailyTotals
 from transactions.signals import (
     Change,
     DayMoved,
+    Loaded,
     transactions_changed,
     transactions_loaded,
     transactions_unloaded,
@@ -26,9 +27,15 @@ def append_totals(sender: Any, changes: list[Change], **kwargs: Any) -> list[Dai
     return rows
 
 
-@receiver([transactions_loaded, transactions_unloaded])
-def append_loaded_totals(sender: Any, user_id: int, moved: list[DayMoved], **kwargs: Any) -> None:
-    operations.append_loaded(user_id, moved)
+@receiver(transactions_loaded)
+def append_loaded(sender: Any, loaded: list[Loaded], **kwargs: Any) -> None:
+    operations.append_moved({each.user_id: each.moved for each in loaded})
+    _fold_after_commit()
+
+
+@receiver(transactions_unloaded)
+def append_unloaded(sender: Any, user_id: int, moved: list[DayMoved], **kwargs: Any) -> None:
+    operations.append_moved({user_id: moved})
     _fold_after_commit()
 
 

@@ -14,7 +14,7 @@ from analytics.alerts.models import PendingCheck
 from fido.lib.values import clock
 from fido.lib.values.ids import ranges
 from transactions.models import Transaction
-from transactions.signals import Change, DayMoved
+from transactions.signals import Change, Loaded
 
 # The id of the transaction that its writer is recording and checks itself.
 _checked_by_writer: ContextVar[UUID | None] = ContextVar("checked_by_writer", default=None)
@@ -46,13 +46,17 @@ def marks_of(changes: Iterable[Change]) -> list[PendingCheck]:
     return [mark for user_id, moments in new.items() for mark in _marks(user_id, moments)]
 
 
-def mark_loaded(user_id: int, ids: tuple[UUID, UUID], moved: list[DayMoved]) -> None:
+def mark_loaded(loaded: Iterable[Loaded]) -> None:
     """Mark new transactions that are too many to list one by one."""
-    days = [each.day for each in moved]
-    PendingCheck.objects.create(
-        user_id=user_id,
-        first=ids[0],
-        last=ids[1],
+    PendingCheck.objects.bulk_create(_mark_of(each) for each in loaded)
+
+
+def _mark_of(loaded: Loaded) -> PendingCheck:
+    days = [each.day for each in loaded.moved]
+    return PendingCheck(
+        user_id=loaded.user_id,
+        first=loaded.ids[0],
+        last=loaded.ids[1],
         since=clock.midnight(min(days)),
         until=clock.next_midnight(max(days)) or clock.LAST_MOMENT,
     )

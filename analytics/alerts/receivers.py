@@ -2,7 +2,6 @@
 
 from collections import Counter
 from typing import Any
-from uuid import UUID
 
 from django.db import transaction
 from django.dispatch import receiver
@@ -12,7 +11,7 @@ from analytics.alerts.models import PendingCheck
 from analytics.alerts.operations import NewAlert
 from analytics.alerts.signals import alerts_raised
 from fido.lib.values.metrics import ALERTS
-from transactions.signals import Change, DayMoved, transactions_changed, transactions_loaded
+from transactions.signals import Change, Loaded, transactions_changed, transactions_loaded
 
 
 @receiver(transactions_changed)
@@ -24,10 +23,8 @@ def mark_new(sender: Any, changes: list[Change], **kwargs: Any) -> list[PendingC
 
 
 @receiver(transactions_loaded)
-def mark_loaded(
-    sender: Any, user_id: int, moved: list[DayMoved], ids: tuple[UUID, UUID], **kwargs: Any
-) -> None:
-    marks.mark_loaded(user_id, ids, moved)
+def mark_loaded(sender: Any, loaded: list[Loaded], **kwargs: Any) -> None:
+    marks.mark_loaded(loaded)
     _check_after_commit()
 
 

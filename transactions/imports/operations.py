@@ -22,10 +22,11 @@ from fido.lib.values import clock
 from fido.lib.values.errors import DomainError, NotFound, PreconditionFailed
 from transactions import unloading
 from transactions.imports import queries, spool
-from transactions.imports.encoding import Encoded
+from transactions.imports.encoding import COLUMNS, Encoded
 from transactions.imports.layout import Layout
 from transactions.imports.models import MAX_ERRORS, MAX_KEPT, Import, ImportBatch
-from transactions.imports.parts import Part, PartsRefused, load
+from transactions.imports.parts import Part
+from transactions.loading import NotSettled, load
 
 # Longer than the longest transaction that PostgreSQL allows a worker.
 LEASE = timedelta(seconds=60)
@@ -143,9 +144,10 @@ def add_batch(*, row: Import, parts: Sequence[Part]) -> int:
     while True:
         try:
             return _commit(row, parts)
-        except PartsRefused as error:
-            for part, refused in error.refused:
-                part.leave_out(refused)
+        except NotSettled as error:
+            creating = _creating(parts)
+            for place, refused in error.refused.items():
+                creating[place].leave_out(refused)
         except IntegrityError as error:
             # Another writer has committed some of the external ids since. If none is there any
             # more, a later start takes the rows.
@@ -242,12 +244,12 @@ def _commit(row: Import, parts: Sequence[Part]) -> int:
         "errors": row.errors + _errors(encoded)[: MAX_ERRORS - len(row.errors)],
         "starts": 0,
     }
-    creating = [part for part in parts if part.encoded.rows]
+    creating = _creating(parts)
     with ExitStack() as fences:
         for part in creating:
             fences.enter_context(write_fence(part.user_id))
         with transaction.atomic():
-            load(creating)
+            load(COLUMNS, [part.load for part in creating])
             if not _leased(row).update(**progress, leased_until=Now() + LEASE):
                 raise LeaseLost
             # Only now: a worker that has lost its lease may be at the same place of the file.
@@ -255,6 +257,10 @@ def _commit(row: Import, parts: Sequence[Part]) -> int:
     for name, value in progress.items():
         setattr(row, name, value)
     return records
+
+
+def _creating(parts: Sequence[Part]) -> list[Part]:
+    return [part for part in parts if part.encoded.rows]
 
 
 def _note(row: Import, parts: Sequence[Part]) -> None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from accounts.wallets.movements import Movement
 from fido.lib.values.errors import DomainError
-from transactions import loading
 from transactions.imports import queries
 from transactions.imports.checking import Fault
-from transactions.imports.encoding import COLUMNS, Encoded, Encoder
+from transactions.imports.encoding import Encoded, Encoder
 from transactions.imports.shares import Share
-from transactions.loading import NotSettled
+from transactions.loading import Load
 from transactions.signals import DayMoved
 
 
@@ -30,6 +29,21 @@ class Part:
     encoder: Encoder
     taken: set[str] = field(default_factory=set)
     unsettled: dict[int, Fault] = field(default_factory=dict)
+
+    @property
+    def load(self) -> Load:
+        """What is to be inserted; there must be rows."""
+        assert self.encoded.ids is not None
+        return Load(
+            user_id=self.user_id,
+            moved=[DayMoved(*key, **vars(sums)) for key, sums in self.encoded.moved.items()],
+            ids=self.encoded.ids,
+            lines=self.encoded.lines,
+            in_wallets=[
+                Movement((UUID(each.wallet_id), each.currency), each.delta)
+                for each in self.encoded.in_wallets
+            ],
+        )
 
     @property
     def user_id(self) -> int:
@@ -54,50 +68,6 @@ class Part:
 
     def _encode(self) -> None:
         self.encoded = self.encoder.encode(self.share, self.taken, self.unsettled)
-
-
-class PartsRefused(Exception):
-    """Some rows would move a balance in a way that is refused. The batch was rolled back.
-
-    `refused` has the reasons of each part, by the position of the movement.
-    """
-
-    def __init__(self, refused: Sequence[tuple[Part, Mapping[int, DomainError]]]) -> None:
-        super().__init__(refused)
-        self.refused = refused
-
-
-def load(parts: Sequence[Part]) -> None:
-    """Insert the rows of all parts, in the caller's database transaction and write fences.
-
-    Raises:
-        IntegrityError: an `external_id` is taken.
-        PartsRefused: of all parts at once, so that one more attempt is enough for these. The caller
-            has to roll its database transaction back.
-    """
-    refused = []
-    for part in parts:
-        try:
-            _load_part(part.user_id, part.encoded)
-        except NotSettled as error:
-            refused.append((part, error.refused))
-    if refused:
-        raise PartsRefused(refused)
-
-
-def _load_part(user_id: int, encoded: Encoded) -> None:
-    assert encoded.ids is not None
-    loading.load(
-        user_id=user_id,
-        columns=COLUMNS,
-        lines=encoded.lines,
-        moved=[DayMoved(*key, **vars(sums)) for key, sums in encoded.moved.items()],
-        in_wallets=[
-            Movement((UUID(each.wallet_id), each.currency), each.delta)
-            for each in encoded.in_wallets
-        ],
-        ids=encoded.ids,
-    )
 
 
 def _faults(encoded: Encoded, refused: Mapping[int, DomainError]) -> dict[int, Fault]:

@@ -14,6 +14,7 @@ from django.contrib.auth.models import Group
 from django.core.management import call_command
 
 from accounts.models import SERVICE_GROUP, AccessLogEntry, User
+from accounts.wallets import movements
 from analytics import operations as totals
 from tests.client import ApiClient, errors_of
 from tests.factories import UserFactory, record, wallet
@@ -28,7 +29,6 @@ from transactions.imports.layout import NDJSON, Layout
 from transactions.imports.models import ImportBatch
 from transactions.imports.parts import Part
 from transactions.models import Transaction
-from transactions.signals import transactions_loaded
 
 pytestmark = pytest.mark.django_db(transaction=True)
 COLUMNS = f"{HEADER},user_id,external_id,wallet"
@@ -439,25 +439,24 @@ def test_a_cancelled_batch_leaves_nothing_for_anybody(
 
 
 def test_two_at_once_for_the_same_people_record_everything_once(
-    service: ApiClient, crowd: list[ApiClient]
+    service: ApiClient, crowd: list[ApiClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines = [f"{n},{each.user_id},{n},main" for n in range(1, 30) for each in crowd]
     files = [rows(*lines), rows(*reversed(lines))]
     ids = [upload(service, file, **MANY).json()["id"] for file in files]
 
-    met = set()
+    met, settle = set(), movements.settle
 
-    def meet(**kwargs: Any) -> None:
+    def meet(**kwargs: Any) -> Any:
         """Wait after the first person for the other import: at its first, or in our way."""
+        settled = settle(**kwargs)
         if get_ident() not in met:
             met.add(get_ident())
             wait_until(lambda: len(met) == 2 or waiting_for_locks() == 1)
+        return settled
 
-    transactions_loaded.connect(meet)
-    try:
-        done = at_once(*(partial(work, id_) for id_ in ids))
-    finally:
-        transactions_loaded.disconnect(meet)
+    monkeypatch.setattr(movements, "settle", meet)
+    done = at_once(*(partial(work, id_) for id_ in ids))
 
     assert [row.status for row in done] == ["done", "done"]
     assert sum(row.rows_created for row in done) == len(lines)
