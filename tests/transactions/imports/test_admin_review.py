@@ -10,7 +10,6 @@ from django.contrib.admin.models import LogEntry
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from accounts.models import User
-from tests.factories import StaffFactory, UserFactory
 from tests.imports import csv, work
 from tests.staff import Desk, clerk
 from tests.transactions.mappings.files import content
@@ -29,16 +28,6 @@ OWN = csv("2026-01-31,1.50,credit", "x,1,debit")
 @pytest.fixture(autouse=True)
 def folder(spool_folder: Path) -> Path:
     return spool_folder
-
-
-@pytest.fixture
-def root(db: None) -> Desk:
-    return Desk(StaffFactory.create(username="root"))
-
-
-@pytest.fixture
-def jane(db: None) -> User:
-    return UserFactory.create(username="jane")
 
 
 def previewed(desk: Desk, owner: Any, data: bytes) -> Any:
