@@ -10,6 +10,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from accounts.staff.forms import LoginForm, OwnPasswordForm
+from accounts.staff.people import SearchView
 
 
 class StaffSite(AdminSite):
@@ -40,3 +41,6 @@ class StaffSite(AdminSite):
             extra_context={**self.each_context(request), **(extra_context or {})},
         )
         return view(request)  # type: ignore[return-value]
+
+    def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
+        return SearchView.as_view(admin_site=self)(request)  # type: ignore[return-value]

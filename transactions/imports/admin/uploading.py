@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import path
@@ -59,11 +59,11 @@ class UploadPages(AnyModelAdmin):
         """The form that takes a file. Without the permission, nothing of the file is read."""
         self._require_permission(request)
         if request.method != "POST":
-            return self._upload_page(request, UploadForm())
+            return self._upload_page(request, self._upload_form(request))
         try:
             return self._uploaded(request)
         except (DomainError, APIException) as refusal:
-            return self._upload_page(request, UploadForm(), refusal)
+            return self._upload_page(request, self._upload_form(request), refusal)
 
     def review_view(self, request: HttpRequest) -> HttpResponse:
         """What would be recorded; again with another mapping; and the import itself."""
@@ -74,7 +74,7 @@ class UploadPages(AnyModelAdmin):
             staged = Staged.opened(request.POST.get("staged", ""), _staff(request))
             return self._reviewed(request, staged)
         except DomainError as refusal:
-            return self._upload_page(request, UploadForm(), refusal)
+            return self._upload_page(request, self._upload_form(request), refusal)
 
     def _require_permission(self, request: HttpRequest) -> None:
         if not self.has_add_permission(request):
@@ -88,7 +88,7 @@ class UploadPages(AnyModelAdmin):
             return csrf_protect(self._taken_in)(request, file)
 
     def _taken_in(self, request: HttpRequest, file: FileOfForm) -> HttpResponse:
-        form = UploadForm(request.POST)
+        form = self._upload_form(request, request.POST)
         if not form.is_valid():
             return self._upload_page(request, form, file.refusal)
         try:
@@ -168,6 +168,11 @@ class UploadPages(AnyModelAdmin):
             "refusal": refusal,
         }
         return TemplateResponse(request, REVIEW_PAGE, context, status=400 if refusal else 200)
+
+    def _upload_form(self, request: HttpRequest, data: QueryDict | None = None) -> UploadForm:
+        people = self.admin_site.get_model_admin(User)
+        may_search = people.has_view_permission(request)
+        return UploadForm(data, search_on=self.admin_site if may_search else None)
 
     def _upload_page(
         self, request: HttpRequest, form: UploadForm, refusal: Refusal | None = None
