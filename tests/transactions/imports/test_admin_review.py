@@ -70,6 +70,18 @@ def test_a_column_may_be_given_another_role(root: Desk, jane: User) -> None:
     assert rows == {"CVS PHARMACY": "credit", "PAYMENT THANK YOU": "debit"}
 
 
+def test_a_column_may_be_ignored_with_its_details_still_there(root: Desk, jane: User) -> None:
+    form = fields(previewed(root, jane.pk, content("chase.csv")))
+    first, other = column(form, "Transaction Date"), column(form, "Post Date")
+    form |= {first + "role": "transaction_date", first + "detail": "%m/%d/%Y"}
+    form |= {other + "role": "ignore", other + "detail": "%m/%d/%Y"}
+
+    root.post(REVIEW, **form, **{"import": "Import"})
+
+    columns = Import.objects.get().layout["mapping"]["columns"]
+    assert columns["Post Date"] == {"role": "ignore"}
+
+
 def test_what_the_file_does_not_tell_is_asked_for(root: Desk, jane: User) -> None:
     answer = previewed(root, jane.pk, content("creditunion.csv"))
 

@@ -49,7 +49,7 @@ class ColumnForm(forms.Form):
         column = {"role": given["role"], "negate": given["negate"] or None}
         if given["role"] == Role.DATE:
             column["format"] = given["detail"] or None
-        elif given["detail"]:
+        elif given["detail"] and given["role"] != Role.IGNORE:  # what it was before is no fault
             pairs = (part.partition("=") for part in given["detail"].split(","))
             column["values"] = {word.strip(): meaning.strip() for word, _, meaning in pairs}
         return column
