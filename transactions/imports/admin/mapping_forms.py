@@ -91,8 +91,6 @@ class FileForm(forms.Form):
             *((code, code) for code in sorted(money.CURRENCIES)),
         ],
     )
-    category = forms.CharField(label="Category of all rows", required=False, max_length=LONGEST)
-    wallet = forms.CharField(label="Wallet of all rows", required=False, max_length=LONGEST)
     headless = forms.BooleanField(required=False, widget=forms.HiddenInput)
     delimiter = forms.ChoiceField(
         required=False,
@@ -102,6 +100,14 @@ class FileForm(forms.Form):
     skip_lines = forms.IntegerField(
         required=False, widget=forms.HiddenInput, min_value=0, max_value=MAX_SKIPPED_LINES
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in CONSTANTS:
+            text = forms.CharField(
+                label=f"{name.capitalize()} of all rows", required=False, max_length=LONGEST
+            )
+            self.fields.setdefault(name, text)
 
     @classmethod
     def showing(cls, mapping: dict[str, Any]) -> FileForm:
