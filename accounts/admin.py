@@ -33,6 +33,7 @@ from accounts.staff.forms import (
     UserChangeForm,
 )
 from accounts.staff.keys import ApiKeyAdmin
+from accounts.staff.people import is_search
 from fido.lib.staff.pages import BigTableAdmin, ReadOnlyAdmin, secret_cell, with_presence
 from fido.lib.values.crypto.fields import matching
 from fido.lib.values.crypto.masking import masked_email, masked_name
@@ -86,9 +87,9 @@ class UserAdmin(LoggedRecordAdmin, BigTableAdmin, auth_admin.UserAdmin):  # type
         self, request: HttpRequest, queryset: QuerySet[User], search_term: str
     ) -> tuple[QuerySet[User], bool]:
         term = search_term.strip()
-        if not term:
-            return queryset, False
-        return queryset.alias(lowered=Lower("username")).filter(_found_by(request, term)), False
+        if term:
+            queryset = queryset.alias(lowered=Lower("username")).filter(_found_by(request, term))
+        return queryset.only("username") if is_search(request) else queryset, False
 
     # --- permissions ---
 
@@ -197,8 +198,9 @@ def _save_changes(user: User, changes: dict[str, Any]) -> None:
 
 def _found_by(request: HttpRequest, term: str) -> Q:
     found = Q(lowered__startswith=term.lower())
-    if may_open(request):
-        # Finding a name or an address reveals as much as reading it.
+    # Finding a name or an address reveals as much as reading it. The search of a form asks at each
+    # letter and needs neither.
+    if may_open(request) and not is_search(request):
         log_search(request, term, "search of users by name or address")
         found |= matching(User, "email", term) | matching(User, "full_name", term)
     number = as_id(term)

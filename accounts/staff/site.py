@@ -11,6 +11,7 @@ from django.urls import reverse
 from structlog.contextvars import bind_contextvars
 
 from accounts.staff.forms import LoginForm, OwnPasswordForm
+from accounts.staff.people import SearchView
 
 
 class StaffSite(AdminSite):
@@ -46,3 +47,6 @@ class StaffSite(AdminSite):
             extra_context={**self.each_context(request), **(extra_context or {})},
         )
         return view(request)  # type: ignore[return-value]
+
+    def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
+        return SearchView.as_view(admin_site=self)(request)  # type: ignore[return-value]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from transactions.files.columns import REQUIRED
-from transactions.imports.contents import LINE_END, UTF_8
+from transactions.imports.contents import ELSE, LINE_END, UTF_8
 from transactions.imports.header import UploadRefused, layout_of
 from transactions.imports.layout import CSV, Layout
 from transactions.mappings import guess, tables
@@ -49,6 +49,9 @@ def _with_mapping(
     stated = _stated(text, mapping) if mapping else _known(text, known)
     if stated is None:
         _refuse_if_ours(text, all)
+    elif mapping is None and layout.encoding == ELSE and stated[0].encoding not in {None, ELSE}:
+        # Unicode shows in the file. Which of the others it is, only the mapping knows.
+        return _with_mapping(layout, head, stated[0], ())
     try:
         found, table = stated or guess.guessed(text)
         found = guess.completed(found, table)

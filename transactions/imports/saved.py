@@ -20,6 +20,7 @@ from transactions.mappings.shipped import shipped
 MAX_SAVED = 100
 # Part of paths.
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+NAME_RULE = "Small letters, digits, - and _."
 
 
 class TooManyMappings(DomainError):
@@ -45,8 +46,13 @@ def known(user_id: int) -> Iterator[ColumnMapping]:
     They are read when they are looked at: most files need none.
     """
     yield from shipped().values()
+    yield from own(user_id).values()
+
+
+def own(user_id: int) -> dict[str, ColumnMapping]:
+    """The user's by name, without those that are no longer valid. The newest is the last."""
     rows = SavedMapping.objects.filter(user_id=user_id).order_by("updated_at", "id")
-    yield from (own for row in rows if (own := _still_valid(row)))
+    return {row.name: found for row in rows if (found := _still_valid(row))}
 
 
 def _still_valid(row: SavedMapping) -> ColumnMapping | None:

@@ -193,7 +193,7 @@ def _date(columns: _Columns) -> tuple[Found, str | None]:
 
 
 def _format(found: Found) -> str | None:
-    readings = _best(_FORMATS, _moment, found.filled)
+    readings = _best(_FORMATS, date_reader, found.filled)
     if not readings:
         detail = f"The dates of column `{found.name}` are in no format that is known here."
         raise NotGuessed("unknown-dates", detail)
@@ -207,7 +207,8 @@ def _format(found: Found) -> str | None:
     return format_
 
 
-def _moment(format_: str | None) -> Callable[[str], Any]:
+def date_reader(format_: str | None) -> Callable[[str], Any]:
+    """What reads dates of this format, or of ISO 8601. It raises Malformed."""
     return dates.reader(format_) if format_ else _iso
 
 

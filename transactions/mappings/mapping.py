@@ -171,7 +171,16 @@ def _faults_of_shape(given: object) -> Iterator[str]:
             yield f"{where}: it has a `role`, one of: {', '.join(Role)}."
         else:
             yield from _unknown(where, column, fields(Column))
-            yield from _misfits(f"{where}: ", column, _FITS_A_COLUMN)
+            yield from faults_of(column, f"{where}: ")
+
+
+def faults_of(column: Mapping[str, Any], where: str = "") -> Iterator[str]:
+    """What is wrong with a column's values, given as in a mapping's JSON; its role is known."""
+    misfits = list(_misfits(where, column, _FITS_A_COLUMN))
+    yield from misfits
+    meanings = MEANINGS.get(column["role"], ())
+    if not misfits and not set((column.get("values") or {}).values()) <= set(meanings):
+        yield f"{where}its words mean {' or '.join(meanings) or 'nothing'}."
 
 
 def _unknown(where: str, given: Mapping[str, Any], known: Iterable[Field[Any]]) -> Iterator[str]:
@@ -226,10 +235,6 @@ def _faults_of_columns(mapping: ColumnMapping) -> Iterator[str]:
     names = [plain(name) for name in mapping.columns]
     if len(set(names)) < len(names):
         yield "Two columns have the same name."
-    for name, column in mapping.columns.items():
-        meanings = MEANINGS.get(column.role, ())
-        if not set((column.values or {}).values()) <= set(meanings):
-            yield f"Column `{name[:LONGEST]}`: its words mean {' or '.join(meanings) or 'nothing'}."
     if not mapping.header and not all(map(_is_number, names)):
         yield 'Without a header, columns are named by number: "1", "2".'
 

@@ -14,7 +14,6 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import User
 from fido.lib.values.ids import new_id
 from tests.client import ApiClient
-from tests.factories import StaffFactory, UserFactory
 from tests.imports import csv, imported, upload, work
 from tests.staff import Desk, clerk
 from tests.transactions.statements.files import content
@@ -35,16 +34,6 @@ ROWS = csv("2026-01-31,1.50,credit", "x,1,debit", "2026-01-31,1,debit")
 @pytest.fixture(autouse=True)
 def folder(spool_folder: Path) -> Path:
     return spool_folder
-
-
-@pytest.fixture
-def root(db: None) -> Desk:
-    return Desk(StaffFactory.create(username="root"))
-
-
-@pytest.fixture
-def jane(db: None) -> User:
-    return UserFactory.create(username="jane")
 
 
 def page_of(row: Import) -> str:

@@ -1,7 +1,6 @@
 """The admin's review of a file: a preview, a mapping that is adjusted, and the import."""
 
-import html
-import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +9,18 @@ from django.contrib.admin.models import LogEntry
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from accounts.models import User
-from tests.factories import StaffFactory, UserFactory
 from tests.imports import csv, work
 from tests.staff import Desk, clerk
-from tests.transactions.mappings.files import content
+from tests.transactions.imports.reviews import FORM, REVIEW, column, fields, previewed
+from tests.transactions.mappings.files import NUMBERED, content
 from tests.transactions.statements.files import content as statement
-from transactions.imports import spool
+from transactions.imports import saved, spool
 from transactions.imports.admin import review
 from transactions.imports.models import Import
+from transactions.mappings.mapping import parsed
 from transactions.models import Transaction
 
 pytestmark = pytest.mark.django_db(transaction=True)
-FORM, REVIEW = "imports/import/add/", "imports/import/review/"
 RECORD = "transactions.add_transaction"
 OWN = csv("2026-01-31,1.50,credit", "x,1,debit")
 
@@ -29,46 +28,6 @@ OWN = csv("2026-01-31,1.50,credit", "x,1,debit")
 @pytest.fixture(autouse=True)
 def folder(spool_folder: Path) -> Path:
     return spool_folder
-
-
-@pytest.fixture
-def root(db: None) -> Desk:
-    return Desk(StaffFactory.create(username="root"))
-
-
-@pytest.fixture
-def jane(db: None) -> User:
-    return UserFactory.create(username="jane")
-
-
-def previewed(desk: Desk, owner: Any, data: bytes) -> Any:
-    file = SimpleUploadedFile("rows.csv", data)
-    return desk.post(FORM, user_id=owner, preview="Preview", file=file)
-
-
-def fields(answer: Any) -> dict[str, str]:
-    """What the page's form would send, without its buttons."""
-    page = answer.content.decode()
-    form = page[page.index('id="review_form"') :]
-    found = {}
-    for tag in re.findall(r"<input[^>]*>", form):
-        attributes = dict(re.findall(r'([\w-]+)="([^"]*)"', tag))
-        if attributes.get("type") == "submit" or (
-            attributes.get("type") == "checkbox" and " checked" not in tag
-        ):
-            continue
-        if "name" in attributes:
-            found[attributes["name"]] = html.unescape(attributes.get("value", ""))
-    for name, options in re.findall(r'<select name="([^"]+)"[^>]*>(.*?)</select>', form, re.DOTALL):
-        chosen = re.search(r'<option value="([^"]*)" selected', options)
-        found[name] = chosen[1] if chosen else ""
-    return found
-
-
-def column(form: dict[str, str], name: str) -> str:
-    """The prefix of the column's fields."""
-    (key,) = (key for key, value in form.items() if key.endswith("-name") and value == name)
-    return key.removesuffix("name")
 
 
 def test_a_preview_records_nothing_and_the_import_follows(root: Desk, jane: User) -> None:
@@ -109,6 +68,18 @@ def test_a_column_may_be_given_another_role(root: Desk, jane: User) -> None:
     work(Import.objects.get().pk, jane.pk)
     rows = {row.full_name: row.transaction_type for row in Transaction.objects.all()}
     assert rows == {"CVS PHARMACY": "credit", "PAYMENT THANK YOU": "debit"}
+
+
+def test_a_column_may_be_ignored_with_its_details_still_there(root: Desk, jane: User) -> None:
+    form = fields(previewed(root, jane.pk, content("chase.csv")))
+    first, other = column(form, "Transaction Date"), column(form, "Post Date")
+    form |= {first + "role": "transaction_date", first + "detail": "%m/%d/%Y"}
+    form |= {other + "role": "ignore", other + "detail": "%m/%d/%Y"}
+
+    root.post(REVIEW, **form, **{"import": "Import"})
+
+    columns = Import.objects.get().layout["mapping"]["columns"]
+    assert columns["Post Date"] == {"role": "ignore"}
 
 
 def test_what_the_file_does_not_tell_is_asked_for(root: Desk, jane: User) -> None:
@@ -230,3 +201,46 @@ def test_the_page_of_an_import_follows_it_until_it_has_ended(root: Desk, jane: U
     work(row.pk, jane.pk)
 
     assert 'id="import-goes-on"' not in root.text(page)
+
+
+def test_what_the_file_did_not_show_is_still_refused_after_a_review(root: Desk, jane: User) -> None:
+    """No amount of the first rows tells what a comma means. One after them is no thousand."""
+    rows = b"Date,Description,Amount\r\n" + b"2026-01-02,a,-5\r\n" * 250
+    answer = previewed(root, jane.pk, rows + b'2026-01-03,b,"-1,234"\r\n')
+
+    root.post(REVIEW, **fields(answer), **{"import": "Import"})
+
+    row = work(Import.objects.get().pk, jane.pk)
+    assert (row.rows_created, row.rows_refused) == (250, 1)
+
+
+def kept(owner: User, mapping: dict[str, Any]) -> None:
+    saved.save(user_id=owner.pk, name="kept", mapping=parsed(mapping))
+
+
+def test_all_of_a_saved_mapping_comes_through_the_review(root: Desk, jane: User) -> None:
+    columns = {"DATE": {"role": "transaction_date"}, "what": {"role": "ignore"}}
+    columns["amount"] = {"role": "signed_amount"}
+    mapping = {"decimal": ",", "thousands": " ", "delimiter": ";", "encoding": "cp437"}
+    kept(jane, mapping | {"columns": columns, "constants": {"category": "food"}})
+    rows = b"Date;What;Amount\r\n2026-01-02;x;-1 234,50\r\n"
+    form = fields(previewed(root, jane.pk, rows))
+
+    root.post(REVIEW, **fields(root.post(REVIEW, **form, choose="x")), **{"import": "x"})
+
+    work(Import.objects.get().pk, jane.pk)
+    row = Transaction.objects.get()
+    assert (row.transaction_amount, row.category) == (Decimal("1234.50"), "food")
+    layout = Import.objects.get().layout["mapping"]
+    assert (layout["thousands"], layout["encoding"]) == (" ", "cp437")
+
+
+def test_so_does_one_of_a_file_without_a_header(root: Desk, jane: User) -> None:
+    kept(jane, NUMBERED)
+    form = fields(previewed(root, jane.pk, content("mint_headerless.csv")))
+
+    chosen = root.post(REVIEW, **form | {"by": "kept"}, choose="x")
+    root.post(REVIEW, **fields(chosen), **{"import": "x"})
+
+    assert chosen.status_code == 200
+    assert work(Import.objects.get().pk, jane.pk).rows_created == 4

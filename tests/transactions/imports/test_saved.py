@@ -70,6 +70,20 @@ def test_a_file_with_exactly_its_columns_is_recognised(ada: ApiClient) -> None:
     assert imported(ada, content("creditunion.csv")).rows_created == 8
 
 
+@pytest.mark.parametrize("encoding", ["cp437", "utf-8"])
+def test_a_file_that_is_recognised_is_in_the_mappings_encoding_unless_it_is_unicode(
+    ada: ApiClient, encoding: str
+) -> None:
+    columns = {"Date": {"role": "transaction_date"}, "Amount": {"role": "signed_amount"}}
+    columns["What"] = {"role": "description"}
+    save(ada, mapping={"columns": columns, "encoding": "cp437"})
+
+    row = imported(ada, "Date,Amount,What\n2026-01-31,-5,Käse\n".encode(encoding))
+
+    assert row.layout["encoding"] == encoding
+    assert ada.get("/transactions").json()["results"][0]["description"] == "Käse"
+
+
 def test_ones_own_counts_more_than_what_comes_with_fido(ada: ApiClient) -> None:
     mapping = upload(ada, content("chase.csv")).json()["mapping"]
     mapping["columns"]["Amount"]["negate"] = True

@@ -7,7 +7,6 @@ from django.contrib.admin.models import LogEntry
 
 from accounts.models import AccessLogEntry
 from tests.client import ApiClient
-from tests.factories import StaffFactory
 from tests.imports import imported, present, rows, submitted, work
 from tests.staff import Desk, clerk
 from tests.transactions.imports.undos import undone
@@ -24,11 +23,6 @@ BUTTON = "Undo this import"
 @pytest.fixture(autouse=True)
 def _spool(spool_folder: Any) -> None:
     pass
-
-
-@pytest.fixture
-def root(db: None) -> Desk:
-    return Desk(StaffFactory.create(username="root"))
 
 
 def page_of(row: Import) -> str:

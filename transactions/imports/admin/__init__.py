@@ -1,4 +1,7 @@
-"""Imports for staff: the list, the record, cancelling and undoing. Uploading is beside it."""
+"""Imports for staff: the list, the record, cancelling and undoing. Uploading is beside it.
+
+Saved mappings have pages of their own, in `mappings`.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +22,12 @@ from accounts.staff.access import SearchedByUserAdmin
 from fido.lib.staff.pages import ReadOnlyAdmin
 from fido.lib.values.errors import NotFound
 from transactions.imports import operations
+from transactions.imports.admin.mappings import SavedMappingAdmin
 from transactions.imports.admin.undo import UndoneAdmin
 from transactions.imports.admin.uploading import UploadPages
 from transactions.imports.models import MAX_ERRORS, Import
 
+__all__ = ["ImportAdmin", "SavedMappingAdmin"]
 ERROR_FIELDS = ("line", "column", "code", "detail")
 
 

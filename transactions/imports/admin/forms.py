@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from django import forms
+from django.contrib.admin import AdminSite
 from django.core.exceptions import ValidationError
 
 from accounts.models import User
 from accounts.staff.access import user_ids
+from accounts.staff.people import PersonField
 from fido.lib.values.errors import DomainError
 from transactions.files import columns
 from transactions.imports.intake import Intake
+from transactions.imports.models import Import
 from transactions.statements.recognition import STATEMENTS
+
+UNKNOWN_USER = ValidationError("There is no such user, or more than one.", code="unknown-user")
 
 
 class UploadForm(forms.Form):
-    """The form's fields. The file itself is streamed and never reaches the form."""
+    """The form's fields. The file itself is streamed and never reaches the form.
+
+    `picked` is there only with a `search_on`: the site where the user may look for people. A script
+    puts it in the place of `user_id`. It is a field of its own because what is typed may be one
+    user's name and another one's id.
+    """
 
     user_id = forms.CharField(
         label="User",
+        required=False,
         max_length=254,
-        help_text="The id or the whole user name of the user whose transactions they are.",
+        widget=forms.TextInput(attrs={"required": True}),
+        help_text="The user whose transactions they are, by id or user name.",
     )
     file = forms.FileField(
         required=False,
@@ -30,15 +42,35 @@ class UploadForm(forms.Form):
         f" CSV or NDJSON. {columns.sentence()} Also in gzip, or in a ZIP of one file.",
     )
 
-    def clean_user_id(self) -> User:
-        owners = User.objects.filter(pk__in=user_ids(self.cleaned_data["user_id"]))[:2]
+    def __init__(self, *args: Any, search_on: AdminSite | None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if search_on:
+            self.fields["picked"] = PersonField(
+                Import._meta.get_field("user"),
+                search_on,
+                required=False,
+                attrs={"id": "id_user_id", "required": True},
+                error_messages={"invalid_choice": UNKNOWN_USER.message},
+            )
+
+    def clean_user_id(self) -> User | None:
+        if not (term := self.cleaned_data["user_id"]):
+            return None
+        owners = User.objects.filter(pk__in=user_ids(term))[:2]
         if len(owners) != 1:
-            raise ValidationError("There is no such user, or more than one.", code="unknown-user")
+            raise UNKNOWN_USER
         return owners[0]
+
+    def clean(self) -> None:
+        if not self.errors and self._given() is None:
+            self.add_error("user_id", ValidationError("This field is required.", code="required"))
 
     def owner(self) -> User:
         """The user. Only for a valid form."""
-        return cast(User, self.cleaned_data["user_id"])
+        return cast(User, self._given())
+
+    def _given(self) -> Any:
+        return self.cleaned_data.get("picked") or self.cleaned_data["user_id"]
 
 
 class FileOfForm:

@@ -22,7 +22,7 @@ from transactions.api.serializers import UserIdField
 from transactions.files.formats import FORMATS
 from transactions.imports.models import MAX_KEPT, MAX_MAPPING_NAME, Import
 from transactions.imports.preview import Preview
-from transactions.imports.saved import NAME
+from transactions.imports.saved import NAME, NAME_RULE
 from transactions.mappings.mapping import ColumnMapping, InvalidMapping, parsed
 from transactions.statements.recognition import STATEMENTS
 
@@ -241,7 +241,7 @@ def represent_preview(found: Preview) -> dict[str, Any]:
 class MappingSerializer(StrictSerializer):
     """A mapping under a name."""
 
-    name = Text(max_length=MAX_MAPPING_NAME, help_text="Small letters, digits, - and _.")
+    name = Text(max_length=MAX_MAPPING_NAME, help_text=NAME_RULE)
     mapping = MappingObjectField(
         help_text="`columns` by name with a `role`; see the guide on imports."
     )
@@ -250,5 +250,5 @@ class MappingSerializer(StrictSerializer):
 
     def validate_name(self, name: str) -> str:
         if not NAME.fullmatch(name):
-            raise serializers.ValidationError("Small letters, digits, - and _.")
+            raise serializers.ValidationError(NAME_RULE)
         return name
