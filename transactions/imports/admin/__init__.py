@@ -100,7 +100,8 @@ class ImportAdmin(UploadPages, UndoneAdmin, SearchedByUserAdmin, ReadOnlyAdmin):
 
     @admin.display(description="format")
     def format(self, row: Import) -> str:
-        return str(row.layout["form"]).upper()
+        form = str(row.layout["form"]).upper()
+        return f"{form}, of many people" if row.is_by_user else form
 
     @admin.display(description="size")
     def size(self, row: Import) -> str:

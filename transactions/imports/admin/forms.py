@@ -17,6 +17,7 @@ from transactions.imports.intake import Intake
 from transactions.imports.models import Import
 from transactions.statements.recognition import STATEMENTS
 
+NOT_NEEDED = ValidationError("Each row names its user: leave this out.", code="not-needed")
 UNKNOWN_USER = ValidationError("There is no such user, or more than one.", code="unknown-user")
 
 
@@ -32,8 +33,12 @@ class UploadForm(forms.Form):
         label="User",
         required=False,
         max_length=254,
-        widget=forms.TextInput(attrs={"required": True}),
         help_text="The user whose transactions they are, by id or user name.",
+    )
+    by_user = forms.BooleanField(
+        label="Of many people",
+        required=False,
+        help_text="Each row names its user in a column user_id. Leave the user above out.",
     )
     file = forms.FileField(
         required=False,
@@ -49,7 +54,7 @@ class UploadForm(forms.Form):
                 Import._meta.get_field("user"),
                 search_on,
                 required=False,
-                attrs={"id": "id_user_id", "required": True},
+                attrs={"id": "id_user_id"},
                 error_messages={"invalid_choice": UNKNOWN_USER.message},
             )
 
@@ -62,12 +67,16 @@ class UploadForm(forms.Form):
         return owners[0]
 
     def clean(self) -> None:
-        if not self.errors and self._given() is None:
+        if self.errors:
+            return
+        if self.cleaned_data["by_user"] and self._given():
+            self.add_error("user_id", NOT_NEEDED)
+        if not self.cleaned_data["by_user"] and not self._given():
             self.add_error("user_id", ValidationError("This field is required.", code="required"))
 
-    def owner(self) -> User:
-        """The user. Only for a valid form."""
-        return cast(User, self._given())
+    def owner(self, staff: User) -> User:
+        """Whose the import will be. Only for a valid form."""
+        return staff if self.cleaned_data["by_user"] else cast(User, self._given())
 
     def _given(self) -> Any:
         return self.cleaned_data.get("picked") or self.cleaned_data["user_id"]

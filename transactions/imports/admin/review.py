@@ -18,6 +18,7 @@ from fido.lib.values.errors import DomainError, Kind
 from transactions.imports import foreign, spool
 from transactions.imports.intake import KEPT_BYTES, Intake
 from transactions.imports.layout import CSV, Layout
+from transactions.imports.submission import for_named_users
 from transactions.mappings import guess
 from transactions.mappings.mapping import ColumnMapping, Role, plain
 
@@ -34,19 +35,23 @@ class ReviewOver(DomainError):
 
 @dataclass(frozen=True)
 class Staged:
-    """A file in the spool. `layout` is as it was stored: without a mapping."""
+    """A file in the spool. `layout` is as it was stored: without a mapping.
+
+    `by_user`: its rows name their users, and the import will be that of the staff.
+    """
 
     import_id: UUID
     owner_id: int
     size_bytes: int
     layout: Layout
+    by_user: bool
 
     @classmethod
-    def of(cls, intake: Intake, owner: User) -> Staged:
+    def of(cls, intake: Intake, owner: User, *, by_user: bool) -> Staged:
         """Raises what `Intake.stored` does."""
         layout = intake.stored()
         intake.keep()
-        return cls(intake.import_id, owner.pk, intake.size_bytes, layout)
+        return cls(intake.import_id, owner.pk, intake.size_bytes, layout, by_user)
 
     def sealed(self, staff: User) -> str:
         fields = asdict(self) | {"import_id": str(self.import_id), "staff": staff.pk}
@@ -83,7 +88,8 @@ class Staged:
 
     def decided(self, mapping: ColumnMapping | None, known: Iterable[ColumnMapping]) -> Layout:
         """Raises UploadRefused, ReviewOver."""
-        return foreign.decided(self.layout, self.head(), mapping, known)
+        layout = foreign.decided(self.layout, self.head(), mapping, known)
+        return for_named_users(layout) if self.by_user else layout
 
 
 def draft(staged: Staged) -> dict[str, Any]:

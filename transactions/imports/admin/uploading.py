@@ -111,7 +111,8 @@ class UploadPages(AnyModelAdmin):
         if not form.is_valid():
             return self._upload_page(request, form, file.refusal)
         try:
-            staged = Staged.of(file.accepted(), form.owner())
+            owner, by_user = form.owner(_staff(request)), form.cleaned_data["by_user"]
+            staged = Staged.of(file.accepted(), owner, by_user=by_user)
         except DomainError as refusal:
             return self._upload_page(request, form, refusal)
         try:
@@ -217,6 +218,7 @@ class UploadPages(AnyModelAdmin):
         context = self._context(request, "Review the file") | {
             "staged": staged.sealed(_staff(request)),
             "owner": owner,
+            "by_user": staged.by_user,
             "format": staged.layout.form.upper(),
             "forms": page.forms,
             "found": page.found,
