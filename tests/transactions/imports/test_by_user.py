@@ -1,91 +1,37 @@
 """A file of many people: each row is recorded for the user that it names."""
 
 import json
-import random
-from collections import defaultdict
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
-from threading import get_ident
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group
 from django.core.management import call_command
 
-from accounts.models import SERVICE_GROUP, AccessLogEntry, User
-from accounts.wallets import movements
-from analytics import operations as totals
+from accounts.models import User
 from tests.client import ApiClient, errors_of
-from tests.factories import UserFactory, record, wallet
-from tests.imports import HEADER, csv, faults, imported, present, submitted, upload, work
-from tests.races import at_once, overtaken, wait_until, waiting_for_locks
-from tests.transactions.imports.undos import answers, ask, assert_all_exact, kept, undone
+from tests.factories import record, wallet
+from tests.imports import HEADER, csv, faults, imported, present, submitted, upload
+from tests.transactions.imports.many import (
+    MANY,
+    MAPPED,
+    amounts,
+    foreign,
+    rows,
+    staff_with,
+)
+from tests.transactions.imports.undos import assert_all_exact, kept
 from tests.transactions.statements.files import content
 from tests.wallets import held
-from transactions import operations as transactions
-from transactions.imports import people
-from transactions.imports.layout import NDJSON, Layout
 from transactions.imports.models import ImportBatch
-from transactions.imports.parts import Part
 from transactions.models import Transaction
 
 pytestmark = pytest.mark.django_db(transaction=True)
-COLUMNS = f"{HEADER},user_id,external_id,wallet"
-MANY = {"by_user": "true"}
-MAPPING = {
-    "columns": {
-        "Kunde": {"role": "user_id"},
-        "Tag": {"role": "transaction_date", "format": "%d.%m.%Y"},
-        "Betrag": {"role": "signed_amount"},
-    },
-    "decimal": ",",
-}
 
 
 @pytest.fixture(autouse=True)
 def folder(spool_folder: Path) -> Path:
     return spool_folder
-
-
-@pytest.fixture
-def service(db: None) -> ApiClient:
-    client = ApiClient(UserFactory.create(username="bank", full_name="The Bank"))
-    assert client.user
-    client.user.groups.add(Group.objects.get_or_create(name=SERVICE_GROUP)[0])
-    return client
-
-
-def staff_with(*permissions: str) -> ApiClient:
-    client = ApiClient(UserFactory.create(is_staff=True))
-    client.grant(*permissions)
-    return client
-
-
-def rows(*lines: str) -> bytes:
-    """Amount, user, external id, wallet: credits, and debits below zero."""
-    cells = [line.split(",") for line in lines]
-    kinds = ["debit" if amount.startswith("-") else "credit" for amount, *_ in cells]
-    return csv(
-        *(
-            ",".join(["2026-01-31", amount.lstrip("-"), kind, *rest])
-            for (amount, *rest), kind in zip(cells, kinds, strict=True)
-        ),
-        header=COLUMNS,
-    )
-
-
-def foreign(*lines: tuple[ApiClient, str]) -> bytes:
-    return csv(*(f"{who.user_id};31.01.2026;{amount}" for who, amount in lines), header=FOREIGN)
-
-
-FOREIGN = "Kunde;Tag;Betrag"
-MAPPED = MANY | {"mapping": json.dumps(MAPPING)}
-
-
-def amounts(owner: ApiClient) -> list[float]:
-    found = Transaction.objects.filter(user_id=owner.user_id)
-    return sorted(float(row.transaction_amount) for row in found)
 
 
 def test_each_row_is_its_users(service: ApiClient, ada: ApiClient, ben: ApiClient) -> None:
@@ -267,130 +213,6 @@ def test_wallets_are_each_users_own(service: ApiClient, ada: ApiClient, ben: Api
         assert_all_exact(owner)
 
 
-@pytest.fixture
-def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(people, "BATCH_ROWS", 7)
-    monkeypatch.setattr(people, "BATCH_PEOPLE", 3)
-
-
-@pytest.fixture
-def crowd(db: None) -> list[ApiClient]:
-    clients = [ApiClient(UserFactory.create()) for _ in range(5)]
-    for client in clients:
-        assert client.user
-        wallet(client.user, USD="50")
-        record(client.user)
-    return clients
-
-
-def drawn(crowd: list[ApiClient], seed: int) -> list[str]:
-    """Sixty rows: some of nobody, some with ids that come twice, some that a wallet refuses."""
-    draw = random.Random(seed)
-    ids = [*(str(each.user_id) for each in crowd), "", "999999999"]
-    return [
-        f"{draw.randint(-40, 30) or 1},{draw.choice(ids)},{draw.choice(['', 'a', 'b', 'c'])},"
-        f"{draw.choice(['', 'main'])}"
-        for _ in range(60)
-    ]
-
-
-def recorded(owner: ApiClient) -> list[tuple[Any, ...]]:
-    found = Transaction.objects.filter(user_id=owner.user_id)
-    fields = ("transaction_amount", "transaction_type", "external_id", "wallet__name")
-    return sorted(found.values_list(*fields), key=str)
-
-
-@pytest.mark.usefixtures("_small_batches")
-@pytest.mark.parametrize("seed", range(4))
-def test_it_is_as_if_each_had_sent_their_own_rows(
-    service: ApiClient, crowd: list[ApiClient], seed: int
-) -> None:
-    lines = drawn(crowd, seed)
-    row = imported(service, rows(*lines), **MANY)
-    together = [recorded(each) for each in crowd]
-    for each in crowd:
-        assert_all_exact(each)
-    assert row.rows_created == sum(map(len, together)) - len(crowd)
-    assert row.rows_read == 60
-    assert undone(service, row).rows_undone == row.rows_created
-
-    own = defaultdict(list)
-    for line in lines:
-        own[line.split(",")[1]].append(line)
-    for each, found in zip(crowd, together, strict=True):
-        if mine := own[str(each.user_id)]:
-            imported(each, rows(*mine))
-        assert recorded(each) == found
-
-
-@pytest.mark.usefixtures("_small_batches")
-def test_interrupted_anywhere_it_goes_on(service: ApiClient, crowd: list[ApiClient]) -> None:
-    lines = drawn(crowd, 9)
-    whole = imported(service, rows(*lines), **MANY)
-    expected = [recorded(each) for each in crowd]
-    undone(service, whole)
-
-    answer = upload(service, rows(*lines), **MANY)
-    stops = 0
-    while (row := work(answer.json()["id"], must_stop=lambda: True)).is_unfinished:
-        stops += 1
-        assert row.rows_read == row.rows_created + row.rows_refused
-
-    assert stops > 6
-    assert [recorded(each) for each in crowd] == expected
-    assert [error["line"] for error in row.errors] == [error["line"] for error in whole.errors]
-
-
-@pytest.mark.usefixtures("_small_batches")
-def test_an_undo_moves_everything_back(service: ApiClient, crowd: list[ApiClient]) -> None:
-    totals.fold_everybody()
-    before = [answers(each) for each in crowd]
-
-    row = imported(service, rows(*drawn(crowd, 3)), **MANY)
-    changed = [answers(each) for each in crowd]
-    undone(service, row)
-
-    assert changed != before
-    assert [answers(each) for each in crowd] == before
-    for each in crowd:
-        assert_all_exact(each)
-
-
-def test_an_undo_leaves_what_somebody_has_changed(
-    service: ApiClient, ada: ApiClient, ben: ApiClient
-) -> None:
-    row = imported(service, rows(f"1,{ada.user_id},,", f"2,{ben.user_id},,"), **MANY)
-    his = Transaction.objects.get(user_id=ben.user_id)
-    transactions.amend(row=his, changes={"transaction_amount": Decimal(3)})
-
-    row = undone(service, row)
-
-    assert (row.rows_undone, row.rows_kept) == (1, 1)
-    assert row.kept == [{"id": str(his.pk), "code": "changed"}]
-    assert (amounts(ada), amounts(ben)) == ([], [3])
-    transactions.delete(row=his)
-    assert undone(service, row).rows_undone == 1
-
-
-def test_who_undoes_it_is_logged_for_each(
-    service: ApiClient, ada: ApiClient, ben: ApiClient
-) -> None:
-    staff = staff_with("transactions.add_transaction")
-    file = rows(*(f"1,{each.user_id},," for each in (ada, ben, staff)))
-    row = imported(staff, file, **MANY)
-
-    # These are others' rows, whoever sent them.
-    assert ask(staff, row).status_code == 403
-    assert not AccessLogEntry.objects.exists()
-    staff.grant("transactions.delete_transaction")
-    staff = ApiClient(User.objects.get(pk=staff.user_id))
-
-    assert undone(staff, row).rows_undone == 3
-    found = AccessLogEntry.objects.order_by("subject").values_list("actor", "subject", "what")
-    what = f"undo of import {row.pk}"
-    assert list(found) == [(staff.user_id, each.user_id, what) for each in (ada, ben)]
-
-
 def test_only_its_sender_sees_it(service: ApiClient, ada: ApiClient) -> None:
     row = imported(service, rows(f"1,{ada.user_id},,"), **MANY)
 
@@ -415,53 +237,6 @@ def test_a_user_is_answered_anew_as_soon_as_it_is_done(
     assert [answer["X-Cache"] for answer in after] == ["miss", "miss"]
     assert [answer.content for answer in after] != [answer.content for answer in before]
     assert [answer.json()["total_transactions"] for answer in after] == [1, 1]
-
-
-def test_a_cancelled_batch_leaves_nothing_for_anybody(
-    service: ApiClient, ada: ApiClient, ben: ApiClient
-) -> None:
-    answer = upload(service, rows(f"1,{ada.user_id},,", f"2,{ben.user_id},x,"), **MANY)
-    row = present(answer.json()["id"])
-    assert ben.user
-    # It waits for this one, which takes the id that it wants.
-    taking = partial(record, ben.user, external_id="x", transaction_amount=Decimal(7))
-
-    def cancel() -> None:
-        assert service.delete(f"/imports/{row.pk}").status_code == 204
-
-    overtaken(call=partial(work, row.pk), by=taking, then=cancel)
-
-    assert present(row.pk).status == "cancelled"
-    assert (amounts(ada), amounts(ben)) == ([], [7])
-    assert (amounts(ada), present(row.pk).rows_created) == ([], 0)
-    for owner in (ada, ben):
-        assert_all_exact(owner)
-
-
-def test_two_at_once_for_the_same_people_record_everything_once(
-    service: ApiClient, crowd: list[ApiClient], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lines = [f"{n},{each.user_id},{n},main" for n in range(1, 30) for each in crowd]
-    files = [rows(*lines), rows(*reversed(lines))]
-    ids = [upload(service, file, **MANY).json()["id"] for file in files]
-
-    met, settle = set(), movements.settle
-
-    def meet(**kwargs: Any) -> Any:
-        """Wait after the first person for the other import: at its first, or in our way."""
-        settled = settle(**kwargs)
-        if get_ident() not in met:
-            met.add(get_ident())
-            wait_until(lambda: len(met) == 2 or waiting_for_locks() == 1)
-        return settled
-
-    monkeypatch.setattr(movements, "settle", meet)
-    done = at_once(*(partial(work, id_) for id_ in ids))
-
-    assert [row.status for row in done] == ["done", "done"]
-    assert sum(row.rows_created for row in done) == len(lines)
-    for each in crowd:
-        assert_all_exact(each)
 
 
 @pytest.fixture
@@ -535,38 +310,3 @@ def test_such_an_import_goes_on_by_the_command(
     call_command("import_transactions", "--undo", str(many.pk))
     assert amounts(ada) == []
     assert kept(present(many.pk)) == []
-
-
-def test_a_refused_row_is_not_tried_again(ada: ApiClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert ada.user
-    main = wallet(ada.user, USD="10")
-    withdraw = partial(
-        record,
-        ada.user,
-        wallet_id=main.pk,
-        transaction_type="debit",
-        transaction_amount=Decimal(5),
-    )
-    leave_out = Part.leave_out
-
-    def withdrawn_meanwhile(part: Part, refused: Any) -> None:
-        if not part.unsettled:
-            withdraw()
-        leave_out(part, refused)
-
-    monkeypatch.setattr(Part, "leave_out", withdrawn_meanwhile)
-    row = imported(ada, rows("-6,,,main", "-6,,,main", "-1,,,main"))
-
-    assert [line for line, *_ in faults(row)] == [2, 3]
-    assert held(main) == {"USD": Decimal(4)}
-
-
-@pytest.mark.usefixtures("_small_batches")
-def test_a_batch_has_a_bounded_number_of_people(service: ApiClient, crowd: list[ApiClient]) -> None:
-    assert service.user
-    lines = [(n, json.dumps({"user_id": each.user_id})) for n, each in enumerate(crowd * 4)]
-    found = people.people_of(Layout(NDJSON, by_user=True), service.user, service.user_id).batches(
-        iter(lines)
-    )
-
-    assert [len(shares) for shares in found] == [3, 3, 3, 3, 3, 3, 2]
