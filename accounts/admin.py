@@ -8,10 +8,11 @@ from django.contrib.admin.widgets import AdminEmailInputWidget, AdminTextInputWi
 from django.contrib.auth import admin as auth_admin
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 from django.forms import EmailField
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -23,6 +24,7 @@ from accounts.staff.access import (
     LoggedRecordAdmin,
     SearchedByUserAdmin,
     as_id,
+    log_opening,
     log_search,
     may_open,
 )
@@ -129,11 +131,20 @@ class UserAdmin(LoggedRecordAdmin, BigTableAdmin, auth_admin.UserAdmin):  # type
             return ()
         return self.always_read_only + (() if _is_superuser(request) else RIGHTS)
 
-    def user_change_password(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        # Whoever sets a password can log in with it, and read.
+    def user_change_password(
+        self,
+        request: HttpRequest,
+        id: str,  # noqa: A002 - the name by which Django passes it
+        form_url: str = "",
+    ) -> Any:
+        """Whoever sets a password can log in with it, and read. So it is logged like that."""
         if not may_open(request):
             raise PermissionDenied
-        return super().user_change_password(request, *args, **kwargs)
+        with transaction.atomic():
+            response = super().user_change_password(request, id, form_url)
+            if isinstance(response, HttpResponseRedirect):
+                log_opening(request, subject_id=int(id), what="password set")
+        return response
 
     # --- display ---
 

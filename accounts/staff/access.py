@@ -19,6 +19,12 @@ def may_open(request: HttpRequest) -> bool:
     return request.user.has_perm("accounts.view_personal_data")
 
 
+def log_opening(request: HttpRequest, *, subject_id: int, what: str) -> None:
+    """Log that somebody's personal data is opened, or made open."""
+    actor: Any = request.user
+    operations.log_access(actor=actor, subject_id=subject_id, what=what, route="admin")
+
+
 def log_search(request: HttpRequest, term: str, what: str) -> None:
     """Log that a list of everybody is searched for a name."""
     actor: Any = request.user
@@ -37,12 +43,8 @@ class LoggedRecordAdmin(AnyModelAdmin):
         # rendered after the view has returned and its writes are committed: no entry, no page.
         row = kwargs["obj"]
         if row is not None and may_open(request):
-            operations.log_access(
-                actor=request.user,  # type: ignore[arg-type]
-                subject_id=self.subject_id(row),
-                what=f"{self.opts.model_name} {row.pk}",
-                route="admin",
-            )
+            what = f"{self.opts.model_name} {row.pk}"
+            log_opening(request, subject_id=self.subject_id(row), what=what)
         return super().render_change_form(request, *args, **kwargs)
 
 

@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
 
+from accounts import operations
 from accounts.models import SERVICE_GROUP, AccessLogEntry
 from tests.client import ApiClient
 from tests.factories import StaffFactory, UserFactory, record
@@ -177,6 +178,36 @@ def test_a_search_in_the_admin_is_logged(
     assert {(each.what, each.route, each.address) for each in entries()} == {
         (what, "admin", "192.0.2.9")
     }
+
+
+def test_a_password_that_staff_set_is_logged_and_a_refused_one_is_not(
+    admin: Client, hers: Transaction
+) -> None:
+    page, new = f"/admin/accounts/user/{hers.user_id}/password/", "another horse battery"
+
+    assert admin.post(page, {"password1": new, "password2": "other"}).status_code == 200
+    assert entries() == []
+    assert admin.post(page, {"password1": new, "password2": new}).status_code == 302
+
+    (entry,) = entries()
+    assert (entry.subject_id, entry.what, entry.route) == (hers.user_id, "password set", "admin")
+
+
+def test_no_entry_no_password(
+    admin: Client, hers: Transaction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(**kwargs: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(operations, "log_access", broken)
+    page, new = f"/admin/accounts/user/{hers.user_id}/password/", "another horse battery"
+    before = hers.user.password
+
+    with pytest.raises(RuntimeError):
+        admin.post(page, {"password1": new, "password2": new})
+
+    hers.user.refresh_from_db()
+    assert hers.user.password == before
 
 
 def test_whoever_may_not_open_names_searches_for_none(hers: Transaction) -> None:
