@@ -1,13 +1,20 @@
 """Statements in SQL, for reads where the ORM would take longer than PostgreSQL."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 from django.core.exceptions import FullResultSet
 from django.db import connection
 from django.db.models import QuerySet
 from psycopg import Cursor
 from psycopg.pq import Format
+
+
+class _Planned(Cursor[Any]):
+    """Each statement is planned for its values: a history's plan depends on whose it is."""
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
+        return super().execute(query, params, **{"prepare": False, **options})
 
 
 def rows_of(sql: str, parameters: Mapping[str, Any] | Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -18,7 +25,7 @@ def rows_of(sql: str, parameters: Mapping[str, Any] | Sequence[Any]) -> list[tup
     """
     with connection.cursor() as cursor:
         # Django's wrapper remains around it, with its log and its exceptions.
-        cursor.cursor = Cursor(connection.connection)
+        cursor.cursor = _Planned(connection.connection)
         cursor.cursor.format = Format.BINARY
         cursor.execute(sql, parameters)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
