@@ -17,15 +17,18 @@ class _Planned(Cursor[Any]):
         return super().execute(query, params, **{"prepare": False, **options})
 
 
-def rows_of(sql: str, parameters: Mapping[str, Any] | Sequence[Any]) -> list[tuple[Any, ...]]:
+def rows_of(
+    sql: str, parameters: Mapping[str, Any] | Sequence[Any], *, plan_once: bool = False
+) -> list[tuple[Any, ...]]:
     """What the statement finds. Times are in UTC; encrypted columns are still tokens.
 
+    `plan_once` is for statements that are `repeated`, see there.
     The rows come in PostgreSQL's binary format, which psycopg reads in C. Django's cursors read
     text, and times by a loader in Python.
     """
     with connection.cursor() as cursor:
         # Django's wrapper remains around it, with its log and its exceptions.
-        cursor.cursor = _Planned(connection.connection)
+        cursor.cursor = (Cursor if plan_once else _Planned)(connection.connection)
         cursor.cursor.format = Format.BINARY
         cursor.execute(sql, parameters)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
