@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from fido.lib.process.prepared import repeated
 from fido.lib.process.statements import rows_of
@@ -47,6 +48,14 @@ def test_a_statement_is_remembered_when_it_comes_again() -> None:
     assert executed("SELECT %s::bigint", 2) == 2
     assert remembered() == ["SELECT $1::bigint"]
     assert executed("SELECT %s::bigint", 3) == 3
+
+
+def test_a_log_of_statements_has_each_one() -> None:
+    with CaptureQueriesContext(connection) as sent:
+        for value in range(3):
+            executed("SELECT %s::bigint", value)
+
+    assert [query["sql"] for query in sent] == ["SELECT $1::bigint", *["SELECT %s::bigint"] * 2]
 
 
 def test_a_rollback_forgets_nothing_that_is_still_needed() -> None:
