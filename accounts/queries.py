@@ -7,6 +7,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from accounts.models import User
+from fido.lib.process.prepared import repeated
 from fido.lib.values.crypto.fields import encrypted
 
 USERS_IN_A_BATCH = 500
@@ -24,7 +25,7 @@ def caller(user_id: int) -> User | None:
 
     Not by the ORM, which would take eight times as long, for each write.
     """
-    with connection.cursor() as cursor:
+    with repeated() as cursor:
         cursor.execute(CALLER, [user_id])
         row, columns = cursor.fetchone(), [column.name for column in cursor.description]
     if row is None:

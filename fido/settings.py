@@ -41,6 +41,8 @@ DATABASES = {
         conn_health_checks=True,
     )
 }
+# Whether PostgreSQL may remember the statements that most requests execute. An old pooler cannot.
+PREPARED_STATEMENTS = env.boolean("PREPARED_STATEMENTS", default=True)
 DATABASES["default"].setdefault("OPTIONS", {}).update(
     connect_timeout=3,
     # The kernel notices within a minute that the server's machine has gone, also while nothing is
@@ -50,6 +52,8 @@ DATABASES["default"].setdefault("OPTIONS", {}).update(
     keepalives_count=3,
     tcp_user_timeout=60_000,
     application_name="fido",
+    # What a connection executes for the second time; None: nothing.
+    prepare_threshold=1 if PREPARED_STATEMENTS else None,
     # Independent of the server's default: after a lost compare-and-set, the code reads again.
     isolation_level=IsolationLevel.READ_COMMITTED,
     options=f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_SECONDS}s"

@@ -164,18 +164,16 @@ class Transaction(models.Model):
             ),
             models.CheckConstraint(
                 name="type_is_credit_or_debit",
-                condition=Q(transaction_type__in=["credit", "debit"]),
+                condition=Q(transaction_type__regex="^(credit|debit)$"),
             ),
             models.CheckConstraint(name="currency_is_a_code", condition=currency_is_a_code()),
             models.CheckConstraint(name="version_is_positive", condition=Q(version__gt=0)),
             models.CheckConstraint(
+                # Of null, a comparison is unknown, and that is no violation.
                 name="external_id_is_not_empty",
-                condition=Q(external_id__isnull=True) | ~Q(external_id=""),
+                condition=Q(external_id__gt=""),
             ),
-            models.CheckConstraint(
-                name="category_is_not_empty",
-                condition=Q(category__isnull=True) | ~Q(category=""),
-            ),
+            models.CheckConstraint(name="category_is_not_empty", condition=Q(category__gt="")),
             models.CheckConstraint(
                 name="index_goes_with_name",
                 condition=Q(full_name__isnull=False) | Q(full_name_index__isnull=True),

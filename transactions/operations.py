@@ -106,7 +106,7 @@ def record_if(
     row = _row(owner, draft, clock.now(), new_id())
     with write_fence(owner.pk):
         others = _following(Change(before=None, after=row))
-        recorded = inserts.insert(row, *others, condition=condition(row)).inserted
+        recorded = inserts.insert_if(condition(row), row, *others).inserted
     return row if recorded else None
 
 
@@ -236,19 +236,17 @@ def _record(
 
 
 def _insert_one(row: Transaction) -> None:
-    if inserts.insert(row, *_following(Change(before=None, after=row))).inserted:
-        return
+    rows = (row, *_following(Change(before=None, after=row)))
     if row.external_id is None:
-        raise IntegrityError("the id is taken")
-    # The conflicting transaction may be gone again when we look.
-    raise _taken(queries.id_of_external(row.user_id, row.external_id))
+        inserts.insert(*rows)
+    elif not inserts.insert_unless_taken(*rows):
+        # The conflicting transaction may be gone again when we look.
+        raise _taken(queries.id_of_external(row.user_id, row.external_id))
 
 
 def _insert_and_move(row: Transaction, movement: Movement) -> Decimal:
     others = _following(Change(before=None, after=row))
-    insert = partial(
-        inserts.insert, row, *others, condition=movements.moving(row.user_id, movement)
-    )
+    insert = partial(inserts.insert_if, movements.moving(row.user_id, movement), row, *others)
     if not (outcome := insert()).inserted:
         # A balance is opened and moved in one transaction: the wallet may not be closed in between.
         with transaction.atomic():

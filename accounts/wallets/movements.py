@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db import connection
 from django.db.models import F
 
 from accounts.wallets import queries
@@ -20,6 +19,7 @@ from accounts.wallets.models import LIMIT, Balance
 from accounts.wallets.operations import WalletClosed, touch_open
 from accounts.wallets.queries import Key
 from fido.lib.process.inserts import Condition
+from fido.lib.process.prepared import repeated
 from fido.lib.values import money
 from fido.lib.values.errors import DomainError
 
@@ -77,7 +77,7 @@ def move(*, user_id: int, deltas: Mapping[Key, Decimal]) -> None:
 def move_one(user_id: int, movement: Movement) -> Decimal:
     """Move one balance; return the new amount. Raises as `open_or_refuse` does."""
     statement = moving(user_id, movement)
-    with connection.cursor() as cursor:
+    with repeated() as cursor:
         while True:
             cursor.execute(statement.sql, statement.params)
             if row := cursor.fetchone():

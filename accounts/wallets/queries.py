@@ -46,7 +46,7 @@ def open_ids_of(named: Collection[tuple[int, str]]) -> dict[tuple[int, str], UUI
     if not named:
         return {}
     user_ids, called = (list({*each}) for each in zip(*named, strict=True))
-    found = rows_of(OPEN_IDS, [user_ids, called])
+    found = rows_of(OPEN_IDS, [user_ids, called], plan_once=True)
     return {(user_id, name): id_ for user_id, name, id_ in found}
 
 
@@ -67,7 +67,7 @@ def names(user_ids: Iterable[int], wallet_ids: Iterable[UUID]) -> dict[UUID, str
     """
     if not (ids := list(set(wallet_ids))):
         return {}
-    return dict(rows_of(NAMES, [list(set(user_ids)), ids]))
+    return dict(rows_of(NAMES, [list(set(user_ids)), ids], plan_once=True))
 
 
 def open_balances(user_id: int, wallet_id: UUID | None = None) -> Balances:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 
 from accounts.models import User
 from accounts.wallets import operations as wallets
@@ -19,6 +19,7 @@ from analytics.alerts import marks, operations, queries
 from analytics.alerts.models import EventClock
 from analytics.alerts.queries import Rules
 from fido.lib.cache.versioned_cache import write_fence
+from fido.lib.process.prepared import repeated
 from fido.lib.values.errors import DomainError
 from fido.lib.values.ids import new_id, new_id_after
 from transactions import operations as transactions
@@ -98,7 +99,7 @@ def _take_place(user_id: int, at: datetime) -> _Place:
         "transaction_id": id_,
         "wallet": MAIN,
     }
-    with connection.cursor() as cursor:
+    with repeated() as cursor:
         cursor.execute(TAKE_PLACE.format(rules=queries.ENABLED_RULES), asked)
         row = cursor.fetchone()
     if row is None:

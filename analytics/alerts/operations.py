@@ -18,6 +18,7 @@ from analytics.alerts.pasts import pasts
 from analytics.alerts.queries import Active, Mark, Past, Recorded, Rules
 from analytics.alerts.rules import Event, Watch
 from analytics.alerts.signals import alerts_raised
+from fido.lib.process.prepared import repeated
 from fido.lib.values import clock
 from fido.lib.values.ids import between, new_id
 
@@ -330,7 +331,7 @@ def store(alerts: list[NewAlert]) -> None:
 
 def _store(alerts: list[NewAlert]) -> None:
     columns = [list(column) for column in zip(*alerts, strict=True)]
-    with connection.cursor() as cursor:
+    with repeated() as cursor:
         cursor.execute(STORE, [clock.now(), *columns])
         stored = cursor.fetchall()
     if stored:

@@ -12,6 +12,7 @@ from django.db import connection
 from analytics.alerts import queries
 from analytics.alerts.queries import Active, Past, Recorded, Rules, since, size_of_first_page
 from analytics.alerts.rules import Event, Needs
+from fido.lib.process.prepared import repeated
 
 # In both, LATERAL reads each by index, as if asked for alone.
 NEWEST_OF_EACH = """\
@@ -106,7 +107,7 @@ def _newest(streams: dict[Stream, list[Event]]) -> list[list[Event]]:
     if streams:
         places = [(*stream, *_place(events[0])) for stream, events in streams.items()]
         sizes = [_size(events) for events in streams.values()]
-        with connection.cursor() as cursor:
+        with repeated() as cursor:
             cursor.execute(NEWEST_OF_EACH, [*_columns(places), sizes])
             for place, *event in cursor.fetchall():
                 pages[place - 1].append(Event(*event))

@@ -38,7 +38,7 @@ class Unscoped(AssertionError):
 
 
 def names_the_user(sql: str) -> bool:
-    if sql.startswith("WITH met AS"):
+    if sql.startswith(("WITH met AS", "WITH inserted AS", "WITH other_0 AS")):
         return all(names_the_user(part) for part in parts_on_per_user_tables(sql))
     if sql.startswith(("INSERT", "SET LOCAL lock_timeout")):
         return "user_id" in sql
@@ -48,7 +48,7 @@ def names_the_user(sql: str) -> bool:
 
 def parts_on_per_user_tables(sql: str) -> list[str]:
     """The statements that a write joins into one."""
-    parts = re.split(r"^WITH met AS \(|\w+ AS \(\s*", sql)
+    parts = re.split(r"\w+ AS \(\s*|(?=INSERT INTO)", sql)
     return [part for part in parts if any(table in part for table in PER_USER_TABLES)]
 
 
@@ -262,4 +262,4 @@ def test_so_is_a_part_of_a_statement_without_its_user(db: None) -> None:
     row = Wallet(user=owner, name="main")
 
     with every_statement_scoped(), pytest.raises(Unscoped):
-        inserts.insert(row, condition=Condition(everybodys, ()))
+        inserts.insert_if(Condition(everybodys, ()), row)

@@ -117,7 +117,9 @@ def test_nor_is_anything_after_the_one_statement(
     ada: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(idempotency, "WAIT_MILLISECONDS", 50)
-    with key_being_used(ada), connection.cursor() as cursor:
+    assert post(ada, BODY).status_code == 201
+
+    with connection.cursor() as cursor:
         cursor.execute("SHOW lock_timeout")
         assert cursor.fetchone() == (f"{settings.LOCK_TIMEOUT_SECONDS}s",)
 

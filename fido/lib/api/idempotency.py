@@ -28,7 +28,8 @@ from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 
 from fido.lib.cache.versioned_cache import write_fence
-from fido.lib.process.inserts import Condition, execute_waiting
+from fido.lib.process.inserts import Condition
+from fido.lib.process.prepared import repeated
 from fido.lib.values import clock
 from fido.lib.values.crypto.fields import EncryptedTextField, encrypted
 from fido.lib.values.errors import DomainError, Kind
@@ -46,9 +47,15 @@ WAIT_MILLISECONDS = 2000
 CLAIM = """\
 INSERT INTO fido_idempotencykey (id, user_id, key_digest, created_at) VALUES (%s, %s, %s, %s)
 ON CONFLICT (user_id, key_digest) DO NOTHING"""
+# Sent as one, in one round trip.
+CLAIM_WAITING = f"""\
+SET LOCAL lock_timeout = %s;
+{CLAIM};
+SET LOCAL lock_timeout TO DEFAULT"""
+# The limit is set before the row is made, and ends with the transaction, which is the statement.
 CLAIM_WITH_ANSWER = """\
 INSERT INTO fido_idempotencykey (id, user_id, key_digest, created_at, answer)
-VALUES (%s, %s, %s, %s, %s)
+SELECT %s, %s, %s, %s, %s WHERE set_config('lock_timeout', %s, true) IS NOT NULL
 ON CONFLICT (user_id, key_digest) DO NOTHING RETURNING 1 AS value"""
 FIND = "SELECT answer FROM fido_idempotencykey WHERE user_id = %s AND key_digest = %s"
 KEEP = "UPDATE fido_idempotencykey SET answer = %s WHERE user_id = %s AND key_digest = %s"
@@ -114,7 +121,7 @@ class Attempt:
         """
         if not self.has_key:
             return None
-        with connection.cursor() as cursor:
+        with repeated() as cursor:
             cursor.execute(FIND, [user_id, self._digest])
             row = cursor.fetchone()
         if row is None:
@@ -182,14 +189,15 @@ class Attempt:
         """Claim the key, and with it the right to do the work; False if it is taken."""
         with _bounded_wait(), connection.cursor() as cursor:
             row = (new_id(), user_id, self._digest, clock.now())
-            execute_waiting(cursor, CLAIM, row, WAIT_MILLISECONDS)
+            cursor.execute(CLAIM_WAITING, [WAIT_MILLISECONDS, *row])
+            cursor.nextset()  # from SET to INSERT
             claimed: bool = cursor.rowcount == 1
         return claimed
 
     def _claimed_with(self, user_id: int, owners: list[int], response: HttpResponse) -> Condition:
         """The condition that the key is free; it is then taken, with this answer."""
         row = (new_id(), user_id, self._digest, clock.now(), self._token(response, owners))
-        return Condition(CLAIM_WITH_ANSWER, row, WAIT_MILLISECONDS)
+        return Condition(CLAIM_WITH_ANSWER, [*row, str(WAIT_MILLISECONDS)])
 
     def _keep(self, response: HttpResponse, user_id: int, owners: list[int]) -> None:
         with connection.cursor() as cursor:

@@ -14,33 +14,30 @@ from typing import Any
 from django.db import connection, models
 from django.db.models import Model
 
-INSERT = """\
-WITH met AS ({condition}),
-inserted AS (
-    INSERT INTO {table} ({columns}) SELECT {values}{unless}
-    RETURNING 1
+from fido.lib.process.prepared import repeated
+
+# The row itself is the outermost, so that no part has to pass anything to another. Without
+# ON CONFLICT, PostgreSQL looks into each unique index once, not twice.
+INSERT = "{others}INSERT INTO {table} ({columns}) VALUES ({values})"
+OTHER = "other_{number} AS (INSERT INTO {table} ({columns}) VALUES ({values}))"
+INSERT_IF = """\
+WITH met AS ({condition}){others}
+INSERT INTO {table} ({columns}) SELECT {values} FROM met RETURNING (SELECT value FROM met)"""
+INSERT_UNLESS_TAKEN = """\
+WITH inserted AS (
+    INSERT INTO {table} ({columns}) VALUES ({values}) ON CONFLICT DO NOTHING RETURNING 1
 ){others}
-SELECT (SELECT count(*) FROM inserted), (SELECT value FROM met)
-"""
-# Sent as one, in one round trip; outside a transaction, PostgreSQL makes one of them.
-WAITING = """\
-SET LOCAL lock_timeout = %s;
-{};
-SET LOCAL lock_timeout TO DEFAULT"""
-OTHER = """,
-other_{number} AS (INSERT INTO {table} ({columns}) SELECT {values} FROM inserted)"""
+SELECT FROM inserted"""
+OTHER_AFTER = """,
+other_{number} AS (INSERT INTO {table} ({columns}) SELECT {values} FROM {first})"""
 
 
 @dataclass(frozen=True)
 class Condition:
-    """A statement that returns one row with a `value`, or none: then nothing is inserted.
-
-    If it waits for a lock longer than `wait_milliseconds`, the insert fails.
-    """
+    """A statement that returns one row with a `value`, or none: then nothing is inserted."""
 
     sql: str
     params: Sequence[Any]
-    wait_milliseconds: int | None = None
 
 
 # Fields whose values psycopg takes as they are. To have Django prepare each of them would take
@@ -49,7 +46,6 @@ AS_IT_IS = {
     *(models.UUIDField, models.ForeignKey, models.CharField, models.BooleanField),
     *(models.BigIntegerField, models.DecimalField, models.DateField, models.DateTimeField),
 }
-ALWAYS = Condition("SELECT NULL AS value", ())
 
 
 @dataclass(frozen=True)
@@ -60,37 +56,34 @@ class Outcome:
     value: Any
 
 
-def insert(row: Model, *others: Model, condition: Condition = ALWAYS) -> Outcome:
-    """Insert the row, and with it the others, if the condition is met.
+def insert(row: Model, *others: Model) -> None:
+    """Insert the rows, all of them or none.
 
-    Without a condition, nothing is inserted if the row conflicts with a unique constraint.
+    Raises:
+        IntegrityError: a row violates a constraint.
+    """
+    _execute(_insert(type(row), *map(type, others)), (*others, row))
+
+
+def insert_unless_taken(row: Model, *others: Model) -> bool:
+    """Insert the rows, or none if the first one conflicts with a unique constraint.
+
+    Raises:
+        IntegrityError: a row violates another constraint, or another row a unique one.
+    """
+    sql = _insert_unless_taken(type(row), *map(type, others))
+    return _execute(sql, (row, *others)).inserted
+
+
+def insert_if(condition: Condition, row: Model, *others: Model) -> Outcome:
+    """Insert the rows if the condition is met.
 
     Raises:
         IntegrityError: a row violates a constraint. This undoes what the condition has written.
         OperationalError: the condition has waited too long for a lock.
     """
-    rows = (row, *others)
-    sql = _text(tuple(type(each) for each in rows), condition.sql)
-    params = [*condition.params, *(value for each in rows for value in _values(each))]
-    with connection.cursor() as cursor:
-        execute_waiting(cursor, sql, params, condition.wait_milliseconds)
-        count, value = cursor.fetchone()
-    if count:
-        _mark_stored(rows)
-    return Outcome(bool(count), value)
-
-
-def execute_waiting(cursor: Any, sql: str, params: Sequence[Any], milliseconds: int | None) -> None:
-    """Execute a statement that waits for no lock longer than that; None: there is no limit.
-
-    Raises:
-        OperationalError: it has waited too long.
-    """
-    if milliseconds is None:
-        cursor.execute(sql, params)
-    else:
-        cursor.execute(WAITING.format(sql), [milliseconds, *params])
-        cursor.nextset()  # from SET to the statement
+    sql = _insert_if(condition.sql, type(row), *map(type, others))
+    return _execute(sql, (*others, row), condition.params)
 
 
 def insert_all(rows: Iterable[Model]) -> None:
@@ -125,14 +118,35 @@ def _mark_stored(rows: Iterable[Model]) -> None:
         row._state.adding, row._state.db = False, connection.alias
 
 
+def _execute(sql: str, rows: tuple[Model, ...], params: Sequence[Any] = ()) -> Outcome:
+    with repeated() as cursor:
+        cursor.execute(sql, [*params, *(value for row in rows for value in _values(row))])
+        inserted = cursor.rowcount == 1
+        value = cursor.fetchone()[0] if inserted and cursor.description else None
+    if inserted:
+        _mark_stored(rows)
+    return Outcome(inserted, value)
+
+
 @cache
-def _text(models: tuple[type[Model], ...], condition: str) -> str:
-    first, *others = (_parts(model) for model in models)
-    return INSERT.format(
-        condition=condition,
-        unless=" ON CONFLICT DO NOTHING" if condition == ALWAYS.sql else " FROM met",
-        others="".join(OTHER.format(number=n, **parts) for n, parts in enumerate(others)),
-        **first,
+def _insert(model: type[Model], *others: type[Model]) -> str:
+    parts = [OTHER.format(number=n, **_parts(other)) for n, other in enumerate(others)]
+    return INSERT.format(others=f"WITH {', '.join(parts)} " if parts else "", **_parts(model))
+
+
+@cache
+def _insert_unless_taken(model: type[Model], *others: type[Model]) -> str:
+    return INSERT_UNLESS_TAKEN.format(others=_after("inserted", others), **_parts(model))
+
+
+@cache
+def _insert_if(condition: str, model: type[Model], *others: type[Model]) -> str:
+    return INSERT_IF.format(condition=condition, others=_after("met", others), **_parts(model))
+
+
+def _after(first: str, others: Iterable[type[Model]]) -> str:
+    return "".join(
+        OTHER_AFTER.format(number=n, first=first, **_parts(other)) for n, other in enumerate(others)
     )
 
 

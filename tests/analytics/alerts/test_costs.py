@@ -2,15 +2,16 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 import pytest
 from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
-from analytics.alerts import operations, queries
+from analytics.alerts import operations, pasts, queries
 from analytics.alerts.rules import MAX_COUNT, MAX_SECONDS, parsed
 from fido.lib.values.crypto.keys import fernet_ring
 from tests.alerts import recorded, stream
@@ -48,14 +49,48 @@ def user(request: pytest.FixtureRequest, db: None) -> User:
     return user
 
 
-def plans(statements: CaptureQueriesContext, table: str) -> Iterator[dict[str, Any]]:
-    for query in list(statements):
-        reads = query["sql"].startswith(("SELECT", "WITH"))
-        if reads and re.search(f'FROM "?{table}"?\\s', query["sql"]):
-            with connection.cursor() as cursor:
-                cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {query['sql']}")
-                (answer,) = cursor.fetchone()
-            yield (json.loads(answer) if isinstance(answer, str) else answer)[0]["Plan"]
+# A statement and its values.
+Asked = tuple[str, Any]
+
+
+@contextmanager
+def asking() -> Iterator[list[Asked]]:
+    """Yields what is asked, without the values in the text."""
+    asked: list[Asked] = []
+
+    def noted(execute: Callable[..., Any], sql: str, values: Any, *more: Any) -> Any:
+        asked.append((sql, values))
+        return execute(sql, values, *more)
+
+    with connection.execute_wrapper(noted):
+        yield asked
+
+
+def plans(statements: list[Asked], table: str) -> Iterator[dict[str, Any]]:
+    for sql, values in list(statements):
+        reads = sql.startswith(("SELECT", "WITH"))
+        if reads and re.search(f'FROM "?{table}"?\\s', sql):
+            yield explained(sql, values)
+
+
+def plan_for_all_values(statement: str, values: Any) -> dict[str, Any]:
+    """The plan that a connection keeps once it has executed the statement often enough."""
+    numbers = count(1)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        cursor.execute("PREPARE kept AS " + re.sub("%s", lambda _: f"${next(numbers)}", statement))
+        try:
+            return explained(f"EXECUTE kept ({', '.join(['%s'] * len(values))})", values)
+        finally:
+            cursor.execute("DEALLOCATE kept")
+
+
+def explained(sql: str, values: Any) -> dict[str, Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}", values)
+        (answer,) = cursor.fetchone()
+    plan: dict[str, Any] = (json.loads(answer) if isinstance(answer, str) else answer)[0]["Plan"]
+    return plan
 
 
 def test_an_event_reads_a_few_rows_by_index(user: User) -> None:
@@ -65,14 +100,17 @@ def test_an_event_reads_a_few_rows_by_index(user: User) -> None:
     Transaction.objects.filter(user=user, pk=this.pk).update(transaction_date=last.transaction_date)
     this.refresh_from_db()
 
-    with CaptureQueriesContext(connection) as statements:
+    with asking() as statements:
         operations.alerts_of([queries.recorded(this)], rules)
 
     found = list(plans(statements, "transactions_transaction"))
     # The newest; what these do not tell; and one more page of the deposits of one moment.
     assert 1 <= len(found) <= 3
     assert sum(rows_read(plan) for plan in found) <= queries.FIRST_PAGE + queries.PAGE + 20
-    for plan in found:
+    (newest,) = (each for each in statements if each[0] == pasts.NEWEST_OF_EACH)
+    kept = plan_for_all_values(*newest)
+    assert rows_read(kept) <= queries.FIRST_PAGE + 20
+    for plan in [*found, kept]:
         scans = {node["Node Type"] for node in nodes(plan) if "Relation Name" in node}
         assert scans <= {"Index Scan", "Index Only Scan"}
 
@@ -82,7 +120,7 @@ def test_velocity_reads_one_row_more_than_it_counts(user: User, of_type: str) ->
     this = queries.event_of(Transaction.objects.order_by("transaction_date", "id").reverse()[0])
     rule = parsed("velocity", {"count": 20, "seconds": MAX_SECONDS, "type": of_type})
 
-    with CaptureQueriesContext(connection) as statements:
+    with asking() as statements:
         queries.Past(user.pk, "USD", this.at, this.id).needed(rule.needs)
 
     (plan,) = plans(statements, "transactions_transaction")
@@ -95,7 +133,7 @@ def test_velocity_reads_nothing_before_its_window(user: User) -> None:
     this = queries.event_of(Transaction.objects.order_by("transaction_date", "id").reverse()[0])
     rule = parsed("velocity", {"count": MAX_COUNT, "seconds": 5})
 
-    with CaptureQueriesContext(connection) as statements:
+    with asking() as statements:
         queries.Past(user.pk, "USD", this.at, this.id).needed(rule.needs)
 
     (plan,) = plans(statements, "transactions_transaction")
@@ -132,7 +170,7 @@ def test_a_page_of_alerts_is_read_by_an_index_in_its_order(
     client = ApiClient(owner if who == "owner" else StaffFactory.create())
     whose = {"user_id": owner.pk} if who == "staff of one" else {}
 
-    with CaptureQueriesContext(connection) as statements:
+    with asking() as statements:
         assert client.get("/alerts", **filters, **whose).status_code == 200
 
     (plan,) = plans(statements, "alerts_alert")

@@ -1,5 +1,6 @@
 """Rows of several tables in one statement, or many of one: all of them or none."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -30,9 +31,8 @@ def stored() -> list[str]:
 def test_all_rows_are_inserted_as_django_would_insert_them() -> None:
     first, second = wallets(UserFactory.create(), "first", "second")
 
-    outcome = inserts.insert(first, second)
+    inserts.insert(first, second)
 
-    assert (outcome.inserted, outcome.value) == (True, None)
     assert not first._state.adding
     for row in (first, second):
         assert values_of(Wallet.objects.get(pk=row.pk)) == values_of(row)
@@ -46,18 +46,31 @@ def test_a_row_that_conflicts_takes_the_others_with_it() -> None:
     owner = UserFactory.create()
     Wallet.objects.create(user=owner, name="taken")
 
-    outcome = inserts.insert(*wallets(owner, "taken", "other"))
+    inserted = inserts.insert_unless_taken(*wallets(owner, "taken", "other"))
 
-    assert not outcome.inserted
+    assert not inserted
     assert stored() == ["taken"]
 
 
-def test_another_row_that_conflicts_is_an_error_and_nothing_is_inserted() -> None:
+def test_one_that_does_not_conflict_brings_the_others() -> None:
+    owner = UserFactory.create()
+
+    inserted = inserts.insert_unless_taken(*wallets(owner, "first", "second"))
+
+    assert inserted
+    assert stored() == ["first", "second"]
+
+
+@pytest.mark.parametrize("insert", [inserts.insert, inserts.insert_unless_taken])
+@pytest.mark.parametrize("names", [("other", "taken"), ("other", "another", "taken")])
+def test_another_row_that_conflicts_is_an_error_and_nothing_is_inserted(
+    insert: Callable[..., object], names: tuple[str, ...]
+) -> None:
     owner = UserFactory.create()
     Wallet.objects.create(user=owner, name="taken")
 
     with pytest.raises(IntegrityError), transaction.atomic():
-        inserts.insert(*wallets(owner, "other", "taken"))
+        insert(*wallets(owner, *names))
 
     assert stored() == ["taken"]
 
@@ -65,8 +78,8 @@ def test_another_row_that_conflicts_is_an_error_and_nothing_is_inserted() -> Non
 def test_a_condition_that_is_met_writes_and_says_what() -> None:
     owner = UserFactory.create(username="ada")
 
-    outcome = inserts.insert(
-        *wallets(owner, "first", "second"), condition=Condition(RENAME, ["grace", "ada"])
+    outcome = inserts.insert_if(
+        Condition(RENAME, ["grace", "ada"]), *wallets(owner, "first", "second")
     )
 
     assert (outcome.inserted, outcome.value) == (True, owner.pk)
@@ -77,8 +90,8 @@ def test_a_condition_that_is_met_writes_and_says_what() -> None:
 def test_where_it_is_not_met_nothing_is_inserted() -> None:
     owner = UserFactory.create()
 
-    outcome = inserts.insert(
-        *wallets(owner, "first", "second"), condition=Condition(RENAME, ["grace", "nobody"])
+    outcome = inserts.insert_if(
+        Condition(RENAME, ["grace", "nobody"]), *wallets(owner, "first", "second")
     )
 
     assert (outcome.inserted, outcome.value) == (False, None)
@@ -90,7 +103,7 @@ def test_a_conflict_undoes_what_the_condition_has_written() -> None:
     Wallet.objects.create(user=owner, name="taken")
 
     with pytest.raises(IntegrityError), transaction.atomic():
-        inserts.insert(*wallets(owner, "taken"), condition=Condition(RENAME, ["grace", "ada"]))
+        inserts.insert_if(Condition(RENAME, ["grace", "ada"]), *wallets(owner, "taken"))
 
     assert User.objects.get().username == "ada"
 

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 from django.conf import settings
 from django.db.backends.postgresql import base
+from django.db.backends.postgresql.operations import DatabaseOperations
 from psycopg.abc import RV, PQGen
 from psycopg.errors import _WaitTimeout
 from psycopg.waiting import READY_NONE, Ready
@@ -110,7 +111,14 @@ def _resumed(gen: PQGen[RV]) -> PQGen[RV]:
         ready = yield state
 
 
+class Operations(DatabaseOperations):
+    def last_executed_query(self, cursor: Any, sql: Any, params: Any) -> Any:
+        # psycopg keeps no text of a statement that was already prepared.
+        return super().last_executed_query(cursor, sql, params) or sql
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
+    ops_class = Operations
     # Django asks it for `connect` and for the classes of errors.
     Database = SimpleNamespace(**{**vars(psycopg), "connect": BoundedConnection.connect})
 
