@@ -1,5 +1,6 @@
 """Fixtures for every test: real servers, one user `ada`, one staff user."""
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -54,6 +55,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes long comes first, so that at the end no process waits for another's last test."""
     items.sort(key=lambda item: not _starts_processes(item))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What there is after it stays to the end, so the garbage collector need not look at it."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 def _starts_processes(item: pytest.Item) -> bool:

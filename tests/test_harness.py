@@ -1,5 +1,6 @@
 """What makes the suite quick is at work, and changes nothing that a test sees."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -16,6 +17,11 @@ def test_processes_find_the_bytecode_that_others_have_made() -> None:
     said = subprocess.check_output([sys.executable, "-c", told], env=os.environ, text=True)
 
     assert said.split() == ["False", str(sys.pycache_prefix)]
+
+
+def test_the_collector_is_at_work_but_leaves_alone_what_stays() -> None:
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > 10_000
 
 
 def test_each_client_is_served_assets_with_the_headers_of_its_own_settings() -> None:
