@@ -3,7 +3,6 @@
 from importlib import import_module
 
 from django.apps import apps
-from django.core.management.color import no_style
 from django.db import connection
 from django.test import TransactionTestCase
 
@@ -15,10 +14,20 @@ SERVICE_GROUP = "accounts.migrations.0002_append_only_access_log_and_service_gro
 KEPT = {"django_migrations", "django_content_type", "auth_permission"}
 
 
+# TRUNCATE takes these, and the tables that refer to them. The others are empty: to empty them too
+# takes half as long again.
+WRITTEN = """
+    SELECT oid::regclass::text FROM pg_class
+    WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace
+        AND pg_relation_size(oid) > 0
+"""
+
+
 def as_migrated(case: TransactionTestCase) -> None:
     """In the place of Django's flush, which forgets the rows that migrations added."""
-    found = connection.introspection.django_table_names(only_existing=True, include_views=False)
-    tables = [name for name in found if name not in KEPT]
-    connection.ops.execute_sql_flush(connection.ops.sql_flush(no_style(), tables))
+    with connection.cursor() as cursor:
+        cursor.execute(WRITTEN)
+        tables = [name for (name,) in cursor.fetchall() if name not in KEPT]
+        cursor.execute(f"TRUNCATE {', '.join(tables)} CASCADE")
     import_module(SERVICE_GROUP).make_service_group(apps, None)
     add_default_rules()

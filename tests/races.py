@@ -70,6 +70,7 @@ def and_disconnect(call: Callable[[], T]) -> T:
 
 
 def wait_until(true: Callable[[], bool]) -> None:
+    """Check that it becomes true: TimeoutError fails the test if it does not."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while not true():
         if time.monotonic() > deadline:

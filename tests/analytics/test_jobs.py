@@ -70,13 +70,16 @@ def test_a_job_that_died_delays_others_by_seconds() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_a_job_that_an_earlier_release_queued_for_one_user_is_done() -> None:
     user = UserFactory.create()
-    record(user)
+    record(user, transaction_type="debit", transaction_amount=Decimal(101))
     get_redis_connection().flushdb()
     with running_worker():
         for name in ("analytics.fold_totals", "alerts.check"):
             app.send_task(name, (user.pk,), {"new": "argument"})
         wait_until(lambda: not DailyTotals.objects.filter(pending=True).exists())
         wait_until(lambda: not PendingCheck.objects.exists())
+
+    assert DailyTotals.objects.get(user=user).count == 1
+    assert Alert.objects.filter(user=user).count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
@@ -138,6 +141,8 @@ def test_the_sweep_folds_what_no_job_was_queued_for() -> None:
     with running_worker():
         tasks.sweep_totals.delay()
         wait_until(lambda: not DailyTotals.objects.filter(pending=True).exists())
+
+    assert DailyTotals.objects.get(user=user).count == 1
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,8 +1,11 @@
 """The output of `manage.py reencrypt`, which may run while people write."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import StringIO
-from typing import Any
+from threading import Event, Lock
+from typing import Any, Self
 
 import pytest
 from django.core.management import call_command
@@ -10,9 +13,11 @@ from django.core.management.base import CommandError
 from django.db import connections
 
 from accounts.models import User
+from fido.lib.values.crypto import reencryption
 from fido.management.commands.reencrypt import Pace
 from tests.factories import UserFactory, record
 from tests.key_rings import forget_older_keys, is_under, rotate, store, stored
+from tests.races import DEADLINE_SECONDS
 from transactions import operations
 from transactions.models import Transaction
 
@@ -111,32 +116,60 @@ class Editor(threading.Thread):
 
     def __init__(self, rows: list[Transaction]) -> None:
         super().__init__()
-        self.rows, self.enough, self.edits = rows, threading.Event(), 0
-        self.last: dict[Any, str] = {}
+        self.rows, self.edits, self.last = rows, 0, dict[Any, str]()
+        self.enough, self.may_begin, self.at_work = Event(), Event(), Lock()
+        self.may_begin.set()
 
     def run(self) -> None:
-        while not self.enough.is_set():
-            row = self.rows[self.edits % len(self.rows)]
-            self.edits += 1
-            name = f"Name Number {self.edits}"
-            operations.amend(row=row, changes={"full_name": name})
-            self.last[row.pk] = name
-        connections.close_all()
+        try:
+            while not self.enough.is_set():
+                self.may_begin.wait()
+                with self.at_work:
+                    self.edit()
+        finally:
+            connections.close_all()
+
+    def edit(self) -> None:
+        row = self.rows[self.edits % len(self.rows)]
+        self.edits += 1
+        name = f"Name Number {self.edits}"
+        operations.amend(row=row, changes={"full_name": name})
+        self.last[row.pk] = name
+
+    @contextmanager
+    def between_two_edits(self) -> Iterator[None]:
+        self.may_begin.clear()
+        with self.at_work:
+            yield
+        self.may_begin.set()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.enough.set()
+        self.may_begin.set()
+        self.join()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_edits_meanwhile_are_kept_and_every_digest_goes_with_its_name(settings: Any) -> None:
+def test_edits_meanwhile_are_kept_and_every_digest_goes_with_its_name(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # An edit may take its time. If it takes too long, its row stays under the older key, as it may.
+    monkeypatch.setattr(reencryption, "LOCK_TIMEOUT", f"{DEADLINE_SECONDS}s")
     owner = UserFactory.create()
     rows = [record(owner, full_name=f"First {n}") for n in range(30)]
-    rotate(settings)
-    editor = Editor(rows)
-    editor.start()
 
-    while editor.edits < 150:
-        rotate(settings)
-        reencrypt("--batch-size", "7")
-    editor.enough.set()
-    editor.join()
+    with Editor(rows) as editor:
+        while editor.edits < 150:
+            assert editor.is_alive()
+            # Every process has the new keys before the command is run. An edit that has encrypted
+            # under the older ones and is yet to write would rightly be reported as left.
+            with editor.between_two_edits():
+                rotate(settings)
+            reencrypt("--batch-size", "7")
     reencrypt()
     forget_older_keys(settings)
 

@@ -61,9 +61,9 @@ def test_every_answer_is_one_that_the_schema_names(
     rows_stand_alone = (case.query or {}).get("atomic") == "false"
     if rows_stand_alone:  # a bad row is refused in the answer
         excluded.append(negative_data_rejection)
-    answer = case.call_and_validate(
-        headers={"Authorization": f"Bearer {client.token}"}, excluded_checks=excluded
-    )
+    # A Host that is none is refused before any route is looked for, so no operation names that 400.
+    headers = {"Authorization": f"Bearer {client.token}", "Host": "localhost"}
+    answer = case.call_and_validate(headers=headers, excluded_checks=excluded)
     if rows_stand_alone and answer.status_code == 200 and case.meta:
         assert case.meta.generation.mode.is_positive or answer.json()["refused"]
 

@@ -222,7 +222,9 @@ def test_a_page_costs_the_same_statements_however_long(
         record(user_of(ada))
 
     with django_assert_num_queries(2):  # the user, and the rows
-        ada.get("/transactions", limit=20)
+        page = ada.get("/transactions", limit=20)
+
+    assert len(page.json()["results"]) == 20
 
 
 def test_another_users_history_stays_out_of_the_own(ada: ApiClient) -> None:
