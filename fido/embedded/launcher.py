@@ -101,9 +101,8 @@ class Family:
     def run(self, name: str, *arguments: str) -> None:
         """Run a step to completion."""
         process = self.start(name, *arguments)
-        while process.poll() is None:
+        while not _has_ended(process):
             STOP.check()
-            time.sleep(POLL_SECONDS)
         if process.returncode != 0:
             raise ChildDied(f"{name} failed.")
         del self.children[name]
@@ -130,6 +129,15 @@ class Family:
         """Stop the children, the last one started first."""
         for process in reversed(self.children.values()):
             end(process, signal.SIGTERM, within_seconds=END_SECONDS)
+
+
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+    """Whether it ends within a moment."""
+    try:
+        process.wait(POLL_SECONDS)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def _how(returncode: int) -> str:
