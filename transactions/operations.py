@@ -31,6 +31,7 @@ from transactions.models import Transaction, recorder
 from transactions.signals import Change, transactions_changed
 
 INSERTED_AT_ONCE = 1000
+Values = dict[str, Any]
 
 
 class ExternalIdTaken(DomainError):
@@ -167,11 +168,7 @@ def record_many(
 
 
 def amend(
-    *,
-    row: Transaction,
-    changes: dict[str, Any],
-    if_unchanged: bool = False,
-    actor: User | None = None,
+    *, row: Transaction, changes: Values, if_unchanged: bool = False, actor: User | None = None
 ) -> Transaction:
     """Change the named fields of a transaction; return its new state.
 
@@ -326,7 +323,7 @@ def _taken_or_repeated(
     }
 
 
-def _changed(row: Transaction, changes: dict[str, Any]) -> Transaction:
+def _changed(row: Transaction, changes: Values) -> Transaction:
     after = copy.copy(row)
     # The column has room for four decimals, so the amount read from it does not show how many
     # decimals it was written with.
@@ -346,7 +343,7 @@ def _require_decimals(amount: Decimal, currency: str) -> None:
         raise InvalidInput("transaction_amount", error.code, str(error)) from None
 
 
-def _replace(*, before: Transaction, after: Transaction, fields: dict[str, Any]) -> bool:
+def _replace(*, before: Transaction, after: Transaction, fields: Values) -> bool:
     """Compare-and-set on the version; return whether it was still the one we read."""
     # Only the named fields are written, so a token that cannot be read at the moment stays.
     values = {name: getattr(after, name) for name in fields}

@@ -249,7 +249,8 @@ def _commit(row: Import, parts: Sequence[Part]) -> int:
         for part in creating:
             fences.enter_context(write_fence(part.user_id))
         with transaction.atomic():
-            load(COLUMNS, [part.load for part in creating])
+            if creating:
+                load(COLUMNS, [part.load for part in creating])
             if not _leased(row).update(**progress, leased_until=Now() + LEASE):
                 raise LeaseLost
             # Only now: a worker that has lost its lease may be at the same place of the file.
