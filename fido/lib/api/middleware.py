@@ -13,6 +13,7 @@ from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from django.urls import Resolver404, resolve
+from django.utils.cache import patch_vary_headers
 from gunicorn.http.errors import ParseException
 from structlog.contextvars import bound_contextvars
 
@@ -86,6 +87,8 @@ class RequestMiddleware:
             route = request.resolver_match.route if request.resolver_match else "none"
             log_and_count(request.method, request.path, route, response.status_code, seconds)
         response.headers["X-Request-ID"] = request_id
+        if request.path_info.startswith("/api/"):
+            _keep_private(response)
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
@@ -117,6 +120,13 @@ def log_and_count(method: str | None, path: str, route: str, status: int, second
         status=status,
         milliseconds=round(seconds * 1000, 1),
     )
+
+
+def _keep_private(response: HttpResponse) -> None:
+    """Nobody else gets an answer of the API out of a cache: most depend on who asks."""
+    patch_vary_headers(response, ["Authorization"])
+    if "ETag" not in response.headers:
+        response.headers.setdefault("Cache-Control", "no-store")
 
 
 def _too_late(request: HttpRequest) -> HttpResponse | None:

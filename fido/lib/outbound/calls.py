@@ -168,6 +168,8 @@ def is_public(address: Address) -> bool:
         inner := address.ipv4_mapped or address.sixtofour
     ):
         return is_public(inner)
+    if isinstance(address, ipaddress.IPv6Address) and address.is_site_local:
+        return False  # which Python, as RFC 3879 does, no longer counts as private
     return address.is_global and not (
         address.is_multicast
         or address.is_private
