@@ -37,15 +37,26 @@ class Migration(migrations.Migration):
             name="request_id",
             field=models.CharField(blank=True, db_default="", max_length=128),
         ),
-        migrations.AlterField(
-            model_name="accesslogentry",
-            name="subject",
-            field=models.ForeignKey(
-                help_text="The owner of the data; null: a search in everybody's.",
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to=settings.AUTH_USER_MODEL,
-            ),
+        # By hand, because Django would make the foreign key anew, for which it locks both tables.
+        migrations.SeparateDatabaseAndState(
+            database_operations=[
+                migrations.RunSQL(
+                    "ALTER TABLE accounts_accesslogentry ALTER COLUMN subject_id DROP NOT NULL",
+                    "ALTER TABLE accounts_accesslogentry ALTER COLUMN subject_id SET NOT NULL",
+                )
+            ],
+            state_operations=[
+                migrations.AlterField(
+                    model_name="accesslogentry",
+                    name="subject",
+                    field=models.ForeignKey(
+                        help_text="The owner of the data; null: a search in everybody's.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
         ),
     ]

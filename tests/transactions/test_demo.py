@@ -2,15 +2,12 @@
 
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 
 import pytest
 
 from fido.lib.values import clock, money
-from tests.factories import UserFactory
-from transactions import demo, operations
+from transactions import demo
 from transactions.demo.movements import salary_day
-from transactions.models import Transaction
 from transactions.operations import Draft
 
 UNTIL = datetime(2026, 6, 15, 18, tzinfo=UTC)
@@ -107,14 +104,3 @@ def test_a_refund_gives_back_what_was_paid_before(histories: dict[str, list[Draf
         ]
         assert (refund.transaction_type, bought.transaction_type) == ("credit", "debit")
         assert bought.transaction_date < refund.transaction_date
-
-
-@pytest.mark.django_db
-def test_the_same_movement_is_not_recorded_twice(histories: dict[str, list[Draft]]) -> None:
-    ada, draft = UserFactory.create(), histories["ada"][0]
-    operations.record(owner=ada, draft=draft)
-
-    with pytest.raises(operations.ExternalIdTaken):
-        operations.record(owner=ada, draft=draft)
-
-    assert Transaction.objects.get().transaction_amount > Decimal(0)

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.contrib.admin.exceptions import DisallowedModelAdminLookup
 from django.contrib.admin.options import IncorrectLookupParameters, ShowFacets
 from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
@@ -26,7 +27,10 @@ else:
 MAX_ROWS = 1000
 CANNOT_BE_READ = "cannot be read"
 # What Django and PostgreSQL raise for filters that someone typed into the URL.
-MALFORMED = (DataError, ProgrammingError, ValueError, TypeError, IndexError, OverflowError)
+MALFORMED = (
+    *(DataError, ProgrammingError, ValueError, TypeError, IndexError, OverflowError),
+    DisallowedModelAdminLookup,
+)
 
 
 class BoundedPaginator(AnyPaginator):
