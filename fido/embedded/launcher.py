@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -30,7 +31,8 @@ from fido.queues import WORKER
 LIVE_SECONDS = 60
 # Time for running requests and jobs to finish.
 END_SECONDS = 10
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.05
+PREPARING = "Preparing the database"
 PORTS = range(8000, 65536)
 
 
@@ -98,9 +100,9 @@ class Family:
         self.children[name] = self.starts[name]()
         return self.children[name]
 
-    def run(self, name: str, *arguments: str) -> None:
-        """Run a step to completion."""
-        process = self.start(name, *arguments)
+    def finish(self, name: str) -> None:
+        """Wait for a child that has only one thing to do."""
+        process = self.children[name]
         while not _has_ended(process):
             STOP.check()
         if process.returncode != 0:
@@ -166,9 +168,7 @@ def launch() -> NoReturn:
     port = chosen_port()
     with servers() as up, family(up) as everyone:
         say("Bringing the database's tables up to date ...")
-        password = prepare(everyone, up.state if up else None)
-        say("Starting the web server, the worker and the scheduler ...")
-        everyone.start("The web server", "-m", "gunicorn", *web_options(port), "fido.wsgi")
+        password = prepare(everyone, up.state if up else None, partial(start_web, everyone, port))
         wait_until_live(everyone, port)
         # Later, because nobody waits for them: until they are there, jobs wait in their queue.
         start_workers(everyone)
@@ -227,7 +227,7 @@ def family(up: Running | None) -> Iterator[Family]:
     environment = {"LOG_FORMAT": "short" if sys.stdout.isatty() else "json"} | os.environ
     everyone = Family(environment)
     if up:
-        made = up.environment | counting(up.state) | bytecode(up.state)
+        made = up.environment | counting(up.state) | bytecode(up.state) | opening(up.state)
         everyone = Family(environment | made, up.servers)
     try:
         yield everyone
@@ -258,14 +258,52 @@ def bytecode(state: State) -> dict[str, str]:
     return {name: folder, "PYTHONDONTWRITEBYTECODE": ""}
 
 
-def prepare(everyone: Family, state: State | None) -> str | None:
-    """Migrate, and load the demonstration unless an earlier start did; return its password."""
-    demonstration = [] if state is None or state.demo_password() else ["--demonstration"]
-    everyone.run("Preparing the database", "-m", "fido.embedded.prepare", *demonstration)
-    if state and demonstration:
-        password = Environment(everyone.environment).text("FIDO_DEMO_PASSWORD", "a password")
-        state.keep_demo_password(password)
-    return state.demo_password() if state else None
+def opening(state: State) -> dict[str, str]:
+    """The file whose presence lets the web server open its port."""
+    file = _prepared(state)
+    with state.refusing():
+        file.unlink(missing_ok=True)
+    return {"FIDO_OPENS_AFTER": str(file)}
+
+
+def prepare(everyone: Family, state: State | None, once_migrated: Callable[[], None]) -> str | None:
+    """Migrate, and load the demonstration unless an earlier start did; return its password.
+
+    `once_migrated` starts what needs the tables, and waits for the demonstration by itself.
+    """
+    if state is None or state.demo_password():
+        everyone.start(PREPARING, "-m", "fido.embedded.prepare")
+        everyone.finish(PREPARING)
+        once_migrated()
+    else:
+        _demonstrate(everyone, state, once_migrated)
+    if state is None:
+        return None
+    _prepared(state).touch()
+    return state.demo_password()
+
+
+def _demonstrate(everyone: Family, state: State, once_migrated: Callable[[], None]) -> None:
+    tables = state.folder / "migrated"
+    tables.unlink(missing_ok=True)
+    command = ("-m", "fido.embedded.prepare", "--demonstration", str(tables))
+    process = everyone.start(PREPARING, *command)
+    while not (tables.exists() or _has_ended(process)):
+        STOP.check()
+    if process.poll() in {None, 0}:
+        once_migrated()
+    everyone.finish(PREPARING)
+    password = Environment(everyone.environment).text("FIDO_DEMO_PASSWORD", "a password")
+    state.keep_demo_password(password)
+
+
+def _prepared(state: State) -> Path:
+    return state.folder / "prepared"
+
+
+def start_web(everyone: Family, port: int) -> None:
+    say("Starting the web server, the worker and the scheduler ...")
+    everyone.start("The web server", "-m", "gunicorn", *web_options(port), "fido.wsgi")
 
 
 def start_workers(everyone: Family) -> None:

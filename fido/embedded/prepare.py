@@ -1,12 +1,14 @@
 """What `make run` does before it serves: the migrations, and at the first start the demonstration.
 
 One process does both, because to start Django takes as long as either of them. It is run as
-`python -m fido.embedded.prepare [--demonstration]`.
+`python -m fido.embedded.prepare [--demonstration FILE]`, and makes the file once the tables are
+there.
 """
 
 import gc
 import os
 import sys
+from pathlib import Path
 
 import django
 from django.core.exceptions import ImproperlyConfigured
@@ -22,6 +24,7 @@ def main(arguments: list[str]) -> None:
     django.setup()
     call_command("migrate", verbosity=0, skip_checks=False)
     if first_start:
+        Path(arguments[1]).touch()
         print("Loading the demonstration ...", flush=True)
         call_command("load_demo")
 

@@ -4,6 +4,7 @@ Values from the environment or the command line, such as WEB_CONCURRENCY, take p
 """
 
 import os
+import time
 from typing import Any
 
 from fido.lib.process.logs import logging_config
@@ -36,6 +37,13 @@ worker_tmp_dir = MEMORY if os.path.isdir(MEMORY) else None
 logger_class = "fido.serving.log.WithoutAccess"
 logconfig_dict = logging_config("WARNING", (os.environ.get("LOG_FORMAT") or "json").lower())
 logconfig_dict["loggers"]["gunicorn.error"] = {"handlers": ["stdout"], "propagate": False}
+
+
+def on_starting(server: Any) -> None:
+    """The service is imported, and the port opens next: not before this file is there, if any."""
+    awaited = os.environ.get("FIDO_OPENS_AFTER")
+    while awaited and not os.path.exists(awaited):
+        time.sleep(0.02)
 
 
 def post_worker_init(worker: Any) -> None:
