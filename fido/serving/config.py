@@ -9,6 +9,8 @@ from typing import Any
 
 from fido.lib.process.logs import logging_config
 
+# Between `make run` and its web server, and no setting: the file that the port waits for.
+OPENS_AFTER = "FIDO_OPENS_AFTER"
 MEMORY = "/dev/shm"  # noqa: S108 - of a container alone, and gunicorn makes names that are not guessed
 # Two processes per core with two threads each had the highest throughput in trials; with more
 # threads the interpreter lock costs more than they gain. The default does not follow the number of
@@ -41,7 +43,7 @@ logconfig_dict["loggers"]["gunicorn.error"] = {"handlers": ["stdout"], "propagat
 
 def on_starting(server: Any) -> None:
     """The service is imported, and the port opens next: not before this file is there, if any."""
-    awaited = os.environ.get("FIDO_OPENS_AFTER")
+    awaited = os.environ.get(OPENS_AFTER)
     while awaited and not os.path.exists(awaited):
         time.sleep(0.02)
 

@@ -26,7 +26,8 @@ DOCUMENTS = [
 # Decisions also name routes that were rejected, and folders of a system.
 GUIDES = [document for document in DOCUMENTS if document.parent.name != "adr"]
 # Read from the environment, but not a setting of Fido.
-OF_THE_SYSTEM = {"PATH"}
+# Nobody sets these: the system does, or `make run` for its web server.
+NO_SETTINGS = {"PATH", "FIDO_OPENS_AFTER"}
 MADE_WHEN_IT_RUNS = {
     *(".fido/", ".secrets/", ".site/", "backups/"),
     *("build/clients/python/", "build/clients/typescript/"),
@@ -200,7 +201,7 @@ def _read_by_code() -> dict[str, str | None]:
         for file in [path] if path.is_file() else sorted(path.rglob("*.py")):
             tree = ast.parse(file.read_text())
             found |= dict(_look_ups(tree, _constants(tree)))
-    return {name: default for name, default in found.items() if name not in OF_THE_SYSTEM}
+    return {name: default for name, default in found.items() if name not in NO_SETTINGS}
 
 
 def _look_ups(tree: ast.Module, constants: dict[str, str]) -> Iterator[tuple[str, str | None]]:

@@ -74,8 +74,8 @@ class UploadFields(StrictSerializer):
         " in the file.",
     )
     user_id = UserIdField(help_text="Default: the caller. Only staff and services may name others.")
+    # Without a default, which makes a field required in generated clients.
     by_user = FlagField(
-        default=False,
         required=False,
         help_text="True: each row names its user as user_id. Only for staff and services.",
     )
