@@ -12,11 +12,16 @@ from transactions.imports.contents import ELSE, LINE_END, UTF_8
 from transactions.imports.header import UploadRefused, layout_of
 from transactions.imports.layout import CSV, Layout
 from transactions.mappings import guess, tables
+from transactions.mappings.headless import names_are_values
 from transactions.mappings.mapping import ColumnMapping, fingerprint_of
 from transactions.mappings.tables import Table
 
 # Control characters that no text has, other than the end of a file of old.
 NO_TEXT = re.compile("[\\x00-\\x08\\x0e-\\x19\\x1b-\\x1f]")
+NO_HEADER = (
+    "The file has no header: its first row would be taken for one, and lost. A mapping with"
+    ' "header": false names the columns by number: "1", "2".'
+)
 Read = tuple[ColumnMapping, Table]
 
 
@@ -58,6 +63,8 @@ def _with_mapping(
     except guess.NotGuessed as error:
         _refuse_if_ours(text, any)
         raise UploadRefused(error.code, error.detail) from None
+    if names_are_values(found):
+        raise UploadRefused("no-header", NO_HEADER)
     found = replace(found, encoding=encoding, delimiter=table.separator, skip_lines=table.skipped)
     return Layout(CSV, table.separator, table.header, encoding, found.as_json(), stated is None)
 

@@ -293,18 +293,21 @@ def test_nothing_of_a_files_rows_is_kept(root: Desk, jane: User, name: str) -> N
     assert [cell for cell in secret if cell in kept] == []
 
 
-def test_the_first_row_of_a_file_without_a_header_is_not_kept(root: Desk, jane: User) -> None:
+@pytest.mark.parametrize("button", ["preview", "import", "save"])
+def test_the_first_row_of_a_file_without_a_header_is_neither_lost_nor_kept(
+    root: Desk, jane: User, button: str
+) -> None:
     rows = b"2026-01-02;Ruth Roe;Cure;-4,50\r\n2026-01-03;Ben Nevis;Tea;-1,20\r\n"
     form = fields(previewed(root, jane.pk, rows)) | {"save-name": "bank"}
     form[column(form, "2026-01-02") + "role"] = "transaction_date"
     form[column(form, "-4,50") + "role"] = "signed_amount"
-    assert press(root, "preview", form).status_code == 200
 
-    answer = press(root, "save", form)
+    answer = press(root, button, form)
 
     assert answer.status_code == 400
-    assert "This file has no header" in answer.content.decode()
+    assert "The file has no header" in answer.content.decode()
     assert not SavedMapping.objects.exists()
+    assert not Import.objects.exists()
 
 
 # --- choosing ---

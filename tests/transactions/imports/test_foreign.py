@@ -242,6 +242,19 @@ def test_a_file_of_our_own_may_have_a_mapping_as_well(ada: ApiClient) -> None:
     assert results(ada, "/transactions")[0]["transaction_type"] == "debit"
 
 
+def test_a_row_that_would_be_taken_for_the_header_is_not_lost(ada: ApiClient) -> None:
+    data = b"2026-01-02;Tea;-1,20\n2026-01-03;Tea;-4,50\n"
+    roles = ["transaction_date", "description", "signed_amount"]
+    named = dict(zip(("2026-01-02", "Tea", "-1,20"), roles, strict=True))
+    numbered = dict(zip("123", roles, strict=True))
+
+    def columns(of: dict[str, str], **more: bool) -> str:
+        return json.dumps({"columns": {name: {"role": role} for name, role in of.items()}, **more})
+
+    refused(upload(ada, data, mapping=columns(named)), 400, "no-header")
+    assert imported(ada, data, mapping=columns(numbered, header=False)).rows_created == 2
+
+
 @st.composite
 def damaged(draw: st.DrawFn) -> tuple[bytes, dict[str, str]]:
     """A file of the corpus with a piece replaced, or nothing but bytes; and a mapping or none."""

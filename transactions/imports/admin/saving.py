@@ -14,13 +14,8 @@ from transactions.imports import saved as mappings
 from transactions.imports.layout import Layout
 from transactions.imports.models import MAX_MAPPING_NAME, SavedMapping
 from transactions.imports.saved import NAME, NAME_RULE, TooManyMappings
-from transactions.mappings.headless import names_are_values
 from transactions.mappings.mapping import ColumnMapping, fingerprint_of
 from transactions.mappings.shipped import shipped
-
-ROW_FOR_HEADER = (
-    "This file has no header: its first row was taken for one. A mapping keeps nothing of a row."
-)
 
 
 class Outcome(Enum):
@@ -97,9 +92,6 @@ class SaveForm(forms.Form):
     ) -> tuple[SavedMapping, Outcome] | None:
         """What became of the mapping; None: the form has errors now."""
         if not self.is_valid():
-            return None
-        if names_are_values(mapping):
-            self.add_error("name", ROW_FOR_HEADER)
             return None
         try:
             return self._saved(owner.pk, mapping, replacing)
