@@ -310,3 +310,13 @@ def test_such_an_import_goes_on_by_the_command(
     call_command("import_transactions", "--undo", str(many.pk))
     assert amounts(ada) == []
     assert kept(present(many.pk)) == []
+
+
+def test_in_a_preview_external_ids_are_each_users_own(
+    service: ApiClient, ada: ApiClient, ben: ApiClient, previews: Any
+) -> None:
+    a, b = ada.user_id, ben.user_id
+
+    told = previews(service, rows(f"1,{a},x,", f"2,{b},x,", f"3,{a},x,"))
+
+    assert (told["rows_acceptable"], told["duplicates"]["recorded_lines"]) == (2, [4])
