@@ -45,6 +45,8 @@ def admin(db: None) -> Client:
         "password__startswith=argon2",
         "full_name_index__gt=a",
         "email_index__isnull=False",
+        "groups__user__password__startswith=argon2",
+        "groups__user__session_epoch__startswith=a",
         "is_staffed=1",
     ],
 )

@@ -68,7 +68,8 @@ class BigTableAdmin(AnyModelAdmin):
 
         So a column could be found out letter by letter, with `__startswith`.
         """
-        return any(
+        # Django refuses what goes on to another table's columns, as `groups__user__password` would.
+        return super().lookup_allowed(lookup, value, request) and any(
             lookup == name or lookup.startswith(f"{name}__") for name in _filtered(self, request)
         )
 
