@@ -7,6 +7,7 @@ from django.test import Client
 
 from accounts.models import LoginSession, User
 from accounts.tokens import TokenPair, pair_for, refresh_expiry
+from tests.factories import UserFactory
 
 
 class ApiClient:
@@ -59,6 +60,13 @@ def session_of(user: User) -> TokenPair:
     """A login without hashing the password, which would take most of a test's time."""
     session = LoginSession.objects.create(user=user, token_id="0" * 32, expires_at=refresh_expiry())
     return pair_for(user, session)
+
+
+def staff_with(*permissions: str) -> ApiClient:
+    """A new member of staff, with these permissions and no others."""
+    client = ApiClient(UserFactory.create(is_staff=True))
+    client.grant(*permissions)
+    return client
 
 
 def errors_of(response: Any) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from django.test import Client
 
 from accounts import operations
 from accounts.models import SERVICE_GROUP, AccessLogEntry
-from tests.client import ApiClient
+from tests.client import ApiClient, staff_with
 from tests.factories import StaffFactory, UserFactory, record
 from transactions import accountability
 from transactions.models import Transaction
@@ -19,12 +19,6 @@ from transactions.models import Transaction
 pytestmark = pytest.mark.django_db(transaction=True)
 VIEW, NAMES = "transactions.view_transaction", "accounts.view_personal_data"
 CHANGE, DELETE = "transactions.change_transaction", "transactions.delete_transaction"
-
-
-def staff_with(*permissions: str) -> ApiClient:
-    client = ApiClient(UserFactory.create(is_staff=True))
-    client.grant(*permissions)
-    return client
 
 
 def entries() -> list[AccessLogEntry]:

@@ -5,7 +5,6 @@ import random
 from typing import Any
 
 from tests.client import ApiClient
-from tests.factories import UserFactory
 from tests.imports import HEADER, csv
 from transactions.models import Transaction
 
@@ -43,12 +42,6 @@ def foreign(*lines: tuple[ApiClient, str]) -> bytes:
 def amounts(owner: ApiClient) -> list[float]:
     found = Transaction.objects.filter(user_id=owner.user_id)
     return sorted(float(row.transaction_amount) for row in found)
-
-
-def staff_with(*permissions: str) -> ApiClient:
-    client = ApiClient(UserFactory.create(is_staff=True))
-    client.grant(*permissions)
-    return client
 
 
 def drawn(crowd: list[ApiClient], seed: int) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from django.core.management import call_command
 
 from accounts.models import User
-from tests.client import ApiClient, errors_of
+from tests.client import ApiClient, errors_of, staff_with
 from tests.factories import record, wallet
 from tests.imports import HEADER, csv, faults, imported, present, submitted, upload
 from tests.transactions.imports.many import (
@@ -18,7 +18,6 @@ from tests.transactions.imports.many import (
     amounts,
     foreign,
     rows,
-    staff_with,
 )
 from tests.transactions.imports.undos import assert_all_exact, kept
 from tests.transactions.statements.files import content

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from accounts.models import AccessLogEntry, User
 from accounts.wallets import movements
 from analytics import operations as totals
-from tests.client import ApiClient
+from tests.client import ApiClient, staff_with
 from tests.factories import record, wallet
 from tests.imports import faults, imported, present, upload, work
 from tests.races import at_once, overtaken, wait_until, waiting_for_locks
@@ -27,7 +27,6 @@ from tests.transactions.imports.many import (
     drawn,
     recorded,
     rows,
-    staff_with,
 )
 from tests.transactions.imports.undos import answers, ask, assert_all_exact, undone
 from tests.wallets import held

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import Group
 
 from accounts.models import SERVICE_GROUP, AccessLogEntry
-from tests.client import ApiClient
+from tests.client import ApiClient, staff_with
 from tests.factories import UserFactory
 from tests.imports import csv, imported, present, rows, upload, work
 from tests.transactions.imports.undos import ask, undone
@@ -19,12 +19,6 @@ CANCEL, DELETE = "imports.change_import", "transactions.delete_transaction"
 @pytest.fixture(autouse=True)
 def _spool(spool_folder: Any) -> None:
     pass
-
-
-def staff_with(*permissions: str) -> ApiClient:
-    client = ApiClient(UserFactory.create(is_staff=True))
-    client.grant(*permissions)
-    return client
 
 
 def refused(answer: Any, status: int, code: str) -> None:
